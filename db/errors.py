@@ -1,0 +1,56 @@
+"""The errors a user can meet, by what the user can do about them.
+
+Every message says what is wrong, where, and what to do. The command line prints it as one
+line; the API sends ``code`` and the same line.
+"""
+
+
+class EveryhitError(Exception):
+    """Root of all errors that are meant for a user's eyes."""
+
+    code = "error"
+
+
+class DeclarationError(EveryhitError):
+    """A detector's declaration is wrong: mend the file."""
+
+    code = "declaration"
+
+
+class SelectionError(EveryhitError):
+    """An expression is wrong: mend its text.
+
+    ``text`` is the whole expression, ``start`` and ``stop`` the half-open range of characters at
+    fault; the message shows them underlined.
+    """
+
+    code = "selection"
+
+    def __init__(self, problem: str, text: str, start: int, stop: int) -> None:
+        self.problem, self.text, self.start, self.stop = problem, text, start, stop
+        marks = " " * start + "^" * max(1, stop - start)
+        super().__init__(f"{problem}\n  {text}\n  {marks}")
+
+
+class SourceError(EveryhitError):
+    """What a source delivers can't be read: look at the file, the link or the format."""
+
+    code = "source"
+
+
+class StoreError(EveryhitError):
+    """The store can't be opened, read or written: look at its address, its owner or its disk."""
+
+    code = "store"
+
+
+class TriggerError(EveryhitError):
+    """A trigger is wrong, or failed on a window: mend the trigger."""
+
+    code = "trigger"
+
+
+class UsageError(EveryhitError):
+    """A command or request asks for something that makes no sense here: ask differently."""
+
+    code = "usage"
