@@ -26,6 +26,8 @@ class Chunk:
     run's start. Both lie in one slice. Corrupt words don't count."""
     watermark: int
     """Every word of the link with t < watermark is in this chunk or in one of lower seq."""
+    n_hits: int
+    """All hits and other words, corrupt ones included: ``len(words) / words_per_hit``."""
     n_corrupt: int
     words: Words
     """The raw words in order of arrival, bit for bit; ``words_per_hit`` of them for each hit."""

@@ -54,3 +54,9 @@ class UsageError(EveryhitError):
     """A command or request asks for something that makes no sense here: ask differently."""
 
     code = "usage"
+
+
+class SqlError(EveryhitError):
+    """A user's SQL is refused or fails: mend the query."""
+
+    code = "sql"

@@ -1,0 +1,55 @@
+# Every target sets up what it needs in .venv and leaves the rest of the machine alone.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+# A Debian without python3-venv has no ensurepip: its own pip installs into the environment.
+PIP := $(PYTHON) -m pip --python $(BIN)/python --disable-pip-version-check -q
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format lock clean
+
+help:  ## show what there is
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+demo: $(VENV)/installed  ## run the simulated telescope live; ARGS="--duration 20 --json"
+	$(BIN)/everyhit demo $(ARGS)
+
+test: $(VENV)/installed-test  ## format, lint, types, layering and all tests
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --config pyproject.toml
+	$(BIN)/pytest -n 2 $(ARGS)
+
+lint: $(VENV)/installed-test  ## ruff, mypy and the layers only
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --config pyproject.toml
+
+format: $(VENV)/installed-test  ## let ruff put the code in form
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+lock: $(VENV)/installed-test  ## compile the pinned requirements anew
+	$(BIN)/uv pip compile pyproject.toml $(LOCK) -o requirements.txt
+	$(BIN)/uv pip compile pyproject.toml $(LOCK) --all-extras -c requirements.txt -o requirements-test.txt
+
+LOCK := --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate \
+	--python-version 3.11 -q
+
+clean:  ## remove the environment and all caches
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+$(BIN)/python:
+	$(PYTHON) -m venv --without-pip $(VENV)
+
+$(VENV)/installed: requirements.txt pyproject.toml | $(BIN)/python
+	$(PIP) install --require-hashes -r requirements.txt
+	$(PIP) install --no-deps --no-build-isolation -e .
+	touch $@
+
+$(VENV)/installed-test: requirements-test.txt pyproject.toml | $(BIN)/python
+	$(PIP) install --require-hashes -r requirements-test.txt
+	$(PIP) install --no-deps --no-build-isolation -e .
+	touch $@ $(VENV)/installed

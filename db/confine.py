@@ -1,0 +1,160 @@
+"""Confines SQL of users to one SELECT over the relations that they are given.
+
+The text is parsed, the tree is checked, and what runs is written anew from the tree: nothing that
+was not looked at reaches the engine. On a server, grants and settings are a second wall.
+"""
+
+import logging
+from collections.abc import Collection, Mapping
+from difflib import get_close_matches
+
+import sqlglot
+from sqlglot import exp
+
+from db.errors import SqlError
+
+# What sqlglot can't parse it hands on as a command, with a warning; we refuse it, with an error.
+logging.getLogger("sqlglot").setLevel(logging.ERROR)
+
+# Scalar functions that reach files, other tables, the host or the clock of the server.
+_FORBIDDEN = (
+    "file",
+    "dictget",
+    "dicthas",
+    "dictis",
+    "joinget",
+    "sleep",
+    "hostname",
+    "fqdn",
+    "getmacro",
+    "getsetting",
+    "getserversetting",
+    "currentuser",
+    "user",
+    "currentdatabase",
+    "database",
+    "filesystem",
+    "addresstoline",
+    "addresstosymbol",
+    "demangle",
+    "catboostevaluate",
+    "hascolumnintable",
+    "executable",
+    "initialqueryid",
+    "queryid",
+    "serveruuid",
+    "tcpport",
+    "zookeepersessionuptime",
+    "throwif",
+    "naivebayesclassifier",
+    "eval",
+)
+# Row generators that read nothing.
+_GENERATORS = {"numbers", "values", "generate_series"}
+
+
+def confined(sql: str, relations: Collection[str]) -> exp.Query:
+    """Return the syntax tree of one SELECT that reads nothing but ``relations``.
+
+    Raises SqlError that names the place where the text is no single SELECT, names another table,
+    a function that reaches outside, or settings.
+    """
+    tree = parse(sql)
+    for node in tree.walk():
+        _check(node, tree, relations)
+    return tree
+
+
+def parse(sql: str) -> exp.Query:
+    """Return the syntax tree of one SELECT, its tables and functions not yet looked at."""
+    try:
+        statements = [s for s in sqlglot.parse(sql, dialect="clickhouse") if s is not None]
+    except sqlglot.errors.SqlglotError as fault:
+        raise SqlError(_where(fault)) from None
+    except RecursionError:
+        raise SqlError("the query is nested too deeply") from None
+    if len(statements) != 1:
+        raise SqlError(f"one SELECT is expected, here are {len(statements)} statements")
+    tree = statements[0]
+    if not isinstance(tree, exp.Query):
+        raise SqlError(f"only SELECT is allowed, this is {tree.key.upper()}: {_short(tree)}")
+    return tree
+
+
+def reads(tree: exp.Query) -> set[str]:
+    """Return the names of the relations that a tree reads, its own WITH clauses left out."""
+    own = {cte.alias for cte in tree.find_all(exp.CTE)}
+    tables = tree.find_all(exp.Table)
+    return {table.name for table in tables if isinstance(table.this, exp.Identifier)} - own
+
+
+def bound(tree: exp.Query, relations: Mapping[str, str]) -> str:
+    """Return SQL in which each relation's name stands for the SELECT given for it.
+
+    Only relations that the tree uses are bound.
+    """
+    used = reads(tree)
+    ctes = ", ".join(f"`{name}` AS ({sql})" for name, sql in relations.items() if name in used)
+    text = tree.sql(dialect="clickhouse", comments=False)
+    return f"WITH {ctes} SELECT * FROM ({text})" if ctes else f"SELECT * FROM ({text})"
+
+
+def parameters(tree: exp.Query) -> dict[str, str]:
+    """Return name and type of the ``{name:Type}`` parameters in a tree."""
+    return {
+        node.name: node.args["kind"].sql(dialect="clickhouse") if node.args.get("kind") else ""
+        for node in tree.find_all(exp.Placeholder)
+    }
+
+
+def _check(node: exp.Expr, tree: exp.Query, relations: Collection[str]) -> None:
+    if isinstance(node, exp.DDL | exp.DML | exp.Command | exp.Into | exp.Describe | exp.Show):
+        if not isinstance(node, exp.Query):
+            raise SqlError(f"only SELECT is allowed, found {_short(node)}")
+    if isinstance(node, exp.Query) and (node.args.get("settings") or node.args.get("format")):
+        raise SqlError("SETTINGS and FORMAT are not for users: leave them out")
+    if isinstance(node, exp.Table):
+        _check_table(node, tree, relations)
+    if isinstance(node, exp.From) and not isinstance(node.this, exp.Table | exp.Subquery):
+        raise SqlError(f"FROM wants a table's name or a subquery: {_short(node)}")
+    if isinstance(node, exp.Join) and node.kind == "ARRAY" and node.find(exp.Query):
+        raise SqlError(f"ARRAY JOIN wants a column, not a subquery: {_short(node)}")
+    if isinstance(node, exp.In) and node.args.get("field") is not None:
+        raise SqlError(f"IN wants a list or a subquery in parentheses: {_short(node)}")
+    if isinstance(node, exp.Func):
+        name = node.name if node.key == "anonymous" else node.sql_name()
+        plain = name.lower().replace("_", "")
+        if plain.startswith(_FORBIDDEN):
+            raise SqlError(f"the function {name} is not allowed here")
+    kind = node.args.get("kind") if isinstance(node, exp.Placeholder) else None
+    if kind is not None and "identifier" in kind.sql(dialect="clickhouse").lower():
+        raise SqlError(f"a parameter can't be an identifier: {_short(node)}")
+
+
+def _check_table(node: exp.Table, tree: exp.Query, relations: Collection[str]) -> None:
+    if isinstance(node.this, exp.Func) and node.this.name.lower() in _GENERATORS:
+        return
+    if not isinstance(node.this, exp.Identifier):
+        raise SqlError(f"table functions are not allowed: {_short(node)}")
+    if node.db or node.catalog:
+        raise SqlError(f"tables are named without a database: {_short(node)}")
+    own = {cte.alias for cte in tree.find_all(exp.CTE)}
+    if node.name not in own and node.name not in relations:
+        near = get_close_matches(node.name, relations, 1, 0.5)
+        hint = f"did you mean {near[0]}? " if near else ""
+        raise SqlError(f"there is no {node.name!r} here; {hint}known: {', '.join(sorted(relations))}")
+
+
+def _short(node: exp.Expr) -> str:
+    text = node.sql(dialect="clickhouse", comments=False)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _where(fault: sqlglot.errors.SqlglotError) -> str:
+    errors = getattr(fault, "errors", None)
+    if not errors:
+        return f"the SQL can't be parsed: {fault}"
+    first = errors[0]
+    place = f"line {first['line']}, column {first['col']}"
+    near = f"{first['start_context'][-30:]}>>>{first['highlight']}<<<{first['end_context'][:30]}"
+    return f"the SQL can't be parsed at {place}: {first['description']}\n  {near}"

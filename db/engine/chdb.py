@@ -1,0 +1,105 @@
+import threading
+from pathlib import Path
+from typing import Any
+
+import chdb
+import pyarrow as pa
+
+from db.engine import Params
+from db.errors import StoreError
+
+DATABASE = "everyhit"
+
+
+class ChdbEngine:
+    """ClickHouse as a library in this process, its data in one folder.
+
+    A connection runs one statement at a time, so each thread gets its own; all of them share the
+    same engine. Statements release the GIL.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._mine = threading.local()
+        self._lock = threading.Lock()
+        self._connections: list[Any] = []
+        self._closed = False
+        try:
+            self._first = _connect(folder)
+        except RuntimeError as fault:
+            raise StoreError(f"the engine can't open {folder}: {_said(fault)}") from None
+        self._first.query(f"CREATE DATABASE IF NOT EXISTS {DATABASE}")
+
+    def execute(self, sql: str, params: Params | None = None) -> None:
+        """Run a statement that returns nothing; raises StoreError with the engine's words."""
+        self._query(sql, "Null", params)
+
+    def fetch(self, sql: str, params: Params | None = None) -> pa.Table:
+        """Return the result of a SELECT as an Arrow table, uncompressed and without copies."""
+        result = self._query(sql, "Arrow", params).get_memview()
+        # chDB's own "arrowtable" frees the memory under its table: ours holds on to the result.
+        memory = pa.py_buffer(result.view())
+        held = pa.foreign_buffer(memory.address, memory.size, base=result)
+        return pa.ipc.open_file(held).read_all()
+
+    def render(self, sql: str, fmt: str, params: Params | None = None) -> bytes:
+        """Return the result of a SELECT in one of ClickHouse's output formats."""
+        return bytes(self._query(sql, fmt, params).bytes())
+
+    def insert(self, table: str, rows: pa.Table, token: str | None = None) -> None:
+        """Insert the rows as one block. With a token, a repeated insert is stored once."""
+        names = ", ".join(f"`{name}`" for name in rows.column_names)
+        once = (
+            f", insert_deduplication_token = '{token}'"
+            ", deduplicate_blocks_in_dependent_materialized_views = 1"
+            if token
+            else ""
+        )
+        block = rows.combine_chunks()  # chDB finds the variable by its name
+        self._query(
+            f"INSERT INTO {table} ({names}) SETTINGS max_threads = 1, max_insert_threads = 1{once}"
+            f" SELECT {names} FROM Python(block)",
+            "Null",
+            None,
+            block,
+        )
+
+    def close(self) -> None:
+        """Release the engine. Further calls raise StoreError."""
+        with self._lock:
+            self._closed = True
+            for connection in self._connections:
+                connection.close()
+            self._connections.clear()
+            self._first.close()
+
+    def _query(self, sql: str, fmt: str, params: Params | None, block: pa.Table = None) -> Any:
+        try:
+            return self._connection().query(sql, fmt, params=dict(params or {}))
+        except RuntimeError as fault:
+            raise StoreError(_said(fault)) from None
+
+    def _connection(self) -> Any:
+        connection = getattr(self._mine, "connection", None)
+        if connection is None:
+            with self._lock:
+                if self._closed:
+                    raise StoreError("the store is closed")
+                connection = _connect(self._folder)
+                self._connections.append(connection)
+            connection.query(f"USE {DATABASE}")
+            # One thread a statement: workers give the parallelism, and a single stream lets the
+            # Arrow result go out at memory speed (250 against 25 million words/s, measured).
+            connection.query("SET max_threads = 1, output_format_arrow_compression_method = 'none'")
+            self._mine.connection = connection
+        return connection
+
+
+def _connect(folder: Path) -> Any:
+    return chdb.connect(str(folder))  # type: ignore[no-untyped-call]
+
+
+def _said(fault: Exception) -> str:
+    """The engine's own sentence, without its code number in front and stack behind."""
+    text = str(fault).split("Stack trace")[0].strip()
+    return text.split("DB::Exception: ", 1)[-1]

@@ -1,0 +1,61 @@
+"""What the store makes of a detector's declaration: views that decode, a rollup that counts."""
+
+from db.detector import Detector, column_sql
+from db.engine import Engine
+
+
+def key(detector: Detector) -> str:
+    """Return the name under which the store keeps what it made of this declaration.
+
+    It changes with every change of the declaration that could change a result, so that views of
+    an old and a new channel map live side by side.
+    """
+    return f"{detector.name}_{detector.fingerprint[:12]}"
+
+
+def create_views(engine: Engine, detector: Detector) -> None:
+    """Create the views ``words_<key>``, ``hits_<key>``, ``channels_<key>``, and the rollup.
+
+    The views take (run, a, b). ``words`` shows every word that carries a time, if it lies in
+    [a, b), with ``hit`` telling which are sound hits; ``hits`` shows only those; ``channels`` shows
+    all words of the chunks that begin in [a, b), as the rollup into ``rates`` counts them.
+    """
+    name, ticks = key(detector), detector.slice
+    sql = column_sql(detector)
+    shown = ",\n        ".join(f"{sql[column]} AS `{column}`" for column in detector.column_names)
+    engine.execute(f"""
+        CREATE VIEW IF NOT EXISTS words_{name} AS
+        SELECT * EXCEPT timed FROM (
+            SELECT link, {sql["t"]} AS t, {shown},
+                {sql["hit"]} AND NOT ({sql["corrupt"]}) AS hit, {sql["timed"]} AS timed
+            FROM chunks {_unfold(detector)}
+            WHERE run_id = {{run:UInt32}} AND t_first < {{b:Int64}}
+                AND t_first > {{a:Int64}} - {ticks} AND t_last >= {{a:Int64}}
+        ) WHERE timed AND t >= {{a:Int64}} AND t < {{b:Int64}}""")
+    engine.execute(f"""
+        CREATE VIEW IF NOT EXISTS hits_{name} AS
+        SELECT * EXCEPT hit
+        FROM words_{name}(run = {{run:UInt32}}, a = {{a:Int64}}, b = {{b:Int64}}) WHERE hit""")
+    engine.execute(f"""
+        CREATE VIEW IF NOT EXISTS channels_{name} AS
+        SELECT t_first, link, {sql["channel"]} AS channel FROM chunks {_unfold(detector)}
+        WHERE run_id = {{run:UInt32}} AND t_first >= {{a:Int64}} AND t_first < {{b:Int64}}""")
+    engine.execute(f"""
+        CREATE MATERIALIZED VIEW IF NOT EXISTS rates_of_{name} TO rates AS
+        SELECT run_id, intDiv(t_first - positiveModulo(t_first, {ticks}), {ticks}) AS slice,
+            link, {sql["channel"]} AS channel, count() AS n_hits
+        FROM chunks {_unfold(detector)}
+        WHERE detector = '{name}'
+        GROUP BY run_id, slice, link, channel""")
+
+
+def _unfold(detector: Detector) -> str:
+    """Return the ARRAY JOIN that turns a chunk's words into rows with columns w0, w1, …"""
+    n = detector.words_per_hit
+    if n == 1:
+        return "ARRAY JOIN words AS w0"
+    parts = (
+        f"arrayMap(i -> words[i * {n} + {k + 1}], range(intDiv(length(words), {n}))) AS w{k}"
+        for k in range(n)
+    )
+    return "ARRAY JOIN " + ", ".join(parts)

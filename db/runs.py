@@ -1,0 +1,137 @@
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any, Literal
+
+import pyarrow as pa
+
+from db.detector import Detector, loads
+from db.engine import Engine
+from db.errors import UsageError
+
+State = Literal["open", "closed"]
+
+
+@dataclass(frozen=True)
+class Run:
+    """A stretch of data taking with one detector, one clock zero and one grid of windows."""
+
+    run_id: int
+    name: str
+    state: State
+    declaration: str
+    """The whole text of the detector's declaration, as it was when the run began."""
+    started_at: datetime
+    cell: int
+    """Ticks. Windows are cells [n * cell, (n + 1) * cell) of this grid, or rows of them."""
+    stopped_at: datetime | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    note: str = ""
+    revision: int = 0
+
+    @property
+    def detector(self) -> Detector:
+        """The run's detector, with the calibration that was valid when the run started."""
+        return _detector(self.declaration, self.started_at)
+
+
+@lru_cache(maxsize=64)
+def _detector(declaration: str, when: datetime) -> Detector:
+    return loads(declaration).at(when)
+
+
+def open_run(
+    engine: Engine,
+    detector: Detector,
+    *,
+    name: str = "",
+    cell: int,
+    started_at: datetime | None = None,
+    settings: Mapping[str, Any] | None = None,
+) -> Run:
+    """Enter a new run in the catalogue and return it; its number is the next free one."""
+    last = engine.fetch("SELECT max(run_id) AS last FROM runs")["last"][0].as_py()
+    run = Run(
+        run_id=last + 1,
+        name=name or f"run {last + 1}",
+        state="open",
+        declaration=detector.source,
+        started_at=started_at or datetime.now(UTC),
+        cell=cell,
+        settings=settings or {},
+    )
+    _save(engine, run)
+    return run
+
+
+def close_run(engine: Engine, run: Run, stopped_at: datetime | None = None) -> Run:
+    """Mark the run as ended: nothing more is waited for, though late data still repair it."""
+    return amend_run(engine, run, state="closed", stopped_at=stopped_at or datetime.now(UTC))
+
+
+def close_orphans(engine: Engine) -> list[Run]:
+    """Close runs that a killed process left open, and return them.
+
+    Only for a store that one process owns at a time: there, whoever opens it knows that nobody
+    else takes data.
+    """
+    orphans = _runs(engine, "state = 'open'", {})
+    return [close_run(engine, amend_run(engine, run, note="interrupted")) for run in orphans]
+
+
+def amend_run(engine: Engine, run: Run, **changes: Any) -> Run:
+    """Store a new revision of the run's entry and return it."""
+    newer = replace(run, revision=run.revision + 1, **changes)
+    _save(engine, newer)
+    return newer
+
+
+def list_runs(engine: Engine) -> list[Run]:
+    """Return all runs, oldest first."""
+    return _runs(engine, "true", {})
+
+
+def find_run(engine: Engine, which: int | str | None = None) -> Run:
+    """Return a run by number or name, or the newest; raises UsageError that names what is there."""
+    if which is None:
+        found = _runs(engine, "run_id = (SELECT max(run_id) FROM runs)", {})
+    elif isinstance(which, int) or which.isdigit():
+        found = _runs(engine, "run_id = {which:UInt32}", {"which": int(which)})
+    else:
+        found = _runs(engine, "name = {which:String}", {"which": which})[-1:]
+    if not found:
+        there = ", ".join(str(run.run_id) for run in list_runs(engine)[-10:]) or "none yet"
+        asked = "there is no run" if which is None else f"there is no run {which}"
+        raise UsageError(f"{asked}; runs in this store: {there}")
+    return found[0]
+
+
+def _runs(engine: Engine, where: str, params: Mapping[str, Any]) -> list[Run]:
+    rows = engine.fetch(
+        f"SELECT * EXCEPT detector FROM runs FINAL WHERE {where} ORDER BY run_id", params
+    ).to_pylist()
+    return [Run(**{**row, "settings": json.loads(row["settings"])}) for row in rows]
+
+
+def _save(engine: Engine, run: Run) -> None:
+    stamp = pa.timestamp("us", "UTC")
+    engine.insert(
+        "runs",
+        pa.table(
+            {
+                "run_id": pa.array([run.run_id], pa.uint32()),
+                "revision": pa.array([run.revision], pa.uint64()),
+                "name": [run.name],
+                "state": [run.state],
+                "detector": [run.detector.name],
+                "declaration": [run.declaration],
+                "started_at": pa.array([run.started_at], stamp),
+                "stopped_at": pa.array([run.stopped_at], stamp),
+                "cell": pa.array([run.cell], pa.int64()),
+                "settings": [json.dumps(dict(run.settings))],
+                "note": [run.note],
+            }
+        ),
+    )

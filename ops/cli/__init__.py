@@ -1,0 +1,35 @@
+"""The command ``everyhit``. One file a group of commands; mistakes of users end here as one line."""
+
+import logging
+import sys
+
+import structlog
+import typer
+
+from db.errors import EveryhitError
+from ops.settings import settings
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Data acquisition without a trigger: every hit is kept, triggers are queries.",
+)
+
+
+def main() -> None:
+    """Run the command line; a user's mistake is one line on stderr and exit code 1."""
+    from ops.cli import commands  # noqa: F401, PLC0415 - they register themselves
+
+    level = logging.getLevelName(settings().log_level.upper())
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+    try:
+        app()
+    except EveryhitError as fault:
+        typer.echo(f"everyhit: {fault}", err=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        typer.echo("everyhit: interrupted", err=True)
+        sys.exit(130)

@@ -1,0 +1,80 @@
+import signal
+import threading
+from math import inf
+from typing import Annotated
+
+import platformdirs
+import typer
+from rich.live import Live
+
+from ops import demo as telescope
+from ops.cli import app
+from ops.cli.opening import detector_named, opened
+from ops.cli.show import AsJson, Store, show, show_json
+from ops.screen import draw
+from readout.simulator.conditions import Conditions
+from readout.simulator.live import live
+
+
+@app.command()
+def demo(
+    duration: Annotated[
+        float | None, typer.Option("--duration", min=0.1, help="Seconds; default until Ctrl-C.")
+    ] = None,
+    muons: Annotated[
+        float, typer.Option("--muons", min=1, help="Muons a second through the telescope.")
+    ] = 2000.0,
+    noise: Annotated[
+        float, typer.Option("--noise", min=0, max=0.9, help="Share of noise among the hits.")
+    ] = 0.05,
+    extra: Annotated[
+        float, typer.Option("--noise-rate", min=0, help="Noise hits a second on top of it.")
+    ] = 0.0,
+    seed: Annotated[int, typer.Option("--seed", help="Equal seeds give equal words.")] = 1,
+    detector: Annotated[
+        str, typer.Option("--detector", help="A declaration of drift tubes.")
+    ] = "drift_tubes_v2",
+    store: Store = None,
+    as_json: AsJson = False,
+) -> None:
+    """Take data with the simulated telescope, run triggers on it, and show it live."""
+    conditions = Conditions(muon_rate_hz=muons, noise_fraction=noise, noise_rate_hz=extra)
+    declared = detector_named(detector)
+    where = store or str(platformdirs.user_data_path("everyhit") / "demo")
+    signal.signal(signal.SIGTERM, _interrupt)
+    with opened(where) as at:
+        with telescope.demo(at, declared, conditions, seed) as going:
+            stop = threading.Event()
+            watcher = threading.Thread(target=_watch, args=(going, stop, as_json), name="view")
+            watcher.start()
+            slices = live(going.run.detector, conditions, seed, duration_s=duration or inf)
+            try:
+                for piece in slices:
+                    going.take(piece)
+            except KeyboardInterrupt:
+                typer.echo("ending the run: the last windows are worked on ...", err=True)
+            finally:
+                stop.set()
+                watcher.join()
+        summary = going.summary()
+    if as_json:
+        show_json(summary)
+    else:
+        show([summary], as_json=False, title="the run")
+        typer.echo(f"the store is {where}; look around: everyhit run show --store {where}")
+
+
+def _watch(going: telescope.Demo, stop: threading.Event, quiet: bool) -> None:
+    """Draw twice a second until told to stop."""
+    if quiet:
+        while not stop.wait(1.0):
+            going.compare()
+        return
+    with Live(draw(going.status()), auto_refresh=False, transient=True) as view:
+        while not stop.wait(0.5):
+            going.compare()
+            view.update(draw(going.status()), refresh=True)
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt

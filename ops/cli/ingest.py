@@ -1,0 +1,141 @@
+import time
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+from db.detector import Detector
+from db.engine import Engine
+from db.errors import SourceError
+from db.hits_view import create_views
+from db.moments import duration_ticks
+from db.runs import Run, close_run, open_run
+from ops.cli import app
+from ops.cli.opening import detector_named, opened, wanted_triggers
+from ops.cli.runs import results_of
+from ops.cli.show import AsJson, Store, show, show_json
+from ops.cli.triggers import Triggers, progress_of_job
+from ops.settings import settings
+from readout.prefilter import Prefilter
+from readout.readout import Readout
+from readout.source.block import Block
+from readout.source.open import open_source
+from readout.source.pace import paced
+from readout.word_times import word_times
+from software_triggers.registry import known_triggers
+from software_triggers.threads import run_stages
+
+
+@app.command()
+def ingest(
+    files: Annotated[
+        list[Path], typer.Argument(help="Word files, text dumps, KM3NeT ROOT files, - for stdin.")
+    ],
+    detector: Annotated[str, typer.Option("--detector", help="Name or file of the declaration.")],
+    run: Annotated[str, typer.Option("--run", help="Name of the new run.")] = "",
+    trigger: Triggers = None,
+    prefilter: Annotated[
+        str | None, typer.Option("--prefilter", help="Keep only hits of this selection; booked.")
+    ] = None,
+    pace: Annotated[
+        float | None, typer.Option("--pace", help="Replay at this multiple of the recorded speed.")
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Take words that look like another detector's.")
+    ] = False,
+    store: Store = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write recorded words into a new run, and run triggers on it if any are named."""
+    declared = detector_named(detector)
+    keep = Prefilter(declared, prefilter) if prefilter else None
+    blocks = chain.from_iterable(_watched(f, declared, force=force, quiet=as_json) for f in files)
+    with opened(store) as at:
+        first = next(blocks, None)
+        if first is None:
+            raise SourceError(f"there are no words in {', '.join(map(str, files))}")
+        cell = duration_ticks(settings().cell, declared.tick)
+        new = open_run(at.engine, declared, name=run or files[0].name, cell=cell)
+        summary, fault = _write(at.engine, new, chain([first], blocks), first, keep, pace)
+        new = close_run(at.engine, new)
+        results = []
+        if trigger and fault is None:
+            results = _trigger(at.engine, new, trigger, quiet=as_json)
+    if as_json:
+        show_json(summary | {"results": results})
+    else:
+        show([summary], as_json=False, title="stored")
+        if results:
+            show(results, as_json=False, title="results")
+    if fault is not None:
+        raise fault
+
+
+def _write(
+    engine: Engine,
+    run: Run,
+    blocks: Iterator[Block],
+    first: Block,
+    keep: Prefilter | None,
+    pace: float | None,
+) -> tuple[dict[str, Any], SourceError | None]:
+    """Write the blocks and return what came of it, and what was wrong with the source."""
+    began = time.perf_counter()
+    create_views(engine, run.detector)
+    origin = run_origin(run.detector, first)
+    fault: SourceError | None = None
+    readout = Readout(engine, run, origin, flush_s=settings().flush_s, prefilter=keep)
+    try:
+        stream = paced(blocks, run.detector, origin, pace) if pace else blocks
+        for block in stream:
+            readout.push(block)
+    except SourceError as problem:  # what came before it is kept
+        fault = problem
+    finally:
+        readout.close()
+    seconds = time.perf_counter() - began
+    return {
+        "run": run.run_id,
+        "name": run.name,
+        "words": readout.written.hits,
+        "corrupt": readout.written.corrupt,
+        "clock_anomalies": len(readout.anomalies),
+        "seconds": round(seconds, 3),
+        "words_per_s": round(readout.written.hits / seconds),
+    }, fault
+
+
+def run_origin(detector: Detector, block: Block) -> int:
+    """Return the time on the detector's counter at which a run that begins with a block starts.
+
+    It is the first sound word's own time; 0 where the source knows its epochs.
+    """
+    if block.epoch is not None:
+        return 0
+    times, sound, _ = word_times(detector)(block.words)
+    return int(times[np.argmax(sound)]) if sound.any() else 0
+
+
+def _trigger(engine: Engine, run: Run, names: list[str], *, quiet: bool) -> list[dict[str, Any]]:
+    known = known_triggers(engine, settings().triggers)
+    wanted = wanted_triggers(names)
+    with progress_of_job(quiet=quiet) as progress:
+        run_stages(
+            engine, run, known, wanted, n_threads=settings().workers, progress=progress
+        )
+    return results_of(engine, run)
+
+
+def _watched(path: Path, detector: Detector, *, force: bool, quiet: bool) -> Iterator[Block]:
+    """Yield a source's blocks behind a progress bar."""
+    size = path.stat().st_size if path.is_file() else None
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with Progress(*columns, disable=quiet, transient=True) as bars:
+        bar = bars.add_task(path.name, total=size)
+        for block in open_source(path, detector, force=force):
+            yield block
+            bars.advance(bar, block.words.nbytes)

@@ -1,0 +1,73 @@
+"""What most commands begin with: the store, the run, the range."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from db.detector import Detector, load
+from db.errors import UsageError
+from db.moments import parse_moment
+from db.runs import Run, close_orphans
+from db.store import Store, open_store
+from ops.settings import settings
+
+
+@contextmanager
+def opened(url: str | None) -> Iterator[Store]:
+    """Open the store that the command names, or the one of the settings."""
+    with open_store(url or settings().store) as store:
+        for run in close_orphans(store.engine):
+            typer.echo(
+                f"run {run.run_id} was interrupted; what was committed is all there", err=True
+            )
+        yield store
+
+
+def detector_named(name: str) -> Detector:
+    """Return a declaration by name or path, also from the folders of the settings."""
+    return load(name, folders=settings().detectors)
+
+
+def span_of(run: Run, start: str | None, stop: str | None) -> tuple[int, int] | None:
+    """Return the range [a, b) in ticks that --from and --to name; None when neither is given."""
+    if start is None and stop is None:
+        return None
+    tick = run.detector.tick
+    a = -(2**62) if start is None else parse_moment(start, tick, run.started_at)
+    b = 2**62 if stop is None else parse_moment(stop, tick, run.started_at)
+    if a >= b:
+        raise UsageError(f"the range is empty: it begins at {a} and ends at {b} ticks")
+    return a, b
+
+
+def wanted_triggers(
+    names: Sequence[str], params: Sequence[str] = ()
+) -> dict[str, Mapping[str, Any]]:
+    """Return name to parameters of ``--trigger`` and ``--param name=value``.
+
+    A parameter may be given for one trigger of several as ``trigger.name=value``.
+    """
+    wanted: dict[str, dict[str, Any]] = {
+        name: {} for given in names for name in given.split(",") if name
+    }
+    for text in params:
+        key, equals, value = text.partition("=")
+        owner, dot, name = key.rpartition(".")
+        if not equals or (dot and owner not in wanted) or (not dot and len(wanted) != 1):
+            raise UsageError(
+                f"--param {text!r}: write name=value, or trigger.name=value with several triggers"
+                f" ({', '.join(wanted) or 'none named'})"
+            )
+        wanted[owner or next(iter(wanted))][name] = value
+    return dict(wanted)
+
+
+def existing(paths: Sequence[Path]) -> Sequence[Path]:
+    """Return the paths; UsageError for the first that is not there."""
+    for path in paths:
+        if not path.exists():
+            raise UsageError(f"there is no {path}")
+    return paths

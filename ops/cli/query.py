@@ -1,0 +1,153 @@
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from db.confine import bound, confined
+from db.engine import Engine
+from db.errors import UsageError
+from db.hits_view import create_views
+from db.results import Lineage, list_lineages
+from db.runs import Run, find_run
+from db.selection import Node, Range, parse, to_sql
+from ops.cli import app
+from ops.cli.opening import opened, span_of
+from ops.cli.runs import extent
+from ops.cli.show import From, RunOption, Store, To
+from software_triggers.relations import select_of
+from software_triggers.trigger import SOURCES
+from software_triggers.window import Window
+
+
+class Format(StrEnum):
+    """How a result is written."""
+
+    PRETTY = "pretty"
+    JSON = "json"
+    CSV = "csv"
+    ARROW = "arrow"
+    PARQUET = "parquet"
+
+
+_ENGINE_FORMAT = {
+    Format.PRETTY: "PrettyCompactMonoBlock",
+    Format.JSON: "JSONEachRow",
+    Format.CSV: "CSVWithNames",
+    Format.ARROW: "Arrow",
+    Format.PARQUET: "Parquet",
+}
+
+FormatOption = Annotated[Format, typer.Option("--format", help="How the result is written.")]
+Out = Annotated[Path | None, typer.Option("--out", help="Write to this file.")]
+
+
+@app.command()
+def query(
+    sql: Annotated[str, typer.Argument(help="One SELECT over hits, words, rates and triggers.")],
+    run: RunOption = None,
+    start: From = None,
+    stop: To = None,
+    fmt: FormatOption = Format.PRETTY,
+    out: Out = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
+    store: Store = None,
+) -> None:
+    """Ask a run in SQL: hits, words, rates, and the committed results of triggers by name."""
+    with opened(store) as at:
+        found = find_run(at.engine, run)
+        names = relations(at.engine, found, span_of(found, start, stop))
+        written = at.engine.render(
+            bound(confined(sql, names), names), _ENGINE_FORMAT[Format.JSON if as_json else fmt]
+        )
+    write(written, Format.JSON if as_json else fmt, out)
+
+
+@app.command()
+def events(
+    where: Annotated[
+        str, typer.Option("--where", help='A selection, as "n_words > 10 and not continued".')
+    ] = "True",
+    name: Annotated[str, typer.Option("--trigger", help="Which event builder.")] = "events",
+    limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many.")] = 50,
+    run: RunOption = None,
+    start: From = None,
+    stop: To = None,
+    fmt: FormatOption = Format.PRETTY,
+    out: Out = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
+    store: Store = None,
+) -> None:
+    """List events of a run, selected by an expression over their columns."""
+    with opened(store) as at:
+        found = find_run(at.engine, run)
+        lineage = newest(at.engine, found, name)
+        condition = to_sql(selection_over(lineage, where))
+        names = relations(at.engine, found, span_of(found, start, stop))
+        columns = [c for c, kind in lineage.columns.items() if not kind.startswith("Array(U")]
+        shown = columns if fmt is Format.PRETTY and not as_json else list(lineage.columns)
+        listed = ", ".join(f"`{c}`" for c in shown if c != "word_t" or shown != columns)
+        written = at.engine.render(
+            f"SELECT {listed} FROM ({names[name]}) WHERE {condition} ORDER BY t LIMIT {limit}",
+            _ENGINE_FORMAT[Format.JSON if as_json else fmt],
+        )
+    write(written, Format.JSON if as_json else fmt, out)
+
+
+def relations(engine: Engine, run: Run, span: tuple[int, int] | None) -> dict[str, str]:
+    """Return the SELECT behind each name that a query may use: of triggers, the newest lineage."""
+    create_views(engine, run.detector)
+    window = Window(*(span or extent(engine, run)))
+    names = {name: select_of(engine, run, name, None, window) for name in SOURCES}
+    for lineage in reversed(list_lineages(engine, run.run_id)):
+        names[lineage.name] = select_of(engine, run, lineage.name, lineage, window)
+    names["gaps"] = (
+        "SELECT link, cause, a, b, dead, n_lost, detail FROM everyhit.gaps"
+        f" WHERE run_id = {run.run_id}"
+    )
+    return names
+
+
+def newest(engine: Engine, run: Run, name: str) -> Lineage:
+    """Return a trigger's newest lineage in a run; UsageError names those that have results."""
+    found = list_lineages(engine, run.run_id, name)
+    if not found:
+        there = sorted({lineage.name for lineage in list_lineages(engine, run.run_id)})
+        raise UsageError(
+            f"trigger {name} has no results in run {run.run_id};"
+            f" those that have: {', '.join(there) or 'none; see everyhit trigger run'}"
+        )
+    return found[0]
+
+
+def selection_over(lineage: Lineage, text: str) -> Node:
+    """Return the tree of a selection over a trigger's columns; SelectionError shows the place."""
+    return parse(text, {name: r for name, kind in lineage.columns.items() if (r := _range(kind))})
+
+
+def _range(kind: str) -> Range | None:
+    if kind.startswith("Float"):
+        return Range(kind="float")
+    if kind == "Bool":
+        return Range(0, 1, "bool")
+    if kind in ("Int8", "Int16", "Int32", "Int64"):
+        half = 2 ** (int(kind[3:]) - 1)
+        return Range(-half, half - 1)
+    if kind in ("UInt8", "UInt16", "UInt32", "UInt64"):
+        return Range(0, 2 ** int(kind[4:]) - 1)
+    return None
+
+
+def write(content: bytes, fmt: Format, out: Path | None) -> None:
+    """Write a result to a file or standard output; binary formats never to a terminal."""
+    if out is not None:
+        try:
+            out.write_bytes(content)
+        except OSError as fault:
+            raise UsageError(f"can't write {out}: {fault.strerror}") from None
+        return
+    if fmt in (Format.ARROW, Format.PARQUET) and sys.stdout.isatty():
+        raise UsageError(f"{fmt} is binary: name a file with --out, or send it on with a pipe")
+    sys.stdout.buffer.write(content)
+    sys.stdout.buffer.flush()

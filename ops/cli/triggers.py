@@ -1,0 +1,223 @@
+from pathlib import Path
+from typing import Annotated
+
+import polars as pl
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from db.engine import Engine
+from db.errors import UsageError
+from db.hits_view import create_views
+from db.results import list_lineages
+from db.runs import find_run
+from ops.cli import app
+from ops.cli.opening import opened, span_of, wanted_triggers
+from ops.cli.runs import extent, results_of
+from ops.cli.show import AsJson, From, RunOption, Store, To, show, show_json
+from ops.settings import settings
+from software_triggers.conductor import Job
+from software_triggers.registry import known_triggers, load_file, register
+from software_triggers.stage import bind
+from software_triggers.threads import run_stages
+from software_triggers.trigger import Trigger
+
+triggers = typer.Typer(help="Triggers: questions to the hits.", no_args_is_help=True)
+app.add_typer(triggers, name="trigger")
+
+Params = Annotated[
+    list[str] | None, typer.Option("--param", help="name=value, or trigger.name=value; repeatable.")
+]
+Triggers = Annotated[
+    list[str] | None, typer.Option("--trigger", help="Name of a trigger; repeatable, or with commas.")
+]
+
+
+@triggers.command("list")
+def list_(store: Store = None, as_json: AsJson = False) -> None:
+    """List the triggers that are known here."""
+    with opened(store) as at:
+        known = _known(at.engine)
+    show([_line(t) for t in known.values()], as_json=as_json, title="triggers")
+
+
+@triggers.command("show")
+def show_(
+    name: Annotated[str, typer.Argument(help="The trigger's name.")],
+    run: RunOption = None,
+    store: Store = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show a trigger: its source, parameters, lineages and failures in a run."""
+    with opened(store) as at:
+        trigger = _one(_known(at.engine), name)
+        found = find_run(at.engine, run) if run else None
+        results = [r for r in results_of(at.engine, found) if r["trigger"] == name] if found else []
+        failures = _failures(at.engine, found.run_id, name) if found else []
+    if as_json:
+        whole = _line(trigger) | {"source": trigger.source}
+        show_json(whole | {"results": results, "failures": failures})
+        return
+    show([_line(trigger)], as_json=False)
+    typer.echo(trigger.source)
+    if found:
+        show(results, as_json=False, title=f"results in run {found.run_id}")
+        show(failures, as_json=False, title="failures")
+
+
+@triggers.command("add")
+def add(
+    files: Annotated[list[Path], typer.Argument(help="Files with one SQL trigger each.")],
+    run: RunOption = None,
+    store: Store = None,
+) -> None:
+    """Register SQL triggers in the store, after a check on a run if there is one."""
+    with opened(store) as at:
+        for file in files:
+            if file.suffix != ".sql":
+                raise UsageError(
+                    f"{file}: only SQL can be stored; put Python triggers in a folder and name it"
+                    " in EVERYHIT_TRIGGERS, or install them as a plug-in"
+                )
+            (trigger,) = load_file(file)
+            if run is not None:
+                found = find_run(at.engine, run)
+                create_views(at.engine, found.detector)
+                bind(at.engine, found, _known(at.engine) | {trigger.name: trigger}, {trigger.name: {}})
+            register(at.engine, trigger.source)
+            typer.echo(f"added trigger {trigger.name}")
+
+
+@triggers.command("run")
+def run_(
+    names: Annotated[list[str], typer.Argument(help="Names, or .sql and .py files.")],
+    run: RunOption = None,
+    start: From = None,
+    stop: To = None,
+    param: Params = None,
+    store: Store = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run triggers, and all they depend on, over a run or a range of it."""
+    with opened(store) as at:
+        known = _known(at.engine)
+        wanted = []
+        for name in names:
+            if name.endswith((".sql", ".py")):
+                loaded = load_file(Path(name))
+                known |= {t.name: t for t in loaded}
+                wanted += [t.name for t in loaded]
+            else:
+                wanted.append(name)
+        _run(at.engine, known, wanted, run, start, stop, param or [], as_json=as_json)
+
+
+@app.command()
+def reprocess(
+    trigger: Triggers = None,
+    run: RunOption = None,
+    start: From = None,
+    stop: To = None,
+    param: Params = None,
+    store: Store = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run triggers over a range again: what is up to date stays, what changed is done anew.
+
+    Other parameters or another version make another lineage, beside the old one. Interrupt it
+    with Ctrl-C and call it again to go on.
+    """
+    if not trigger:
+        raise UsageError("name what to reprocess: --trigger segments")
+    with opened(store) as at:
+        _run(at.engine, _known(at.engine), trigger, run, start, stop, param or [], as_json=as_json)
+
+
+def _run(
+    engine: Engine,
+    known: dict[str, Trigger],
+    names: list[str],
+    run: str | None,
+    start: str | None,
+    stop: str | None,
+    param: list[str],
+    *,
+    as_json: bool,
+) -> None:
+    found = find_run(engine, run)
+    wanted = wanted_triggers(names, param)
+    span = span_of(found, start, stop) or (None if found.state == "closed" else extent(engine, found))
+    with progress_of_job(quiet=as_json) as progress:
+        stages = run_stages(
+            engine, found, known, wanted, span, n_threads=settings().workers, progress=progress
+        )
+    mine = {stage.lineage.lineage for stage in stages}
+    results = [r for r in results_of(engine, found) if r["lineage"] in mine]
+    show(results, as_json=as_json, title=f"results in run {found.run_id}")
+    if any(r["failed"] for r in results) and not as_json:
+        typer.echo(f"some windows failed: everyhit trigger show NAME --run {found.run_id}", err=True)
+
+
+class progress_of_job:  # noqa: N801 - a context manager
+    """Shows a job's progress on the terminal: a bar for each stage."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self._bars = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            disable=quiet,
+            transient=True,
+        )
+        self._tasks: dict[str, int] = {}
+
+    def __enter__(self) -> "progress_of_job":
+        self._bars.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bars.stop()
+
+    def __call__(self, job: Job) -> None:
+        """Draw where the job stands."""
+        for name, progress in job.progress.items():
+            if name not in self._tasks:
+                self._tasks[name] = self._bars.add_task(name, total=None)
+            self._bars.update(
+                self._tasks[name],  # type: ignore[arg-type]
+                completed=progress.done_to - progress.first,
+                total=job.stop_of(progress) - progress.first,
+            )
+
+
+def _known(engine: Engine) -> dict[str, Trigger]:
+    return known_triggers(engine, settings().triggers)
+
+
+def _one(known: dict[str, Trigger], name: str) -> Trigger:
+    if name not in known:
+        raise UsageError(f"there is no trigger {name!r}; known: {', '.join(sorted(known))}")
+    return known[name]
+
+
+def _line(trigger: Trigger) -> dict[str, object]:
+    return {
+        "trigger": trigger.name,
+        "kind": trigger.kind,
+        "reads": ", ".join(trigger.reads),
+        "reach": trigger.reach,
+        "params": dict(trigger.params),
+        "about": trigger.doc.splitlines()[0] if trigger.doc else "",
+    }
+
+
+def _failures(engine: Engine, run_id: int, name: str) -> list[dict[str, object]]:
+    lineages = [lineage.lineage for lineage in list_lineages(engine, run_id, name)]
+    table = engine.fetch(
+        "SELECT cell, any(error) AS error, anyLast(traceback) AS traceback, count() AS times"
+        " FROM failures WHERE run_id = {run:UInt32} AND has({lineages:Array(String)}, lineage)"
+        " GROUP BY cell ORDER BY cell LIMIT 20",
+        {"run": run_id, "lineages": lineages},
+    )
+    return pl.DataFrame(pl.from_arrow(table)).to_dicts()
+

@@ -1,0 +1,83 @@
+"""Everything in one process: the engine, Redis, Celery's worker threads and the conductor."""
+
+import threading
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from celery import signals
+from celery.platforms import SecurityWarning
+
+from db.engine import Engine
+from ops.private_redis import private_redis
+from software_triggers.conductor import Job, conduct
+from software_triggers.trigger import Trigger
+from software_triggers.tasks import LIVE, REPROCESS, Bench, app, attach, celery_submit
+
+
+@contextmanager
+def worker_threads(
+    engine: Engine, n: int, triggers: Callable[[], Mapping[str, Trigger]] | None = None
+) -> Iterator[None]:
+    """Run ``n`` Celery worker threads on a private Redis for as long as the context lasts.
+
+    ``triggers`` returns those that the tasks may name; by default all that are known.
+    """
+    with private_redis() as socket:
+        address = f"redis+socket://{socket}"
+        app.conf.update(
+            broker_url=address,
+            result_backend=address,
+            worker_hijack_root_logger=False,
+            worker_redirect_stdouts=False,
+        )
+        attach(Bench(engine, triggers))
+        signals.setup_logging.connect(_leave_logging_alone)
+        started = threading.Event()
+        signals.worker_ready.connect(lambda **_: started.set(), weak=False)
+        with warnings.catch_warnings():
+            # The worker never takes code from a message: being root adds nothing to fear here.
+            warnings.simplefilter("ignore", SecurityWarning)
+            worker = app.Worker(
+                pool="threads",
+                concurrency=n,
+                queues=[LIVE, REPROCESS],
+                without_gossip=True,
+                without_mingle=True,
+                without_heartbeat=True,
+                quiet=True,
+            )
+            thread = threading.Thread(target=worker.start, name="celery", daemon=True)
+            thread.start()
+            started.wait(30)
+        try:
+            yield
+        finally:
+            worker.stop()
+            thread.join(30)
+
+
+@contextmanager
+def conductor_thread(
+    jobs: Sequence[Job], wanted: Mapping[str, Mapping[str, Any]], queue: str = LIVE
+) -> Iterator[threading.Thread]:
+    """Conduct the jobs beside whatever the context does; at its end, stop."""
+    stop = threading.Event()
+    thread = threading.Thread(
+        target=conduct,
+        args=(jobs, celery_submit(wanted, queue)),
+        kwargs={"until": stop.is_set},
+        name="conductor",
+        daemon=True,
+    )
+    thread.start()
+    try:
+        yield thread
+    finally:
+        stop.set()
+        thread.join(60)
+
+
+def _leave_logging_alone(**_: object) -> None:
+    """Celery sets up logging unless somebody listens to this signal."""

@@ -1,0 +1,72 @@
+"""The live view of data taking in a terminal."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+
+@dataclass(frozen=True)
+class Status:
+    """What a shifter wants to see, at one moment."""
+
+    title: str
+    seconds: float
+    words: int
+    words_per_s: float
+    chambers: dict[str, float] = field(default_factory=dict)
+    """Words a second, by chamber."""
+    links: list[dict[str, Any]] = field(default_factory=list)
+    """link, words, watermark_s, behind_s."""
+    stages: list[dict[str, Any]] = field(default_factory=list)
+    """trigger, rows, rows_per_s, behind_s, failed."""
+    backlog: int = 0
+    quality: dict[str, str] = field(default_factory=dict)
+    trouble: str = ""
+
+
+def draw(status: Status) -> RenderableType:
+    """Return the view for rich."""
+    top = Text.assemble(
+        (f"{status.title}  ", "bold"),
+        f"{status.seconds:7.1f} s   {status.words:,} words   {status.words_per_s:,.0f} words/s   ",
+        f"backlog {status.backlog} windows",
+    )
+    quality = Text("   ".join(f"{name} {value}" for name, value in status.quality.items()))
+    parts: list[RenderableType] = [
+        top,
+        _bars(status.chambers),
+        _table(status.links, "links"),
+        _table(status.stages, "triggers"),
+        quality,
+    ]
+    if status.trouble:
+        parts.append(Text(status.trouble, style="bold red"))
+    return Panel(Group(*parts), subtitle="Ctrl-C ends the run", border_style="dim")
+
+
+def _bars(rates: dict[str, float]) -> Table:
+    table = Table.grid(padding=(0, 1))
+    most = max(rates.values(), default=1.0) or 1.0
+    for name, rate in rates.items():
+        bar = "█" * round(40 * rate / most)
+        table.add_row(name, f"{rate:>12,.0f}/s", Text(bar, style="cyan"))
+    return table
+
+
+def _table(rows: list[dict[str, Any]], title: str) -> Table:
+    table = Table(title=title, title_justify="left", box=None, padding=(0, 2, 0, 0))
+    for name in rows[0] if rows else ():
+        table.add_column(name, justify="left" if name in ("trigger",) else "right")
+    for row in rows:
+        table.add_row(*(_number(value) for value in row.values()))
+    return table
+
+
+def _number(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:,.2f}" if abs(value) < 100 else f"{value:,.0f}"
+    return f"{value:,}" if isinstance(value, int) else str(value)

@@ -1,0 +1,43 @@
+"""All settings in one place. Each is an environment variable ``EVERYHIT_<NAME>``."""
+
+from functools import lru_cache
+from pathlib import Path
+
+import platformdirs
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """What can be set; ``everyhit doctor`` prints it with its meaning."""
+
+    model_config = SettingsConfigDict(env_prefix="EVERYHIT_", frozen=True)
+
+    store: str = Field(
+        default_factory=lambda: f"chdb://{platformdirs.user_data_path('everyhit') / 'store'}",
+        description="address of the store, when no --store is given",
+    )
+    detectors: tuple[Path, ...] = Field(
+        default=(), description="folders with detector declarations, beside the built-in ones"
+    )
+    triggers: tuple[Path, ...] = Field(
+        default=(), description="folders with triggers, beside the built-in ones"
+    )
+    cell: str = Field(
+        default="100 ms", description="grid of the windows in a new run, in time of the detector"
+    )
+    flush_s: float = Field(
+        default=0.1, gt=0, description="seconds that the readout holds words back at most"
+    )
+    workers: int = Field(default=2, ge=1, description="worker threads of the embedded process")
+    latency: str = Field(
+        default="10 s",
+        description="time after which windows run although a link's watermark lags behind",
+    )
+    log_level: str = Field(default="WARNING", description="DEBUG, INFO, WARNING or ERROR")
+
+
+@lru_cache
+def settings() -> Settings:
+    """Return the settings of this process, read once."""
+    return Settings()

@@ -1,0 +1,306 @@
+"""Turns watermarks into tasks: which windows are due, which must be done again.
+
+It keeps no state that it could not find again in the store, and all tasks may be done twice: it is
+safe to kill, and safe to start twice.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import polars as pl
+import structlog
+
+from db import ledger
+from db.chunks import read_arrivals
+from db.engine import Engine
+from db.runs import Run
+from software_triggers.inputs import input_state
+from software_triggers.stage import Stage
+from software_triggers.watermarks import Watermarks
+
+_log = structlog.get_logger()
+
+EVER = 2**62
+# A task is lost with its worker: after this time it is sent again. Doing it twice is harmless.
+LOST_AFTER_S = 120.0
+
+
+class Handle(Protocol):
+    """A task under way."""
+
+    def ready(self) -> bool:
+        """Whether it has ended, well or not."""
+
+    def failed(self) -> bool:
+        """Whether it ended without committing, because the store or the worker failed."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """Cells [first, stop) of a stage, to be brought up to date by a worker."""
+
+    stage: Stage
+    first: int
+    stop: int
+    complete: bool
+    """Every watermark has passed what the cells look at."""
+
+
+Submit = Callable[[Task], Handle]
+
+
+@dataclass
+class Progress:
+    """How far a stage has come in a run."""
+
+    stage: Stage
+    first: int
+    next: int
+    """Cells before it have been sent out or are done."""
+    stop: int
+    """Cells from here on are not wanted."""
+    done_to: int
+    """All cells before it are committed."""
+    done: set[int] = field(default_factory=set)
+    """Committed cells from ``done_to`` on."""
+    suspects: set[int] = field(default_factory=set)
+    """Cells whose inputs may have changed since they were sent out."""
+    incomplete: set[int] = field(default_factory=set)
+    """Cells that ran before every watermark had passed."""
+    pending: dict[tuple[int, int], tuple[Task, Handle, float]] = field(default_factory=dict)
+
+    def commit(self, cells: Iterable[int]) -> None:
+        """Note that cells are committed."""
+        self.done.update(c for c in cells if c >= self.done_to)
+        while self.done_to in self.done:
+            self.done.remove(self.done_to)
+            self.done_to += 1
+
+    def suspect(self, a: int, b: int) -> None:
+        """Note that inputs at times [a, b) have changed."""
+        cell, reach = self.stage.run.cell, self.stage.reach
+        first, stop = (a - reach) // cell, -(-(b + reach) // cell)
+        self.suspects.update(range(first, min(stop, self.next)))
+
+    @property
+    def backlog(self) -> int:
+        """Cells sent out and not committed, or known to need repair."""
+        return self.next - self.done_to - len(self.done) + len(self.suspects)
+
+
+class Job:
+    """The stages of a run, followed from its first hit to its last, or over a given range.
+
+    ``latency`` ticks after the newest hit, windows run even when a link's watermark lags; what
+    they missed is repaired when it comes.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        run: Run,
+        stages: Sequence[Stage],
+        span: tuple[int, int] | None = None,
+        latency: int | None = None,
+        links: Sequence[int] = (),
+    ) -> None:
+        self.run, self.stages, self.latency = run, stages, latency
+        self.watermarks = Watermarks(links)
+        self.closed = False
+        self._ended = run.state == "closed"
+        self._engine = engine
+        self._span = span
+        self._looked = False
+        self.progress: dict[str, Progress] = {}
+
+    def advance(self, submit: Submit, now: float, most_cells: int, most_pending: int) -> None:
+        """Look at what arrived, collect what is done, and send out what is due."""
+        ended = self._ended  # asked before looking: what came before the end must be seen
+        self._see()
+        self.closed = ended
+        if not self.progress and (self.watermarks.seen or self._span):
+            self._begin()
+        for progress in self.progress.values():
+            self._collect(progress, now)
+        for progress in self.progress.values():
+            self._send(progress, submit, now, most_cells, most_pending)
+            self._repair(progress, submit, now, most_cells)
+
+    def close(self) -> None:
+        """Wait for nothing more: all chunks of the run are committed."""
+        self._ended = True
+
+    @property
+    def finished(self) -> bool:
+        """Whether everything that can be done is done."""
+        if not self.progress:
+            return self.closed and self._looked
+        return self.closed and all(
+            p.done_to >= self.stop_of(p) and not p.pending and not p.suspects
+            for p in self.progress.values()
+        )
+
+    @property
+    def backlog(self) -> int:
+        """Cells of all stages that wait for a worker or for repair."""
+        return sum(p.backlog for p in self.progress.values())
+
+    def _see(self) -> None:
+        """Take in new chunks; those behind a stage's front make its windows suspect."""
+        fresh = read_arrivals(self._engine, self.run.run_id, self.watermarks.unbroken)
+        new = self.watermarks.take(fresh)
+        self._looked = True
+        for a, b in new.filter(pl.col("n_hits") > 0).select("t_first", "t_last").iter_rows():
+            for progress in self.progress.values():
+                if progress.stage.reads_hits:
+                    progress.suspect(a, b + 1)
+
+    def _begin(self) -> None:
+        """Find out from the ledger where each stage stands."""
+        a, b = self._span or (self.watermarks.t_min, EVER)
+        cells = needed_cells(self.stages, a, b)
+        for stage in self.stages:
+            first, stop = cells[stage.name]
+            progress = Progress(stage, first, next=first, stop=stop, done_to=first)
+            known = ledger.current(
+                self._engine, self.run.run_id, stage.lineage.lineage, first, stop
+            )
+            progress.commit(known["cell"])
+            progress.incomplete.update(known.filter(~pl.col("complete"))["cell"])
+            progress.next = max([first, *(c + 1 for c in known["cell"].tail(1))])
+            progress.suspects.update(range(first, progress.next))
+            self.progress[stage.name] = progress
+
+    def _collect(self, progress: Progress, now: float) -> None:
+        for cells, (task, handle, sent) in list(progress.pending.items()):
+            if not handle.ready():
+                if now - sent < LOST_AFTER_S:
+                    continue
+                _log.warning("task lost", trigger=progress.stage.name, first=cells[0])
+            del progress.pending[cells]
+            if not handle.ready() or handle.failed():
+                progress.suspects.update(range(*cells))
+                continue
+            progress.commit(range(*cells))
+            if not task.complete:
+                progress.incomplete.update(range(*cells))
+            for reader in self._readers(progress):
+                reader.suspect(cells[0] * self.run.cell, cells[1] * self.run.cell)
+
+    def _send(
+        self, progress: Progress, submit: Submit, now: float, most_cells: int, most_pending: int
+    ) -> None:
+        """Send out the windows that are due."""
+        sure, hasty = self._due(progress)
+        while progress.next < max(sure, hasty) and len(progress.pending) < most_pending:
+            complete = progress.next < sure
+            stop = min(sure if complete else hasty, progress.next + most_cells)
+            self._submit(progress, submit, now, progress.next, stop, complete=complete)
+            progress.next = stop
+        caught_up = {cell for cell in progress.incomplete if cell < sure}
+        progress.incomplete -= caught_up
+        progress.suspects |= caught_up
+
+    def _repair(self, progress: Progress, submit: Submit, now: float, most_cells: int) -> None:
+        """Send out again the suspect windows whose inputs have indeed changed."""
+        busy = {cell for cells in progress.pending for cell in range(*cells)}
+        ready = sorted(progress.suspects - busy)
+        sure, _ = self._due(progress)
+        for first, stop in _spans(ready, most_cells):
+            progress.suspects.difference_update(range(first, stop))
+            state = input_state(self._engine, progress.stage, first, stop)
+            known = ledger.current(
+                self._engine, self.run.run_id, progress.stage.lineage.lineage, first, stop
+            )
+            old = state.join(known, on="cell", how="left", suffix="_old").filter(
+                pl.col("inputs").ne_missing(pl.col("inputs_old"))
+                | (~pl.col("complete") & (pl.col("cell") < sure))
+            )
+            for a, b in _spans(old["cell"].to_list(), most_cells):
+                self._submit(progress, submit, now, a, b, complete=b <= sure)
+
+    def _submit(
+        self, progress: Progress, submit: Submit, now: float, first: int, stop: int, *, complete: bool
+    ) -> None:
+        task = Task(progress.stage, first, stop, complete)
+        progress.pending[first, stop] = (task, submit(task), now)
+
+    def _due(self, progress: Progress) -> tuple[int, int]:
+        """Return the cell before which every window is due for sure, and by the latency limit."""
+        stage, cell = progress.stage, self.run.cell
+        last = self.stop_of(progress)
+        passed = EVER if self.closed else self.watermarks.passed
+        newest = EVER if self.closed else self.watermarks.newest
+        if not stage.reads_hits:
+            passed = newest = EVER
+        hasty = newest - self.latency if self.latency is not None else passed
+        for name in stage.inputs:
+            passed = min(passed, self._done_time(self.progress[name]))
+            hasty = min(hasty, self._done_time(self.progress[name]))
+        return (
+            min(last, (passed - stage.reach) // cell),
+            min(last, (hasty - stage.reach) // cell),
+        )
+
+    def _done_time(self, progress: Progress) -> int:
+        """Return the time before which a stage's results are committed."""
+        if self.closed and progress.done_to >= self.stop_of(progress):
+            return EVER
+        return progress.done_to * self.run.cell
+
+    def stop_of(self, progress: Progress) -> int:
+        """Return the cell at which a stage has no more to do, once the run is closed."""
+        if progress.stop < EVER // self.run.cell or not self.closed:
+            return progress.stop
+        margin = max(p.stage.reach for p in self.progress.values())
+        return (self.watermarks.t_max + margin) // self.run.cell + 1
+
+    def _readers(self, progress: Progress) -> list[Progress]:
+        return [p for p in self.progress.values() if progress.stage.name in p.stage.inputs]
+
+
+def needed_cells(stages: Sequence[Stage], a: int, b: int) -> dict[str, tuple[int, int]]:
+    """Return for each stage the cells [first, stop) on which results in [a, b) ticks rest.
+
+    A stage that others read must cover their margins, too.
+    """
+    cells: dict[str, tuple[int, int]] = {}
+    for stage in reversed(stages):
+        cell = stage.run.cell
+        low, high = a, b
+        for reader in stages:
+            if stage.name in reader.inputs:
+                first, stop = cells[reader.name]
+                low = min(low, first * cell - reader.reach)
+                high = max(high, stop * cell + reader.reach)
+        cells[stage.name] = (low // cell, -(-high // cell))
+    return cells
+
+
+def conduct(
+    jobs: Sequence[Job],
+    submit: Submit,
+    *,
+    most_cells: int = 500,
+    most_pending: int = 8,
+    pause_s: float = 0.02,
+    until: Callable[[], bool] = lambda: False,
+) -> None:
+    """Advance the jobs until all are finished, or until told to stop."""
+    while not until() and not all(job.finished for job in jobs):
+        for job in jobs:
+            job.advance(submit, time.monotonic(), most_cells, most_pending)
+        time.sleep(pause_s)
+
+
+def _spans(cells: Sequence[int], most: int) -> list[tuple[int, int]]:
+    """Return sorted cells as ranges [first, stop) of at most ``most`` cells."""
+    spans: list[tuple[int, int]] = []
+    for cell in cells:
+        if spans and spans[-1][1] == cell and cell - spans[-1][0] < most:
+            spans[-1] = (spans[-1][0], cell + 1)
+        else:
+            spans.append((cell, cell + 1))
+    return spans

@@ -1,0 +1,72 @@
+"""What a window was made from, as one number: so that late data re-open what they touch."""
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from db.chunks import read_spans
+from db.engine import Engine
+from db.ledger import current
+from software_triggers.stage import Stage
+
+_MIX = np.uint64(0x9E3779B97F4A7C15)
+
+
+def input_state(engine: Engine, stage: Stage, first: int, stop: int) -> pl.DataFrame:
+    """Return for each cell in [first, stop) what a stage would read for it now.
+
+    Columns: ``cell``; ``inputs``, a hash of the chunks and of the committed results that overlap
+    the cell and its margins; ``n_inputs``, which grows with every chunk and revision; ``n_hits``,
+    words in those chunks. Take it before reading: what arrives in between then shows as a change.
+    """
+    cells = np.arange(first, stop, dtype=np.int64)
+    starts = cells * stage.run.cell - stage.reach
+    stops = (cells + 1) * stage.run.cell + stage.reach
+    state = np.zeros((3, len(cells)), np.uint64)
+    if len(cells) and stage.reads_hits:
+        state += _of_chunks(engine, stage, starts, stops)
+    if len(cells):
+        for lineage in stage.inputs.values():
+            state += _of_results(engine, stage, lineage.lineage, starts, stops)
+    return pl.DataFrame(
+        {"cell": cells, "inputs": state[0], "n_inputs": state[1], "n_hits": state[2]}
+    )
+
+
+def _of_chunks(
+    engine: Engine, stage: Stage, starts: NDArray[np.int64], stops: NDArray[np.int64]
+) -> NDArray[np.uint64]:
+    """Sum over chunks that overlap [start, stop): those that begin before stop less those that
+    end before start."""
+    run = stage.run
+    spans = read_spans(engine, run.run_id, int(starts[0]), int(stops[-1]), run.detector.slice)
+    weights = np.stack(
+        [spans["id"].to_numpy(), np.ones(len(spans), np.uint64), spans["n_hits"].to_numpy()]
+    ).astype(np.uint64)
+    begun = _sums_before(spans["t_first"].to_numpy(), weights, stops)
+    ended = _sums_before(spans["t_last"].to_numpy(), weights, starts)
+    return begun - ended
+
+
+def _of_results(
+    engine: Engine, stage: Stage, lineage: str, starts: NDArray[np.int64], stops: NDArray[np.int64]
+) -> NDArray[np.uint64]:
+    cell = stage.run.cell
+    low, high = starts // cell, -(-stops // cell)
+    rows = current(engine, stage.run.run_id, lineage, int(low[0]), int(high[-1]))
+    cells = rows["cell"].to_numpy()
+    with np.errstate(over="ignore"):
+        marks = (rows["digest"].to_numpy() + cells.astype(np.uint64) * _MIX) * _MIX + np.uint64(1)
+    revisions = rows["revision"].to_numpy().astype(np.uint64) + np.uint64(1)
+    weights = np.stack([marks, revisions, np.zeros(len(rows), np.uint64)])
+    return _sums_before(cells, weights, high) - _sums_before(cells, weights, low)
+
+
+def _sums_before(
+    places: NDArray[np.int64], weights: NDArray[np.uint64], limits: NDArray[np.int64]
+) -> NDArray[np.uint64]:
+    """Return for each limit the sums of weights whose place is before it, modulo 2**64."""
+    order = np.argsort(places, kind="stable")
+    sums = np.zeros((len(weights), len(places) + 1), np.uint64)
+    np.cumsum(weights[:, order], axis=1, out=sums[:, 1:])
+    return sums[:, np.searchsorted(places[order], limits, "left")]

@@ -1,0 +1,155 @@
+"""Finds bins of time that look like nothing in ordinary data: a model in ONNX tells how unlike."""
+
+import threading
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from db.detector import Detector
+from db.errors import TriggerError
+from db.moments import duration_ticks
+from software_triggers.trigger import trigger
+
+BIN = "10 us"
+FEATURES = ("n_hits", "n_cells", "n_layers", "spread", "most")
+"""What a model is told of each chamber in a bin: hits, cells that have some, layers that have
+some, wires from the first to the last, and the hits of the busiest cell."""
+SHIPPED = Path(__file__).with_suffix(".onnx")
+BATCH = 64
+"""Bins that go through the model together. A bin's place among them is its place on the run's
+grid: the last digits of a sum may depend on place and number, and must not on the window."""
+
+Floats = NDArray[np.float32]
+
+
+@trigger(reach=BIN, uses=("t", "chamber", "layer", "wire"))
+def anomaly(
+    hits: pl.DataFrame, detector: Detector, model: str = "built-in", threshold: float = 4.0
+) -> pl.DataFrame:
+    """Bins of 10 us whose hits a model in ONNX finds unlike those that it was trained on.
+
+    Bins lie on multiples of 10 us since the run's start; t is where one begins. ``model`` is the
+    path of a file that maps ``features`` to scores: float32 of shape (bins, 5 * chambers) to
+    (bins,). A score of 1 is ordinary (root mean square) for what train_anomaly makes. Give a newly
+    trained model a new name, so that its results are told from those of the old one.
+    """
+    scorer = load_scorer(SHIPPED if model == "built-in" else Path(model))
+    width = duration_ticks(BIN, detector.tick)
+    bins, x = features(hits, width, scorer.n_chambers)
+    found = pl.DataFrame({"t": bins * width, "score": scorer.score(bins, x)})
+    return found.filter(pl.col("score") > threshold)
+
+
+# Another model that is shipped under the same name is another trigger.
+anomaly = replace(anomaly, source=anomaly.source + blake2b(SHIPPED.read_bytes()).hexdigest())
+
+
+def features(
+    hits: pl.DataFrame, bin_ticks: int, n_chambers: int
+) -> tuple[NDArray[np.int64], Floats]:
+    """Return the bins in which there are hits on wires, ascending, and what a model is told of them.
+
+    Bin k holds the times [k, k + 1) * ``bin_ticks``. The second array is (bins, n_chambers * 5):
+    FEATURES of chamber 0, of chamber 1, ...; hits in chambers beyond are left out. All are whole
+    numbers, so that the order of hits makes no difference.
+    """
+    cells = (
+        hits.filter(pl.col("wire") > 0, pl.col("chamber") < n_chambers)
+        .group_by((pl.col("t") // bin_ticks).alias("bin"), "chamber", "layer", "wire")
+        .len()
+    )
+    told = cells.group_by("bin", "chamber").agg(
+        n_hits=pl.col("len").sum(),
+        n_cells=pl.len(),
+        n_layers=pl.col("layer").n_unique(),
+        spread=pl.col("wire").max() - pl.col("wire").min() + 1,
+        most=pl.col("len").max(),
+    )
+    bins, row = np.unique(told["bin"].to_numpy(), return_inverse=True)
+    x = np.zeros((len(bins), n_chambers, len(FEATURES)), np.float32)
+    x[row, told["chamber"].to_numpy()] = told.select(FEATURES).to_numpy()
+    return bins, x.reshape(len(bins), n_chambers * len(FEATURES))
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """A model at work; any number of threads may use it."""
+
+    session: Any
+    input: str
+    n_chambers: int
+
+    def score(self, bins: NDArray[np.int64], x: Floats) -> Floats:
+        """Return the scores (n,) of bins (n,), ascending, with their features (n, 5 * chambers)."""
+        batch, place = np.divmod(bins, BATCH)
+        starts = np.flatnonzero(np.diff(batch, prepend=batch[:1] - 1))
+        scores = np.empty(len(bins), np.float32)
+        for a, b in zip(starts, [*starts[1:], len(bins)], strict=True):
+            rows = np.zeros((BATCH, x.shape[1]), np.float32)
+            rows[place[a:b]] = x[a:b]
+            scores[a:b] = self.run(rows)[place[a:b]]
+        return scores
+
+    def run(self, rows: Floats) -> Floats:
+        """Return what the model says of BATCH rows, one number each."""
+        (out, *_) = self.session.run(None, {self.input: rows})
+        return np.asarray(out, np.float32).reshape(BATCH)
+
+
+_loading = threading.Lock()
+
+
+def load_scorer(path: Path) -> Scorer:
+    """Return the model in a file, loaded once in a process for as long as the file stays the same.
+
+    Raises TriggerError if onnxruntime is missing, or the file is no model of the right shape.
+    """
+    try:
+        changed = path.stat().st_mtime_ns
+    except OSError as fault:
+        raise TriggerError(f"model {path}: it can't be read: {fault.strerror}") from None
+    with _loading:
+        return _load(path, changed)
+
+
+@lru_cache(maxsize=8)
+def _load(path: Path, _changed: int) -> Scorer:
+    try:
+        import onnxruntime  # noqa: PLC0415 - an extra, wanted only by those who use it
+    except ImportError:
+        raise TriggerError(
+            "trigger anomaly needs the extra: pip install 'everyhit[onnx]'"
+        ) from None
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1  # the workers are the threads
+    options.log_severity_level = 4
+    try:
+        session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    except Exception as fault:
+        raise TriggerError(f"model {path} is no ONNX file that can be used: {fault}") from None
+    (first, *others), n = session.get_inputs(), len(FEATURES)
+    width = first.shape[-1] if len(first.shape) == 2 else None
+    if others or not isinstance(width, int) or width % n:
+        raise TriggerError(
+            f"model {path} takes {_shapes(session.get_inputs())}; it must take one array of shape"
+            f" (bins, {n} * chambers): see train_anomaly"
+        )
+    scorer = Scorer(session, first.name, width // n)
+    try:
+        scorer.run(np.zeros((BATCH, width), np.float32))
+    except Exception as fault:
+        raise TriggerError(
+            f"model {path} gives {_shapes(session.get_outputs())}; of {BATCH} bins of float32 it"
+            f" must make as many scores: {fault}"
+        ) from None
+    return scorer
+
+
+def _shapes(arrays: Any) -> str:
+    return " and ".join(f"{a.name} {tuple(a.shape)} of {a.type}" for a in arrays)

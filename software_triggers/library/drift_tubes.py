@@ -1,0 +1,71 @@
+"""Triggers of the drift-tube telescope, in Python."""
+
+import polars as pl
+
+from db.detector import Detector
+from software_triggers.library import mean_timer, straight_track
+from software_triggers.library import segment_clusters as clusters
+from software_triggers.trigger import trigger
+
+_TRACK_REACH = f"{straight_track.REACH_NS} ns"
+
+
+@trigger(
+    reach=f"{mean_timer.REACH_NS} ns",
+    uses=("t", "chamber", "layer", "wire", "view", "x_mm", "z_mm"),
+)
+def segments(
+    hits: pl.DataFrame,
+    detector: Detector,
+    min_hits: int = 3,
+    max_chi2: float = 16.0,
+    max_slope: float = 0.8,
+) -> pl.DataFrame:
+    """Straight pieces of track in single chambers, with their time of passage (mean-timer)."""
+    constants = detector.constants
+    return mean_timer.segments(
+        hits.filter(pl.col("wire") > 0),
+        tick_ns=float(detector.tick),
+        v_drift_um_per_ns=constants["v_drift_um_per_ns"],
+        t_max_ns=constants["t_max_ns"],
+        cell_height_mm=constants["cell_height_mm"],
+        min_hits=min_hits,
+        max_chi2=max_chi2,
+        max_slope=max_slope,
+    )
+
+
+@trigger(reach=_TRACK_REACH, depends_on="segments")
+def tracks(
+    segments: pl.DataFrame,
+    detector: Detector,
+    within_ns: float = 20.0,
+    max_chi2: float = 10.0,
+    min_segments: int = 2,
+) -> pl.DataFrame:
+    """Straight lines through segments of several chambers of one view."""
+    return straight_track.tracks(
+        segments,
+        tick_ns=float(detector.tick),
+        within_ns=within_ns,
+        max_chi2=max_chi2,
+        min_segments=min_segments,
+    )
+
+
+@trigger(
+    reach="1 us",
+    depends_on="words",
+    uses=("t", "chamber", "layer", "wire", "head", "hit"),
+)
+def segment_clusters(
+    words: pl.DataFrame, detector: Detector, margin_ns: float = 10.0
+) -> pl.DataFrame:
+    """For each segment time that the front-end sent, the hits of its chamber that belong to it."""
+    return clusters.segment_clusters(
+        words.filter(pl.col("head") == 0),
+        words.filter(pl.col("hit") & (pl.col("wire") > 0)),
+        tick_ns=float(detector.tick),
+        t_max_ns=detector.constants["t_max_ns"],
+        margin_ns=margin_ns,
+    )

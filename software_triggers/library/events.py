@@ -1,0 +1,126 @@
+"""The event builder: candidates become events, with the raw words that belong to them."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from software_triggers.trigger import Trigger
+
+Ticks = NDArray[np.int64]
+
+
+def event_builder(
+    candidates: Sequence[str],
+    before: str = "500 ns",
+    after: str = "1 us",
+    max_length: str = "20 us",
+    name: str = "events",
+) -> Trigger:
+    """Return the trigger that builds events around the rows of the ``candidates`` triggers.
+
+    A candidate at t stands for [t - before, t + after); what overlaps becomes one event. A chain
+    of overlapping ones longer than ``max_length`` is cut at whole multiples of ``max_length`` of
+    the run's time: a rule that needs to see no further than twice that length, so that the same
+    events come out wherever the windows lie. Parts behind a cut are marked ``continued``: no event
+    of its own could have begun there, so their length counts as dead time.
+
+    Rows: ``t``, ``t_end`` (half-open), ``continued``, ``triggers`` (names that contributed),
+    ``n_words``, and for each word ``word_t``, ``word_link``, ``raw`` (``words_per_hit`` a hit).
+    """
+
+    def events(before: int, after: int, max_length: int, **frames: pl.DataFrame) -> pl.DataFrame:
+        words = frames.pop("words")
+        starts = {n: np.sort(f["t"].to_numpy()) - before for n, f in frames.items()}
+        every = np.sort(np.concatenate([*starts.values(), np.zeros(0, np.int64)]))
+        begin, end, continued = _pieces(*_chains(every, before + after), max_length)
+        named = _contributors(starts, before + after, begin, end)
+        return _with_words(words, begin, end, continued, named)
+
+    return Trigger(
+        name=name,
+        kind="python",
+        reach="max_length + max_length + before + after",
+        reads=("words", *candidates),
+        params={"before": before, "after": after, "max_length": max_length},
+        source=f"event_builder({', '.join(candidates)})",
+        doc=f"events around {', '.join(candidates)}, with their raw words",
+        uses=("t", "link", "raw"),
+        compute=events,
+    )
+
+
+def _chains(starts: Ticks, length: int) -> tuple[Ticks, Ticks]:
+    """Return the ranges that sorted, overlapping ranges [start, start + length) merge to."""
+    if not len(starts):
+        return starts, starts
+    new = np.flatnonzero(np.diff(starts) >= length) + 1
+    first = np.concatenate([[0], new])
+    last = np.concatenate([new - 1, [len(starts) - 1]])
+    return starts[first], starts[last] + length
+
+
+def _pieces(begin: Ticks, end: Ticks, most: int) -> tuple[Ticks, Ticks, NDArray[np.bool_]]:
+    """Cut ranges longer than ``most`` at its multiples; the third array marks what follows."""
+    long = end - begin > most
+    n = np.where(long, (end - 1) // most - begin // most + 1, 1)
+    chain = np.repeat(np.arange(len(begin)), n)
+    nth = np.arange(len(chain)) - np.repeat(np.cumsum(n) - n, n)
+    grid = (begin[chain] // most + nth) * most
+    start = np.where(nth == 0, begin[chain], grid)
+    stop = np.where(long[chain], np.minimum(end[chain], grid + most), end[chain])
+    return start, stop, nth > 0
+
+
+def _contributors(
+    starts: dict[str, Ticks], length: int, begin: Ticks, end: Ticks
+) -> pl.Series:
+    """Return for each event the names of the triggers with a range in it."""
+    lists = pl.DataFrame(
+        {
+            name: np.searchsorted(s, end, "left") > np.searchsorted(s + length, begin, "right")
+            for name, s in starts.items()
+        }
+    )
+    if lists.is_empty():
+        return pl.Series([[]] * len(begin), dtype=pl.List(pl.String))
+    names = [pl.when(pl.col(n)).then(pl.lit(n)) for n in sorted(starts)]
+    return lists.select(pl.concat_list(names).list.drop_nulls()).to_series()
+
+
+def _with_words(
+    words: pl.DataFrame,
+    begin: Ticks,
+    end: Ticks,
+    continued: NDArray[np.bool_],
+    named: pl.Series,
+) -> pl.DataFrame:
+    raw = [name for name in words.columns if name not in ("t", "link")]
+    # Whatever the order of arrival, an event's words stand in the same order.
+    words = words.sort("t", "link", *raw)
+    t = words["t"].to_numpy()
+    low, high = np.searchsorted(t, begin), np.searchsorted(t, end)
+    n = high - low
+    offsets = np.concatenate([[0], np.cumsum(n)])
+    picked = np.arange(offsets[-1]) + np.repeat(low - offsets[:-1], n)
+    taken = words[picked]
+    flat = np.stack([taken[name].to_numpy() for name in raw], axis=1).reshape(-1)
+    return pl.DataFrame(
+        {
+            "t": begin,
+            "t_end": end,
+            "continued": continued,
+            "triggers": named,
+            "n_words": n.astype(np.uint32),
+            "word_t": _lists(offsets, taken["t"].to_numpy()),
+            "word_link": _lists(offsets, taken["link"].to_numpy()),
+            "raw": _lists(offsets * len(raw), flat),
+        }
+    )
+
+
+def _lists(offsets: NDArray[np.int64], values: NDArray[np.generic]) -> pl.Series:
+    array = pa.LargeListArray.from_arrays(pa.array(offsets), pa.array(values))
+    return pl.Series(pl.from_arrow(array))

@@ -1,0 +1,17 @@
+-- trigger: segment_clusters_sql
+-- about: for each segment time that the front-end sent, the hits of its chamber that belong to it
+-- reach: margin + after
+-- params: margin Int64 = 10 ns, after Int64 = 400 ns
+SELECT t, chamber, arraySort(arrayFilter(x -> x < t + {after:Int64}, around)) AS hit_t,
+    toUInt32(length(hit_t)) AS n_hits
+FROM (
+    SELECT t, chamber, is_segment,
+        groupArrayIf(t, NOT is_segment) OVER (
+            PARTITION BY chamber ORDER BY t
+            RANGE BETWEEN {margin:Int64} PRECEDING AND {after:Int64} FOLLOWING
+        ) AS around
+    FROM (
+        SELECT t, chamber, head = 0 AS is_segment FROM words WHERE head = 0 OR (hit AND wire > 0)
+    )
+)
+WHERE is_segment

@@ -1,0 +1,120 @@
+"""Where triggers come from: built in, installed, a folder, the store."""
+
+import importlib.util
+import sys
+from collections.abc import Iterable, Iterator
+from importlib import import_module
+from importlib.metadata import entry_points
+from importlib.resources import files
+from pathlib import Path
+from types import ModuleType
+
+import pyarrow as pa
+
+from db.engine import Engine
+from db.errors import EveryhitError, TriggerError
+from software_triggers import library
+from software_triggers.trigger import Trigger, sql_trigger
+
+ENTRY_POINTS = "everyhit.triggers"
+# Built-in Python triggers. Those that need an extra are imported only when it is installed.
+_BUILT_IN = ("drift_tubes",)
+
+
+def known_triggers(
+    engine: Engine | None = None, folders: Iterable[Path] = ()
+) -> dict[str, Trigger]:
+    """Return all triggers by name: later sources replace earlier ones.
+
+    The order is built in, installed plug-ins, folders (``*.sql``, ``*.py``), SQL registered in the
+    store. Raises TriggerError that names the file or plug-in that can't be used.
+    """
+    triggers = {t.name: t for t in _built_in()}
+    triggers |= {t.name: t for t in _installed()}
+    for folder in folders:
+        triggers |= {t.name: t for t in load_folder(folder)}
+    if engine is not None:
+        triggers |= {t.name: t for t in _registered(engine)}
+    return triggers
+
+
+def load_file(path: Path) -> list[Trigger]:
+    """Return the triggers of one ``.sql`` or ``.py`` file; TriggerError names the file."""
+    try:
+        if path.suffix == ".sql":
+            return [sql_trigger(path.read_text())]
+        return _of_module(_import_file(path))
+    except OSError as fault:
+        raise TriggerError(f"can't read {path}: {fault.strerror}") from None
+    except EveryhitError as fault:
+        raise TriggerError(f"{path}: {fault}") from None
+    except Exception as fault:
+        raise TriggerError(f"{path}: {type(fault).__name__}: {fault}") from fault
+
+
+def load_folder(folder: Path) -> Iterator[Trigger]:
+    """Return the triggers of all ``.sql`` and ``.py`` files in a folder."""
+    if not folder.is_dir():
+        raise TriggerError(f"{folder} is no folder with triggers")
+    for path in sorted([*folder.glob("*.sql"), *folder.glob("*.py")]):
+        yield from load_file(path)
+
+
+def register(engine: Engine, source: str, *, enabled: bool = True) -> Trigger:
+    """Store an SQL trigger, a new revision if its name is known, and return it."""
+    trigger = sql_trigger(source)
+    engine.insert(
+        "triggers",
+        pa.table(
+            {
+                "name": [trigger.name],
+                "revision": pa.array([_last_revision(engine, trigger.name) + 1], pa.uint64()),
+                "source": [source],
+                "enabled": [enabled],
+            }
+        ),
+    )
+    return trigger
+
+
+def _last_revision(engine: Engine, name: str) -> int:
+    found = engine.fetch(
+        "SELECT max(revision) AS last FROM triggers WHERE name = {name:String}", {"name": name}
+    )
+    return int(found["last"][0].as_py())
+
+
+def _registered(engine: Engine) -> Iterator[Trigger]:
+    rows = engine.fetch("SELECT source FROM triggers FINAL WHERE enabled ORDER BY name")
+    for source in rows["source"].to_pylist():
+        yield sql_trigger(source)
+
+
+def _built_in() -> Iterator[Trigger]:
+    for file in sorted(files(library).iterdir(), key=lambda f: f.name):
+        if file.name.endswith(".sql"):
+            yield sql_trigger(file.read_text())
+    for name in _BUILT_IN:
+        yield from _of_module(import_module(f"{library.__name__}.{name}"))
+
+
+def _installed() -> Iterator[Trigger]:
+    for point in entry_points(group=ENTRY_POINTS):
+        try:
+            loaded = point.load()
+        except Exception as fault:
+            raise TriggerError(f"plug-in {point.value} can't be loaded: {fault}") from fault
+        yield from [loaded] if isinstance(loaded, Trigger) else _of_module(loaded)
+
+
+def _of_module(module: ModuleType) -> list[Trigger]:
+    return [value for value in vars(module).values() if isinstance(value, Trigger)]
+
+
+def _import_file(path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"everyhit_trigger_{path.stem}", path)
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # inspect.getsource looks for it there
+    spec.loader.exec_module(module)
+    return module

@@ -1,0 +1,112 @@
+"""What stands behind a name that a trigger reads: a SELECT for SQL, a frame for Python."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from db.chunks import read_words
+from db.detector import Detector, decode
+from db.engine import Engine
+from db.hits_view import key
+from db.rates import rates_sql
+from db.results import Lineage, committed_sql, read_committed
+from db.runs import Run
+from software_triggers.window import Window
+
+if TYPE_CHECKING:
+    from software_triggers.trigger import Trigger
+
+
+def select_of(
+    engine: Engine, run: Run, name: str, lineage: Lineage | None, window: Window
+) -> str:
+    """Return the SELECT that a relation's name stands for, limited to times in the window."""
+    if lineage is not None:
+        return committed_sql(lineage, run.cell, f"toInt64({window.a})", f"toInt64({window.b})")
+    if name == "rates":
+        return rates_sql(engine, run, window.a, window.b)
+    return (
+        f"SELECT * FROM {name}_{key(run.detector)}"
+        f"(run = {run.run_id}, a = {window.a}, b = {window.b})"
+    )
+
+
+def selects(
+    engine: Engine, run: Run, trigger: "Trigger", lineages: Mapping[str, Lineage], window: Window
+) -> dict[str, str]:
+    """Return the SELECT for each name that a trigger reads."""
+    return {
+        name: select_of(engine, run, name, lineages.get(name), window) for name in trigger.reads
+    }
+
+
+def frames(
+    engine: Engine, run: Run, trigger: "Trigger", lineages: Mapping[str, Lineage], window: Window
+) -> dict[str, pl.DataFrame]:
+    """Return the frame for each name that a trigger reads, with times in the window."""
+    out = {}
+    for name in trigger.reads:
+        if name in lineages:
+            out[name] = read_committed(engine, lineages[name], run.cell, window.a, window.b)
+        elif name == "rates":
+            rates = engine.fetch(rates_sql(engine, run, window.a, window.b))
+            out[name] = pl.DataFrame(pl.from_arrow(rates))
+        else:
+            out[name] = read_frame(engine, run, window, trigger.uses, hits_only=name == "hits")
+    return out
+
+
+def read_frame(
+    engine: Engine, run: Run, window: Window, columns: Sequence[str] = (), *, hits_only: bool = True
+) -> pl.DataFrame:
+    """Return hits (or all words that carry a time) with t in the window, in the order in which they are stored.
+
+    ``columns`` are names of the declaration's columns, ``t``, ``link`` and ``raw``, which stands
+    for the raw words ``w0``, ``w1``, …; none means all but the raw words. Corrupt words are no
+    hits.
+    """
+    detector = run.detector
+    n = detector.words_per_hit
+    raw = [f"w{k}" for k in range(n)]
+    wanted = list(columns) or ["t", "link", *detector.column_names, *([] if hits_only else ["hit"])]
+    wanted = [name for c in wanted for name in (raw if c == "raw" else [c])]
+    stretch = read_words(engine, run.run_id, window.a, window.b, detector.slice)
+    epochs = stretch.per_hit(stretch.epochs, n)
+    links = stretch.per_hit(stretch.links, n)
+    chosen = _chosen(detector, stretch.words, epochs, window, hits_only=hits_only)
+    words = stretch.words.reshape(-1, n)[chosen]
+    if epochs.ndim:
+        epochs = epochs[chosen]
+    inner = [c for c in wanted if c not in ("link", "hit", *raw)]
+    if "hit" in wanted:
+        inner += [c for c in ("hit", "corrupt") if c not in inner]
+    decoded = decode(detector, words.reshape(-1), epochs, inner)
+    out = {}
+    for name in wanted:
+        if name == "link":
+            out[name] = links[chosen] if links.ndim else np.full(len(words), links, np.uint16)
+        elif name in raw:
+            out[name] = words[:, int(name[1:])]
+        elif name == "hit":
+            out[name] = decoded["hit"] & ~decoded["corrupt"]
+        else:
+            out[name] = decoded[name]
+    return pl.DataFrame(out)
+
+
+def _chosen(
+    detector: Detector,
+    words: NDArray[np.uint64],
+    epochs: NDArray[np.int64],
+    window: Window,
+    *,
+    hits_only: bool,
+) -> NDArray[np.bool_]:
+    """Return the mask of hits (or of all timed words) whose time lies in the window."""
+    kinds = ["hit", "corrupt"] if hits_only else ["timed"]
+    known = decode(detector, words, epochs, ["t", *kinds])
+    mask = (known["t"] >= window.a) & (known["t"] < window.b)
+    return mask & (known["hit"] & ~known["corrupt"] if hits_only else known["timed"])

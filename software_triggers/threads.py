@@ -1,0 +1,95 @@
+"""A conductor's tasks on threads of this process: for files, reprocessing, tests."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from db.engine import Engine
+from db.runs import Run
+from software_triggers.conductor import Handle, Job, Submit, Task, conduct
+from software_triggers.process import MOST_HITS, process
+from software_triggers.stage import Stage, bind
+from software_triggers.trigger import Trigger
+
+
+@dataclass(frozen=True)
+class _Done:
+    future: "Future[int]"
+
+    def ready(self) -> bool:
+        return self.future.done()
+
+    def failed(self) -> bool:
+        return self.future.exception() is not None
+
+
+@contextmanager
+def thread_submit(engine: Engine, n_threads: int, most_hits: int = MOST_HITS) -> Iterator[Submit]:
+    """Yield what runs a conductor's tasks on ``n_threads`` threads."""
+    with ThreadPoolExecutor(n_threads, thread_name_prefix="worker") as pool:
+
+        def submit(task: Task) -> Handle:
+            return _Done(
+                pool.submit(
+                    process,
+                    engine,
+                    task.stage,
+                    task.first,
+                    task.stop,
+                    complete=task.complete,
+                    most_hits=most_hits,
+                )
+            )
+
+        yield submit
+
+
+def run_stages(
+    engine: Engine,
+    run: Run,
+    triggers: Mapping[str, Trigger],
+    wanted: Mapping[str, Mapping[str, Any]],
+    span: tuple[int, int] | None = None,
+    *,
+    n_threads: int = 2,
+    most_cells: int = 200,
+    progress: Callable[[Job], None] = lambda _: None,
+) -> tuple[Stage, ...]:
+    """Bring the wanted triggers and all they depend on up to date, and return their stages.
+
+    ``span`` limits it to times [a, b) in ticks; for an open run it is needed. What is up to date
+    already is not done again, so that it can be stopped and resumed. Raises StoreError when the
+    store fails.
+    """
+    stages = bind(engine, run, triggers, wanted)
+    job = Job(engine, run, stages, span)
+    job.close()
+    with thread_submit(engine, n_threads) as submit:
+
+        def watch() -> bool:
+            progress(job)
+            return False
+
+        conduct([job], _raising(submit), most_cells=most_cells, until=watch)
+    return stages
+
+
+def _raising(submit: Submit) -> Submit:
+    """Let the first failure of the store end the work instead of being tried for ever."""
+    failed: list[BaseException] = []
+
+    def checked(task: Task) -> Handle:
+        if failed:
+            raise failed[0]
+        handle = submit(task)
+        assert isinstance(handle, _Done)
+        handle.future.add_done_callback(
+            lambda f: failed.append(fault) if (fault := f.exception()) else None
+        )
+        return handle
+
+    return checked
+
+

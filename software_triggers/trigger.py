@@ -1,0 +1,223 @@
+"""What a trigger is, and the two ways to write one: a decorated function, a SELECT with a header."""
+
+import inspect
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any, Literal
+
+import polars as pl
+
+from db.confine import parameters, parse
+from db.confine import reads as read_by
+from db.errors import TriggerError
+from db.moments import duration_ticks, is_duration
+
+# What every trigger may read besides the results of other triggers.
+SOURCES = ("hits", "words", "rates")
+
+
+@dataclass(frozen=True)
+class Trigger:
+    """A question to the hits that has moments for answers: rows with a time ``t``, and more."""
+
+    name: str
+    kind: Literal["sql", "python"]
+    reach: str
+    """How far from its window a trigger must look, so that a row in the window is right: a
+    duration, a parameter, or a sum of these: ``"within + 1 us"``."""
+    reads: tuple[str, ...]
+    """``hits``, ``words``, ``rates`` (words of each channel in each slice of time, counted at
+    insert; t is the slice's begin), and names of triggers."""
+    params: Mapping[str, Any] = field(default_factory=dict)
+    """Names and default values. A duration in text, ``"25 ns"``, reaches the trigger in ticks."""
+    version: str = "1"
+    source: str = ""
+    doc: str = ""
+    uses: tuple[str, ...] = ()
+    """Columns of hits that it needs; empty for all."""
+    compute: Callable[..., pl.DataFrame] | None = field(default=None, compare=False)
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """The names that a Python trigger's function takes."""
+        return tuple(inspect.signature(self.compute).parameters) if self.compute else ()
+
+    def given(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Return all parameters, those given in place of the defaults; TriggerError if unknown."""
+        unknown = sorted(set(params) - set(self.params))
+        if unknown:
+            known = ", ".join(f"{k} = {v}" for k, v in self.params.items()) or "none"
+            raise TriggerError(f"trigger {self.name} has no parameter {unknown[0]!r}; it has: {known}")
+        return {name: _like(self, name, params.get(name, d)) for name, d in self.params.items()}
+
+    def reach_ticks(self, params: Mapping[str, Any], tick: Fraction) -> int:
+        """Return the reach in ticks, rounded up, with the parameters given."""
+        total = 0
+        for part in (p.strip() for p in self.reach.split("+")):
+            value = params.get(part, part)
+            if isinstance(value, int):
+                total += value
+            elif is_duration(value):
+                total += duration_ticks(value, tick)
+            else:
+                raise TriggerError(
+                    f"trigger {self.name}: reach {self.reach!r} is neither a duration nor the name"
+                    " of a parameter: write it like 'reach: 1 us' or 'reach: within + 1 us'"
+                )
+        return total
+
+
+def in_ticks(params: Mapping[str, Any], tick: Fraction) -> dict[str, Any]:
+    """Return the parameters with durations turned into ticks, rounded up."""
+    return {
+        name: duration_ticks(value, tick) if is_duration(value) else value
+        for name, value in params.items()
+    }
+
+
+def trigger(
+    *,
+    reach: str,
+    depends_on: str | Sequence[str] = "hits",
+    version: int | str = 1,
+    uses: Sequence[str] = (),
+    name: str | None = None,
+) -> Callable[[Callable[..., pl.DataFrame]], Trigger]:
+    """Make a trigger of a function from Polars frames to a Polars frame with a column ``t``.
+
+    The function takes what it depends on by argument name, in order of t or not, with all rows of
+    the window and its margins; it may also ask for ``detector``, the declaration. Keyword arguments
+    with defaults are the trigger's parameters. What it returns must be right for every t in the
+    window, given that it sees ``reach`` beyond; rows outside are cut off by the caller.
+    """
+    reads = (depends_on,) if isinstance(depends_on, str) else tuple(depends_on)
+
+    def make(function: Callable[..., pl.DataFrame]) -> Trigger:
+        arguments = inspect.signature(function).parameters
+        named = name or function.__name__
+        params = {n: a.default for n, a in arguments.items() if a.default is not a.empty}
+        missing = [n for n in reads if n not in arguments]
+        extra = [n for n in arguments if n not in (*reads, *params, "detector")]
+        if missing or extra:
+            wrong = f"does not take {missing[0]!r}" if missing else f"takes {extra[0]!r}"
+            raise TriggerError(
+                f"trigger {named} {wrong}: its arguments are what it depends on"
+                f" ({', '.join(reads)}), 'detector' if wanted, and parameters with defaults"
+            )
+        return Trigger(
+            name=_checked_name(named),
+            kind="python",
+            reach=reach,
+            reads=reads,
+            params=params,
+            version=str(version),
+            source=inspect.getsource(function),
+            doc=inspect.getdoc(function) or "",
+            uses=tuple(uses),
+            compute=function,
+        )
+
+    return make
+
+
+def sql_trigger(text: str) -> Trigger:
+    """Make a trigger of SQL: a comment header and one SELECT that returns ``t``.
+
+    Header lines are ``-- key: value`` with the keys trigger, reach, params, version, about. The
+    parameters are written ``name Type = default`` and stand in the SELECT as ``{name:Type}``.
+    Raises TriggerError or SqlError with what is wrong in which line.
+    """
+    header: dict[str, str] = {}
+    for number, line in enumerate(text.strip().splitlines(), 1):
+        if not line.startswith("--"):
+            break
+        match = re.fullmatch(r"--\s*(\w+)\s*:\s*(.*?)\s*", line)
+        if match and match[1] in _HEADER:
+            header[match[1]] = match[2]
+        elif match and len(header) == 0:
+            raise TriggerError(
+                f"line {number}: {match[1]!r} is no key of a trigger's header;"
+                f" keys: {', '.join(_HEADER)}"
+            )
+    for key in ("trigger", "reach"):
+        if key not in header:
+            raise TriggerError(f"the SQL has no header line '-- {key}: ...'; put one on top")
+    params, kinds = _sql_params(header.get("params", ""))
+    tree = parse(text)
+    used = parameters(tree)
+    for name, kind in used.items():
+        if name not in params:
+            raise TriggerError(
+                f"trigger {header['trigger']}: parameter {name} is used but not declared:"
+                f" add it to the header: -- params: {name} {kind or 'Int64'} = ..."
+            )
+        if kind and kind.replace(" ", "") != kinds[name]:
+            raise TriggerError(
+                f"trigger {header['trigger']}: parameter {name} is declared {kinds[name]}"
+                f" and used as {kind}"
+            )
+    return Trigger(
+        name=_checked_name(header["trigger"]),
+        kind="sql",
+        reach=header["reach"],
+        reads=tuple(sorted(read_by(tree))),
+        params=params,
+        version=header.get("version", "1"),
+        source=text,
+        doc=header.get("about", ""),
+    )
+
+
+_HEADER = ("trigger", "reach", "params", "version", "about")
+
+
+def _sql_params(text: str) -> tuple[dict[str, Any], dict[str, str]]:
+    params: dict[str, Any] = {}
+    kinds: dict[str, str] = {}
+    for part in filter(None, (p.strip() for p in text.split(","))):
+        match = re.fullmatch(r"(\w+)\s+(U?Int(?:8|16|32|64)|Float(?:32|64)|String)\s*=\s*(.+)", part)
+        if not match:
+            raise TriggerError(
+                f"the header's params want 'name Type = default' with Type one of UInt8..UInt64,"
+                f" Int8..Int64, Float32, Float64, String: {part!r}"
+            )
+        name, kind, default = match.groups()
+        kinds[name] = kind
+        params[name] = _default(name, kind, default)
+    return params, kinds
+
+
+def _default(name: str, kind: str, text: str) -> Any:
+    if kind == "String":
+        return text.strip("'\"")
+    if is_duration(text):
+        return text
+    try:
+        return float(text) if kind.startswith("Float") else int(text)
+    except ValueError:
+        raise TriggerError(f"parameter {name}: {text!r} is no {kind}") from None
+
+
+def _like(owner: Trigger, name: str, value: Any) -> Any:
+    """Return a value given as text or number in the type of the parameter's default."""
+    default = owner.params[name]
+    try:
+        if isinstance(default, bool):
+            return value if isinstance(value, bool) else str(value).lower() in ("1", "true", "yes")
+        if isinstance(default, int | float) and not is_duration(value):
+            return type(default)(value)
+    except ValueError:
+        kind = type(default).__name__
+        raise TriggerError(f"trigger {owner.name}: {name} = {value!r} is no {kind}") from None
+    return value
+
+
+def _checked_name(name: str) -> str:
+    if not re.fullmatch(r"[a-z][a-z0-9_]{0,47}", name) or name in SOURCES:
+        raise TriggerError(
+            f"{name!r} can't be a trigger's name: use small letters, digits and _, at most 48,"
+            f" a letter first, and not {' or '.join(SOURCES)}"
+        )
+    return name

@@ -1,0 +1,30 @@
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Window:
+    """The times [a, b) in ticks that one task owns: rows with t inside are its to give."""
+
+    a: int
+    b: int
+
+    def widened(self, reach: int) -> "Window":
+        """Return what must be read so that everything in the window comes out right."""
+        return Window(self.a - reach, self.b + reach)
+
+
+def of_cells(first: int, stop: int, cell: int) -> Window:
+    """Return the window that covers cells [first, stop) of a grid of ``cell`` ticks."""
+    return Window(first * cell, stop * cell)
+
+
+def cut(window: Window, n_hits: int, most: int) -> Iterator[Window]:
+    """Cut a window into equal parts so that each has about ``most`` of its ``n_hits`` or fewer.
+
+    Where results don't depend on the tiling, this costs nothing but margins read twice.
+    """
+    parts = max(1, min(-(-n_hits // most), window.b - window.a))
+    edges = [window.a + (window.b - window.a) * k // parts for k in range(parts + 1)]
+    for a, b in zip(edges, edges[1:], strict=False):
+        yield Window(a, b)

@@ -1,0 +1,213 @@
+from itertools import combinations, pairwise
+from math import ceil
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
+from rivals import settle
+from straight_muons import (
+    CHAMBER_VIEW,
+    CHAMBER_Z_MM,
+    CONSTANTS,
+    DRIFT_UM_PER_NS,
+    FIRST_WIRE_MM,
+    LAYER_MM,
+    MIDDLE_MM,
+    TICK_NS,
+    Muons,
+    hits_of,
+    random_muons,
+)
+
+from db.errors import TriggerError
+from software_triggers.library.conflicts import ROUNDS
+from software_triggers.library.mean_timer import SEGMENT, segments
+from software_triggers.library.straight_track import REACH_NS, TRACK, tracks
+
+WITHIN_NS, MAX_CHI2 = 20.0, 10.0
+
+
+def judge(rate_hz: float, seconds: float) -> dict[str, float]:
+    """Tracks against the muons with four hits in each chamber of view 0, and their pulls."""
+    rng = np.random.default_rng(2)
+    muons = random_muons(rng, rate_hz, seconds)
+    hits = hits_of(muons, rng)
+    found = tracks(segments(hits, **CONSTANTS), tick_ns=TICK_NS).filter(view=0)
+    when = found["t"].to_numpy() * TICK_NS + found["t0_ns"].to_numpy()
+    slope, error = found["slope"].to_numpy(), found["slope_err"].to_numpy()
+    n_hits = hits.filter(pl.col("muon") >= 0, view=0)["muon"].value_counts()
+    full = n_hits.filter(pl.col("count") == 12)["muon"]
+    pulls, n_found, true = [], 0, np.zeros(len(found), bool)
+    for muon in n_hits["muon"]:
+        off = slope - muons.slope[0][muon]
+        match = (abs(when - muons.t_ns[muon]) < 15) & (abs(off) < 0.02)
+        true |= match
+        if muon in full:
+            whole = match & (found["n_segments"] == 3).to_numpy()
+            n_found += whole.any()
+            pulls.extend((off / error)[whole])
+    pulls = np.array(pulls)
+    core = pulls[abs(pulls) < 5]
+    return {
+        "efficiency": n_found / len(full),
+        "fakes": 1 - true.mean(),
+        "tails": 1 - len(core) / len(pulls),
+        "bias": np.mean(core) * np.sqrt(len(core)),
+        "width": np.std(core),
+    }
+
+
+@pytest.mark.parametrize(
+    ("rate_hz", "seconds", "efficiency"), [(1e3, 1.5, 0.998), (1.5e6, 1e-3, 0.98)]
+)
+def test_muons_give_tracks_with_unbiased_angles(rate_hz, seconds, efficiency) -> None:
+    result = judge(rate_hz, seconds)
+    assert result["efficiency"] > efficiency
+    assert result["fakes"] < 0.005
+    assert result["tails"] < 0.01
+    assert abs(result["bias"]) < 4
+    assert 0.9 < result["width"] < 1.15  # the clock's tick adds 3 %
+
+
+def test_a_track_is_the_line_through_all_hits_with_each_chambers_t0_left_free() -> None:
+    rng = np.random.default_rng(8)
+    n = 50
+    slope = rng.uniform(-0.2, 0.2, (2, n))
+    muons = Muons(np.arange(n) * 2000.0, rng.uniform(-60, 60, (2, n)), slope)
+    own = segments(hits_of(muons, rng, noise=0), **CONSTANTS)
+    found = tracks(own, tick_ns=TICK_NS, max_chi2=1e3).filter(n_segments=3)
+    assert len(found) > 0.9 * n
+    v = DRIFT_UM_PER_NS / 1000
+    for track in found.iter_rows(named=True):
+        parts = [
+            own.filter(chamber=c, t=t).row(0, named=True)
+            for c, t in zip(track["chambers"], track["segment_t"], strict=True)
+        ]
+        model, measured = [], []
+        for place, part in enumerate(parts):
+            for layer, (wire, t, side) in enumerate(
+                zip(part["wires"], part["hit_t"], part["sides"], strict=True), 1
+            ):
+                if side:
+                    z_mm = CHAMBER_Z_MM[part["chamber"]] + (layer - 2.5) * LAYER_MM
+                    free = [side * v if k == place else 0.0 for k in range(len(parts))]
+                    model.append([1.0, z_mm, *free])
+                    wire_mm = FIRST_WIRE_MM[layer] + (wire - 1) * 42
+                    measured.append(wire_mm + side * v * (t - track["t"]) * TICK_NS)
+        line, (left,), *_ = np.linalg.lstsq(np.array(model), np.array(measured))
+        spread = np.sqrt(np.diag(np.linalg.inv(np.transpose(model) @ model))) * v
+        assert track["x0_mm"] == pytest.approx(line[0], abs=1e-6)
+        assert track["slope"] == pytest.approx(line[1], abs=1e-9)
+        assert track["x0_err_mm"] == pytest.approx(spread[0], rel=1e-6)
+        assert track["slope_err"] == pytest.approx(spread[1], rel=1e-6)
+        inner = sum(part["chi2"] for part in parts)
+        assert track["chi2"] + inner == pytest.approx(left / v**2, abs=1e-5)
+        assert track["angle_rad"] == np.arctan(track["slope"])
+        assert track["n_hits"] == len(measured)
+        t0 = [(p["t"] - track["t"]) * TICK_NS + p["t0_ns"] for p in parts]
+        weight = [p["t0_err_ns"] ** -2 for p in parts]
+        assert track["t0_ns"] == pytest.approx(np.average(t0, weights=weight), abs=1e-9)
+
+
+def random_segments(rng: np.random.Generator, n: int, span_ns: float) -> pl.DataFrame:
+    """Segments that lie, more or less, on one of three lines: many fit, in many ways."""
+    chamber = rng.integers(0, 4, n)
+    z_mm = np.array(CHAMBER_Z_MM)[chamber]
+    line = rng.integers(0, 3, n)
+    x_err, slope_err = rng.choice([0.03, 0.05], n), rng.choice([0.002, 0.004], n)
+    rows = pl.DataFrame(
+        {
+            "t": rng.integers(0, int(span_ns / TICK_NS) + 1, n),
+            "t0_ns": rng.uniform(-TICK_NS / 2, TICK_NS / 2, n),
+            "chamber": chamber,
+            "view": np.array(CHAMBER_VIEW)[chamber],
+            "n_hits": rng.integers(3, 5, n),
+            "x_mm": line + 0.1 * line * (z_mm - MIDDLE_MM) + rng.normal(0, 2, n) * x_err,
+            "z_mm": z_mm,
+            "slope": 0.1 * line + rng.normal(0, 2, n) * slope_err,
+            "chi2": rng.uniform(0, 5, n),
+            "t0_err_ns": rng.uniform(0.5, 1.5, n),
+            "x_err_mm": x_err,
+            "slope_err": slope_err,
+            "x_slope_corr": rng.choice([-0.4, 0.0, 0.5], n),
+            "hit_t": np.zeros((n, 4)),
+            "wires": np.zeros((n, 4)),
+            "sides": np.zeros((n, 4)),
+        }
+    ).cast(SEGMENT)
+    twice = rows.sample(fraction=0.1, seed=int(rng.integers(1 << 30)))
+    return pl.concat([rows, twice])
+
+
+def oracle(rows: list[dict[str, float]]) -> list[tuple[list[int], float, float, float]]:
+    """Chambers, x0, slope and chi2 of the tracks of one view, by trying all sets of segments."""
+    rows = sorted(rows, key=lambda r: (r["t"], r["t0_ns"]))
+    sets, cost, lines = [], [], []
+    for n in (2, 3):
+        for pick in combinations(range(len(rows)), n):
+            taken = [rows[i] for i in pick]
+            when = [r["t"] * TICK_NS + r["t0_ns"] for r in taken]
+            assume(abs(max(when) - min(when) - WITHIN_NS) > 1e-6)
+            if max(when) - min(when) > WITHIN_NS or len({r["chamber"] for r in taken}) < n:
+                continue
+            model, measured = [], []
+            for r in taken:
+                mixed = r["x_slope_corr"] * r["x_err_mm"] * r["slope_err"]
+                covariance = [[r["x_err_mm"] ** 2, mixed], [mixed, r["slope_err"] ** 2]]
+                white = np.linalg.inv(np.linalg.cholesky(covariance))
+                model.append(white @ [[1, r["z_mm"]], [0, 1]])
+                measured.append(white @ [r["x_mm"], r["slope"]])
+            line, (chi2,), *_ = np.linalg.lstsq(np.vstack(model), np.concatenate(measured))
+            limit = MAX_CHI2 * 2 * (n - 1)
+            assume(abs(chi2 - limit) > 1e-6)
+            if chi2 <= limit:
+                sets.append(frozenset(pick))
+                cost.append(chi2 / limit - n)
+                lines.append((sorted(r["chamber"] for r in taken), *line, chi2))
+    assume(len({round(c, 6) for c in cost}) == len(cost))
+    return sorted(lines[c] for c in settle(sets, cost, ROUNDS))
+
+
+@given(st.integers(0, 2**32), st.integers(0, 8))
+@settings(deadline=None, max_examples=60)
+def test_agrees_with_trying_all_sets_of_segments(seed, n) -> None:
+    rng = np.random.default_rng(seed)
+    rows = random_segments(rng, n, 40.0).unique()
+    found = tracks(rows, tick_ns=TICK_NS, within_ns=WITHIN_NS, max_chi2=MAX_CHI2)
+    expected = oracle(rows.filter(view=0).to_dicts())
+    names = ["chambers", "x0_mm", "slope", "chi2"]
+    for got, line in zip(sorted(found.select(names).rows()), expected, strict=True):
+        assert got[0] == line[0]
+        assert got[1:] == pytest.approx(line[1:], abs=1e-5)
+
+
+@given(
+    seed=st.integers(0, 2**32),
+    n=st.integers(0, 300),
+    span_ns=st.sampled_from([200.0, 1e3, 5e3]),
+    lengths=st.lists(st.integers(1, 600), min_size=1, max_size=12),
+)
+@settings(deadline=None, max_examples=60)
+def test_rows_do_not_depend_on_where_windows_are_cut(seed, n, span_ns, lengths) -> None:
+    rows = random_segments(np.random.default_rng(seed), n, span_ns)
+    whole = tracks(rows, tick_ns=TICK_NS)
+    reach = ceil(REACH_NS / TICK_NS)
+    edges = sorted({0, *np.cumsum(lengths).tolist(), ceil(span_ns / TICK_NS) + 2})
+    tiles = []
+    for start, stop in pairwise(edges):
+        seen = rows.filter(pl.col("t").is_between(start - reach, stop + reach, closed="left"))
+        part = tracks(seen.sample(fraction=1, shuffle=True, seed=seed), tick_ns=TICK_NS)
+        tiles.append(part.filter(pl.col("t").is_between(start, stop, closed="left")))
+    assert_frame_equal(pl.concat(tiles), whole, check_exact=True)
+
+
+def test_no_segments_give_no_tracks_with_all_columns() -> None:
+    assert tracks(pl.DataFrame(schema=SEGMENT), tick_ns=TICK_NS).schema == TRACK
+
+
+def test_a_reach_that_would_not_do_is_refused() -> None:
+    with pytest.raises(TriggerError, match="500 ns are read: lower it"):
+        tracks(pl.DataFrame(schema=SEGMENT), tick_ns=TICK_NS, within_ns=100.0)
