@@ -2,8 +2,9 @@
 
 import threading
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from celery import signals
@@ -12,17 +13,14 @@ from celery.platforms import SecurityWarning
 from db.engine import Engine
 from ops.private_redis import private_redis
 from software_triggers.conductor import Job, conduct
-from software_triggers.trigger import Trigger
 from software_triggers.tasks import LIVE, REPROCESS, Bench, app, attach, celery_submit
 
 
 @contextmanager
-def worker_threads(
-    engine: Engine, n: int, triggers: Callable[[], Mapping[str, Trigger]] | None = None
-) -> Iterator[None]:
+def worker_threads(engine: Engine, n: int, folders: Iterable[Path] = ()) -> Iterator[None]:
     """Run ``n`` Celery worker threads on a private Redis for as long as the context lasts.
 
-    ``triggers`` returns those that the tasks may name; by default all that are known.
+    ``folders`` are those with triggers, beside the built-in ones.
     """
     with private_redis() as socket:
         address = f"redis+socket://{socket}"
@@ -32,7 +30,7 @@ def worker_threads(
             worker_hijack_root_logger=False,
             worker_redirect_stdouts=False,
         )
-        attach(Bench(engine, triggers))
+        attach(Bench(engine, folders))
         signals.setup_logging.connect(_leave_logging_alone)
         started = threading.Event()
         signals.worker_ready.connect(lambda **_: started.set(), weak=False)

@@ -17,8 +17,8 @@ class Status:
     seconds: float
     words: int
     words_per_s: float
-    chambers: dict[str, float] = field(default_factory=dict)
-    """Words a second, by chamber."""
+    groups: dict[str, float] = field(default_factory=dict)
+    """Words a second, by group of channels."""
     links: list[dict[str, Any]] = field(default_factory=list)
     """link, words, watermark_s, behind_s."""
     stages: list[dict[str, Any]] = field(default_factory=list)
@@ -38,7 +38,7 @@ def draw(status: Status) -> RenderableType:
     quality = Text("   ".join(f"{name} {value}" for name, value in status.quality.items()))
     parts: list[RenderableType] = [
         top,
-        _bars(status.chambers),
+        _bars(status.groups),
         _table(status.links, "links"),
         _table(status.stages, "triggers"),
         quality,

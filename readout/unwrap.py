@@ -159,7 +159,7 @@ def _follow(  # type: ignore[no-untyped-def]
                 time = times[i] + epoch
             if followers != _NO_DOUBT:
                 followers += 1
-                if time < ahead:
+                if time < ahead - disorder:
                     followers = _NO_DOUBT
                     _count(wild, ahead_word, ahead, ahead - newest)
                 elif followers == _FOLLOWERS:

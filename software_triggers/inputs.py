@@ -57,6 +57,7 @@ def _of_results(
     cells = rows["cell"].to_numpy()
     with np.errstate(over="ignore"):
         marks = (rows["digest"].to_numpy() + cells.astype(np.uint64) * _MIX) * _MIX + np.uint64(1)
+        marks = (marks ^ (marks >> np.uint64(32))) * _MIX  # no sum of products: cells may swap rows
     revisions = rows["revision"].to_numpy().astype(np.uint64) + np.uint64(1)
     weights = np.stack([marks, revisions, np.zeros(len(rows), np.uint64)])
     return _sums_before(cells, weights, high) - _sums_before(cells, weights, low)

@@ -13,12 +13,14 @@ import pyarrow as pa
 
 from db.engine import Engine
 from db.errors import EveryhitError, TriggerError
+from db.runs import Run
 from software_triggers import library
+from software_triggers.library.events import event_builder
 from software_triggers.trigger import Trigger, sql_trigger
 
 ENTRY_POINTS = "everyhit.triggers"
 # Built-in Python triggers. Those that need an extra are imported only when it is installed.
-_BUILT_IN = ("drift_tubes",)
+_BUILT_IN = ("anomaly", "drift_tubes")
 
 
 def known_triggers(
@@ -36,6 +38,20 @@ def known_triggers(
     if engine is not None:
         triggers |= {t.name: t for t in _registered(engine)}
     return triggers
+
+
+def triggers_of_run(
+    engine: Engine, run: Run, folders: Iterable[Path] = ()
+) -> dict[str, Trigger]:
+    """Return all triggers that are known, and the event builder that the run was opened with.
+
+    The run's setting ``events`` names the triggers whose rows make events.
+    """
+    known = known_triggers(engine, folders)
+    if candidates := run.settings.get("events"):
+        builder = event_builder(candidates)
+        known[builder.name] = builder
+    return known
 
 
 def load_file(path: Path) -> list[Trigger]:

@@ -3,12 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from db.chunks import read_words
-from db.detector import Detector, decode
+from db.detector.loop import reader
 from db.engine import Engine
 from db.hits_view import key
 from db.rates import rates_sql
@@ -69,44 +67,12 @@ def read_frame(
     hits.
     """
     detector = run.detector
-    n = detector.words_per_hit
-    raw = [f"w{k}" for k in range(n)]
+    raw = [f"w{k}" for k in range(detector.words_per_hit)]
     wanted = list(columns) or ["t", "link", *detector.column_names, *([] if hits_only else ["hit"])]
     wanted = [name for c in wanted for name in (raw if c == "raw" else [c])]
-    stretch = read_words(engine, run.run_id, window.a, window.b, detector.slice)
-    epochs = stretch.per_hit(stretch.epochs, n)
-    links = stretch.per_hit(stretch.links, n)
-    chosen = _chosen(detector, stretch.words, epochs, window, hits_only=hits_only)
-    words = stretch.words.reshape(-1, n)[chosen]
-    if epochs.ndim:
-        epochs = epochs[chosen]
-    inner = [c for c in wanted if c not in ("link", "hit", *raw)]
-    if "hit" in wanted:
-        inner += [c for c in ("hit", "corrupt") if c not in inner]
-    decoded = decode(detector, words.reshape(-1), epochs, inner)
-    out = {}
-    for name in wanted:
-        if name == "link":
-            out[name] = links[chosen] if links.ndim else np.full(len(words), links, np.uint16)
-        elif name in raw:
-            out[name] = words[:, int(name[1:])]
-        elif name == "hit":
-            out[name] = decoded["hit"] & ~decoded["corrupt"]
-        else:
-            out[name] = decoded[name]
-    return pl.DataFrame(out)
-
-
-def _chosen(
-    detector: Detector,
-    words: NDArray[np.uint64],
-    epochs: NDArray[np.int64],
-    window: Window,
-    *,
-    hits_only: bool,
-) -> NDArray[np.bool_]:
-    """Return the mask of hits (or of all timed words) whose time lies in the window."""
-    kinds = ["hit", "corrupt"] if hits_only else ["timed"]
-    known = decode(detector, words, epochs, ["t", *kinds])
-    mask = (known["t"] >= window.a) & (known["t"] < window.b)
-    return mask & (known["hit"] & ~known["corrupt"] if hits_only else known["timed"])
+    take = reader(detector, tuple(wanted), hits_only=hits_only)
+    stored = read_words(engine, run.run_id, window.a, window.b, detector.slice)
+    lengths = stored.lengths // detector.words_per_hit
+    return pl.DataFrame(
+        take(stored.words, lengths, stored.epochs, stored.links, window.a, window.b)
+    )

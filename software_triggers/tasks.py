@@ -1,7 +1,8 @@
 """The Celery application: the same tasks for threads in one process and for workers anywhere."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -9,10 +10,10 @@ from celery import Celery
 
 from db.engine import Engine
 from db.errors import EveryhitError, StoreError
-from db.runs import find_run
+from db.runs import Run, find_run
 from software_triggers.conductor import Handle, Task
 from software_triggers.process import process
-from software_triggers.registry import known_triggers
+from software_triggers.registry import triggers_of_run
 from software_triggers.stage import Stage, bind
 from software_triggers.trigger import Trigger
 
@@ -36,18 +37,16 @@ app.conf.update(
 class Bench:
     """What a worker needs at hand: the engine, and the stages that it has met."""
 
-    def __init__(
-        self, engine: Engine, triggers: Callable[[], Mapping[str, Trigger]] | None = None
-    ) -> None:
+    def __init__(self, engine: Engine, folders: Iterable[Path] = ()) -> None:
         self.engine = engine
-        self._triggers = triggers or (lambda: known_triggers(engine))
+        self._folders = tuple(folders)
         self._stages: dict[tuple[int, str], Stage] = {}
 
     def stage(self, run_id: int, name: str, lineage: str, wanted: Mapping[str, Any]) -> Stage:
         """Return the stage of a task; StoreError when this worker's trigger is another version."""
         if (run_id, lineage) not in self._stages:
             run = find_run(self.engine, run_id)
-            for stage in bind(self.engine, run, self._triggers(), wanted):
+            for stage in bind(self.engine, run, self._triggers(run), wanted):
                 self._stages[run_id, stage.lineage.lineage] = stage
         if (run_id, lineage) not in self._stages:
             raise StoreError(
@@ -55,6 +54,10 @@ class Bench:
                 f" (lineage {lineage}): install the same version of its code on this worker"
             )
         return self._stages[run_id, lineage]
+
+
+    def _triggers(self, run: Run) -> Mapping[str, Trigger]:
+        return triggers_of_run(self.engine, run, self._folders)
 
 
 _bench: Bench | None = None

@@ -101,7 +101,7 @@ CREATE TABLE ledger (
     n_inputs UInt64 COMMENT 'grows with what was read: of equal revisions the fuller one counts',
     complete Bool COMMENT 'every watermark had passed',
     worker String,
-    seconds Float32,
+    seconds Float32 COMMENT 'share of this cell in the time that its task took',
     committed_at DateTime64(6, 'UTC') DEFAULT now64(6)
 ) ENGINE = MergeTree ORDER BY (run_id, lineage, cell, revision);
 

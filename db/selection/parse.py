@@ -86,9 +86,9 @@ def _grammar(text: str) -> tuple[ast.expr, int]:
     """Python's syntax tree, and the place in the text of its first character."""
     if strange := re.search(r"[^ -~]|[#\\]", text):
         raise Refused(f"the character {strange[0]!r} has no place here", strange.span())
-    for number in NUMBER.finditer(text):
-        if not SOUND_NUMBER.fullmatch(number[0]):
-            raise Refused(f"{number[0]} is no number", number.span())
+    for digits in NUMBER.finditer(text):
+        if not SOUND_NUMBER.fullmatch(digits[0]):
+            raise Refused(f"{digits[0]} is no number", digits.span())
     indent = len(text) - len(text.lstrip())
     try:
         return ast.parse(text.strip(), mode="eval").body, indent

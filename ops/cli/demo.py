@@ -47,7 +47,7 @@ def demo(
             stop = threading.Event()
             watcher = threading.Thread(target=_watch, args=(going, stop, as_json), name="view")
             watcher.start()
-            slices = live(going.run.detector, conditions, seed, duration_s=duration or inf)
+            slices = live(going.live.run.detector, conditions, seed, duration_s=duration or inf)
             try:
                 for piece in slices:
                     going.take(piece)
@@ -70,10 +70,10 @@ def _watch(going: telescope.Demo, stop: threading.Event, quiet: bool) -> None:
         while not stop.wait(1.0):
             going.compare()
         return
-    with Live(draw(going.status()), auto_refresh=False, transient=True) as view:
+    with Live(draw(going.live.status(going.quality())), auto_refresh=False, transient=True) as view:
         while not stop.wait(0.5):
             going.compare()
-            view.update(draw(going.status()), refresh=True)
+            view.update(draw(going.live.status(going.quality())), refresh=True)
 
 
 def _interrupt(*_: object) -> None:

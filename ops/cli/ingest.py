@@ -26,7 +26,7 @@ from readout.source.block import Block
 from readout.source.open import open_source
 from readout.source.pace import paced
 from readout.word_times import word_times
-from software_triggers.registry import known_triggers
+from software_triggers.registry import triggers_of_run
 from software_triggers.threads import run_stages
 
 
@@ -38,6 +38,9 @@ def ingest(
     detector: Annotated[str, typer.Option("--detector", help="Name or file of the declaration.")],
     run: Annotated[str, typer.Option("--run", help="Name of the new run.")] = "",
     trigger: Triggers = None,
+    events: Annotated[
+        str | None, typer.Option("--events", help="Build events of these triggers: tracks,...")
+    ] = None,
     prefilter: Annotated[
         str | None, typer.Option("--prefilter", help="Keep only hits of this selection; booked.")
     ] = None,
@@ -59,12 +62,19 @@ def ingest(
         if first is None:
             raise SourceError(f"there are no words in {', '.join(map(str, files))}")
         cell = duration_ticks(settings().cell, declared.tick)
-        new = open_run(at.engine, declared, name=run or files[0].name, cell=cell)
+        new = open_run(
+            at.engine,
+            declared,
+            name=run or files[0].name,
+            cell=cell,
+            settings={"events": events.split(",")} if events else {},
+        )
         summary, fault = _write(at.engine, new, chain([first], blocks), first, keep, pace)
         new = close_run(at.engine, new)
         results = []
-        if trigger and fault is None:
-            results = _trigger(at.engine, new, trigger, quiet=as_json)
+        wanted = [*(trigger or []), *(["events"] if events else [])]
+        if wanted and fault is None:
+            results = _trigger(at.engine, new, wanted, quiet=as_json)
     if as_json:
         show_json(summary | {"results": results})
     else:
@@ -121,7 +131,7 @@ def run_origin(detector: Detector, block: Block) -> int:
 
 
 def _trigger(engine: Engine, run: Run, names: list[str], *, quiet: bool) -> list[dict[str, Any]]:
-    known = known_triggers(engine, settings().triggers)
+    known = triggers_of_run(engine, run, settings().triggers)
     wanted = wanted_triggers(names)
     with progress_of_job(quiet=quiet) as progress:
         run_stages(

@@ -16,7 +16,12 @@ from ops.cli.runs import extent, results_of
 from ops.cli.show import AsJson, From, RunOption, Store, To, show, show_json
 from ops.settings import settings
 from software_triggers.conductor import Job
-from software_triggers.registry import known_triggers, load_file, register
+from software_triggers.registry import (
+    known_triggers,
+    load_file,
+    register,
+    triggers_of_run,
+)
 from software_triggers.stage import bind
 from software_triggers.threads import run_stages
 from software_triggers.trigger import Trigger
@@ -98,17 +103,11 @@ def run_(
     as_json: AsJson = False,
 ) -> None:
     """Run triggers, and all they depend on, over a run or a range of it."""
+    loaded = [t for name in names if name.endswith((".sql", ".py")) for t in load_file(Path(name))]
+    wanted = [name for name in names if not name.endswith((".sql", ".py"))]
+    wanted += [trigger.name for trigger in loaded]
     with opened(store) as at:
-        known = _known(at.engine)
-        wanted = []
-        for name in names:
-            if name.endswith((".sql", ".py")):
-                loaded = load_file(Path(name))
-                known |= {t.name: t for t in loaded}
-                wanted += [t.name for t in loaded]
-            else:
-                wanted.append(name)
-        _run(at.engine, known, wanted, run, start, stop, param or [], as_json=as_json)
+        _run(at.engine, loaded, wanted, run, start, stop, param or [], as_json=as_json)
 
 
 @app.command()
@@ -129,12 +128,12 @@ def reprocess(
     if not trigger:
         raise UsageError("name what to reprocess: --trigger segments")
     with opened(store) as at:
-        _run(at.engine, _known(at.engine), trigger, run, start, stop, param or [], as_json=as_json)
+        _run(at.engine, [], trigger, run, start, stop, param or [], as_json=as_json)
 
 
 def _run(
     engine: Engine,
-    known: dict[str, Trigger],
+    loaded: list[Trigger],
     names: list[str],
     run: str | None,
     start: str | None,
@@ -144,6 +143,7 @@ def _run(
     as_json: bool,
 ) -> None:
     found = find_run(engine, run)
+    known = triggers_of_run(engine, found, settings().triggers) | {t.name: t for t in loaded}
     wanted = wanted_triggers(names, param)
     span = span_of(found, start, stop) or (None if found.state == "closed" else extent(engine, found))
     with progress_of_job(quiet=as_json) as progress:

@@ -1,5 +1,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from math import inf
 from types import MappingProxyType
 
 import numpy as np
@@ -37,10 +38,13 @@ def noise(
     0. Neighbouring ranges together give what one range over both gives.
 
     Raises UsageError for a range that is empty or begins before the run, for values that make no
-    sound hit, and for times that words can't hold; DeclarationError as ``clock_of`` does.
+    sound hit, for rates and times below 0 and for times that words can't hold; DeclarationError as
+    ``clock_of`` does.
     """
     if not 0 <= start < stop:
         raise UsageError(f"noise: [{start}, {stop}) is no range of a run: 0 <= start < stop")
+    if not (0 <= rate_hz < inf and 0 <= delay_ns < inf and clock_start >= 0):
+        raise UsageError("noise: rate_hz, delay_ns and clock_start must be finite, 0 or more")
     tick_ns, clock = float(detector.tick), clock_of(detector)
     choices = _choices(detector, clock, values)
     length = max(1, round(block_ns(rate_hz) / tick_ns))

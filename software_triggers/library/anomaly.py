@@ -4,6 +4,7 @@ import threading
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from hashlib import blake2b
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,10 @@ from db.moments import duration_ticks
 from software_triggers.trigger import trigger
 
 BIN = "10 us"
-FEATURES = ("n_hits", "n_cells", "n_layers", "spread", "most")
-"""What a model is told of each chamber in a bin: hits, cells that have some, layers that have
-some, wires from the first to the last, and the hits of the busiest cell."""
+MOMENTS = 16
+FEATURES = ("n_hits", "n_cells", "n_layers", "spread", "busiest_cell", "busiest_moment")
+"""What a model is told of each chamber in a bin: hits, cells and layers that have some, wires from
+the first to the last, and the hits of the busiest cell and of the busiest sixteenth of the bin."""
 SHIPPED = Path(__file__).with_suffix(".onnx")
 BATCH = 64
 """Bins that go through the model together. A bin's place among them is its place on the run's
@@ -30,12 +32,12 @@ Floats = NDArray[np.float32]
 
 @trigger(reach=BIN, uses=("t", "chamber", "layer", "wire"))
 def anomaly(
-    hits: pl.DataFrame, detector: Detector, model: str = "built-in", threshold: float = 4.0
+    hits: pl.DataFrame, detector: Detector, model: str = "built-in", threshold: float = 6.0
 ) -> pl.DataFrame:
     """Bins of 10 us whose hits a model in ONNX finds unlike those that it was trained on.
 
     Bins lie on multiples of 10 us since the run's start; t is where one begins. ``model`` is the
-    path of a file that maps ``features`` to scores: float32 of shape (bins, 5 * chambers) to
+    path of a file that maps ``features`` to scores: float32 of shape (bins, 6 * chambers) to
     (bins,). A score of 1 is ordinary (root mean square) for what train_anomaly makes. Give a newly
     trained model a new name, so that its results are told from those of the old one.
     """
@@ -55,26 +57,41 @@ def features(
 ) -> tuple[NDArray[np.int64], Floats]:
     """Return the bins in which there are hits on wires, ascending, and what a model is told of them.
 
-    Bin k holds the times [k, k + 1) * ``bin_ticks``. The second array is (bins, n_chambers * 5):
+    Bin k holds the times [k, k + 1) * ``bin_ticks``. The second array is (bins, n_chambers * 6):
     FEATURES of chamber 0, of chamber 1, ...; hits in chambers beyond are left out. All are whole
     numbers, so that the order of hits makes no difference.
     """
-    cells = (
-        hits.filter(pl.col("wire") > 0, pl.col("chamber") < n_chambers)
-        .group_by((pl.col("t") // bin_ticks).alias("bin"), "chamber", "layer", "wire")
-        .len()
+    hits = hits.filter(pl.col("wire") > 0, pl.col("chamber") < n_chambers)
+    t, chamber, layer, wire = (
+        hits[name].cast(pl.Int64).to_numpy() for name in ("t", "chamber", "layer", "wire")
     )
-    told = cells.group_by("bin", "chamber").agg(
-        n_hits=pl.col("len").sum(),
-        n_cells=pl.len(),
-        n_layers=pl.col("layer").n_unique(),
-        spread=pl.col("wire").max() - pl.col("wire").min() + 1,
-        most=pl.col("len").max(),
-    )
-    bins, row = np.unique(told["bin"].to_numpy(), return_inverse=True)
+    n_layers, n_wires = layer.max(initial=0) + 1, wire.max(initial=0) + 1
+    origin = t.min(initial=0) // bin_ticks
+    group = (t // bin_ticks - origin) * n_chambers + chamber
+    cell, n = np.unique((group * n_layers + layer) * n_wires + wire, return_counts=True)
+    of_layer, of_group, in_cell = cell // n_wires, cell // n_wires // n_layers, cell % n_wires
+    moment = t % bin_ticks * MOMENTS // bin_ticks
+    part, n_part = np.unique(group * MOMENTS + moment, return_counts=True)
+
+    first, first_part = _starts(of_group), _starts(part // MOMENTS)
+    new_layer = np.diff(of_layer, prepend=-1) > 0
+    told = {
+        "n_hits": np.add.reduceat(n, first),
+        "n_cells": np.diff(first, append=len(cell)),
+        "n_layers": np.add.reduceat(new_layer, first, dtype=np.int64),
+        "spread": np.maximum.reduceat(in_cell, first) - np.minimum.reduceat(in_cell, first) + 1,
+        "busiest_cell": np.maximum.reduceat(n, first),
+        "busiest_moment": np.maximum.reduceat(n_part, first_part),
+    }
+    bins, row = np.unique(of_group[first] // n_chambers, return_inverse=True)
     x = np.zeros((len(bins), n_chambers, len(FEATURES)), np.float32)
-    x[row, told["chamber"].to_numpy()] = told.select(FEATURES).to_numpy()
-    return bins, x.reshape(len(bins), n_chambers * len(FEATURES))
+    x[row, of_group[first] % n_chambers] = np.stack([told[name] for name in FEATURES], axis=1)
+    return bins + origin, x.reshape(len(bins), n_chambers * len(FEATURES))
+
+
+def _starts(sorted_values: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the places at which a new value begins."""
+    return np.flatnonzero(np.diff(sorted_values, prepend=-1))
 
 
 @dataclass(frozen=True)
@@ -86,11 +103,11 @@ class Scorer:
     n_chambers: int
 
     def score(self, bins: NDArray[np.int64], x: Floats) -> Floats:
-        """Return the scores (n,) of bins (n,), ascending, with their features (n, 5 * chambers)."""
+        """Return the scores (n,) of bins (n,), ascending, with their features (n, 6 * chambers)."""
         batch, place = np.divmod(bins, BATCH)
-        starts = np.flatnonzero(np.diff(batch, prepend=batch[:1] - 1))
+        edges = [*np.flatnonzero(np.diff(batch, prepend=batch[:1] - 1)), len(bins)]
         scores = np.empty(len(bins), np.float32)
-        for a, b in zip(starts, [*starts[1:], len(bins)], strict=True):
+        for a, b in pairwise(edges):
             rows = np.zeros((BATCH, x.shape[1]), np.float32)
             rows[place[a:b]] = x[a:b]
             scores[a:b] = self.run(rows)[place[a:b]]

@@ -69,8 +69,8 @@ def patterns() -> Patterns:
                 continue  # all on one side: a later crossing looks like one further along x
             place = np.eye(4)[layers]
             model = np.column_stack([np.ones(len(layers)), np.array(layers) - 1.5, signs])
-            solve = np.linalg.pinv(model)
-            off = np.linalg.eigh(np.eye(len(layers)) - model @ solve)[1][:, -1]
+            solve = np.linalg.pinv(model).round(12)  # the last digits may depend on the machine
+            off = np.linalg.eigh(np.eye(len(layers)) - model @ solve)[1][:, -1].round(12)
             check = off @ place if len(layers) == 4 else np.zeros(4)
             variance = solve @ solve.T
             error = np.sqrt(np.diag(variance))
@@ -81,11 +81,11 @@ def patterns() -> Patterns:
 
 
 def search(t: Array, layer: Array, x_mm: Array, min_hits: int, cuts: Cuts) -> tuple[Array, Array]:
-    """Return the segments of one chamber: the pattern (n,), and hits by layer (n, 4), which mean
-    nothing in a layer where the pattern has no side.
+    """Return the segments of one chamber: pattern (n,), and hits by layer (n, 4).
 
-    ``t`` (ticks, ascending), ``layer`` (0 .. 3) and ``x_mm`` are the chamber's hits. Segments of
-    four hits choose first; those of three are made of the hits that are left.
+    ``t`` (ticks, ascending), ``layer`` (0 .. 3) and ``x_mm`` are the chamber's hits, to which the
+    result points; where the pattern has no side, it points to any. Segments of four hits choose
+    first; those of three are made of the hits that are left.
     """
     hits, chosen = [np.empty((0, 4), np.int64)], [np.empty(0, np.int64)]
     for first, last in _blocks(t, cuts.span):

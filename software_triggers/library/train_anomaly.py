@@ -2,13 +2,14 @@
 
 The shipped one comes from simulated muons and noise at several rates::
 
-    for rate in 1000 5000 20000; do everyhit demo --muons $rate --duration 5 --store S; done
+    for rate in 1000 5000 20000; do everyhit demo --muons $rate --duration 2 --store S; done
     python -m software_triggers.library.train_anomaly --store S --run 1 --run 2 --run 3
 """
 
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -27,33 +28,31 @@ Floats = NDArray[np.float64]
 OPSET, IR_VERSION = 17, 8  # what onnxruntime could read years ago
 
 
-def train(x: NDArray[np.floating], shrinkage: float = 0.01) -> tuple[Floats, Floats]:
-    """Return mean (f,) and whitening (f, f) of the logarithms of features (n, f), of one row a bin.
+def train(x: NDArray[np.floating[Any]], shrinkage: float = 0.01) -> tuple[Floats, Floats]:
+    """Return mean (f,) and whitening (f, f) of features (n, f), of which a row is a bin.
 
-    A bin's score is the length of (log(1 + x) - mean) @ whitening: Mahalanobis' distance from the
-    ordinary bins (Proc. Natl. Inst. Sci. India 2 (1936) 49), in units of its root mean square. The
-    correlations are shrunk a little towards none, so that what never varied in training counts,
-    but not without limit. Nothing is drawn: equal bins give equal weights.
+    A bin's score is the length of (x - mean) @ whitening: Mahalanobis' distance from the ordinary
+    bins (Proc. Natl. Inst. Sci. India 2 (1936) 49), over the root mean square that it has for
+    them. Correlations are shrunk a little towards none, so that what never varied in training
+    counts much, but not without limit. Nothing is drawn: equal bins give equal weights.
     """
-    logs = np.log1p(x.astype(np.float64))
-    mean = logs.mean(axis=0)
-    spread = np.maximum(logs.std(axis=0), 1e-3)
-    off = (logs - mean) / spread
+    x = x.astype(np.float64)
+    mean, width = x.mean(axis=0), np.maximum(x.std(axis=0), 1e-3)
+    off = (x - mean) / width
     covariance = (1 - shrinkage) * off.T @ off / len(off) + shrinkage * np.eye(off.shape[1])
-    inverse = np.linalg.inv(np.linalg.cholesky(covariance))
-    return mean, inverse.T / spread[:, None] / np.sqrt(off.shape[1])
+    whitening = np.linalg.inv(np.linalg.cholesky(covariance)).T
+    rms = np.sqrt(np.square(off @ whitening).sum(axis=1).mean())
+    return mean, whitening / width[:, None] / rms
 
 
 def to_onnx(mean: Floats, whitening: Floats) -> onnx.ModelProto:
     """Return the model as ONNX: features (bins, f) in, scores (bins,) out, both float32."""
-    weights = {"one": np.ones(1), "mean": mean, "whitening": whitening}
     nodes = [
-        helper.make_node("Add", ["features", "one"], ["more"]),
-        helper.make_node("Log", ["more"], ["logs"]),
-        helper.make_node("Sub", ["logs", "mean"], ["off"]),
+        helper.make_node("Sub", ["features", "mean"], ["off"]),
         helper.make_node("MatMul", ["off", "whitening"], ["white"]),
         helper.make_node("ReduceL2", ["white"], ["score"], axes=[1], keepdims=0),
     ]
+    weights = {"mean": mean, "whitening": whitening}
     graph = helper.make_graph(
         nodes,
         "anomaly",

@@ -1,3 +1,4 @@
+import tracemalloc
 from dataclasses import dataclass, field
 from itertools import islice
 from math import inf
@@ -69,6 +70,21 @@ def test_slices_follow_each_other_without_end(telescope: Detector) -> None:
     assert slices[0].start == 0
     assert all(10 * MS <= each.stop - each.start < 12 * MS for each in slices)
     assert all(set(each.links) == {0, 1} for each in slices)
+
+
+def test_a_long_run_takes_no_more_memory_than_a_short_one(telescope: Detector) -> None:
+    run = live(telescope, Conditions(muon_rate_hz=1e5), 7, slice_s=0.01, speed=inf)
+    tracemalloc.start()
+    try:
+        peaks = []
+        for _ in range(4):
+            tracemalloc.reset_peak()
+            for _ in islice(run, 10):
+                pass
+            peaks.append(tracemalloc.get_traced_memory()[1])
+    finally:
+        tracemalloc.stop()
+    assert max(peaks[1:]) < 1.1 * peaks[0]
 
 
 @pytest.mark.parametrize("speed", [0.5, 1.0, 4.0])

@@ -88,6 +88,22 @@ def test_times_that_words_cant_hold_are_refused() -> None:
         noise(DETECTORS["km3net"], 1, 2**32 - MS, 2**32 + MS, 1e6)
 
 
+@pytest.mark.parametrize(
+    ("start", "stop", "wrong"),
+    [
+        (5, 5, {}),
+        (-1, 5, {}),
+        (0, 5, {"rate_hz": -1.0}),
+        (0, 5, {"rate_hz": float("inf")}),
+        (0, 5, {"delay_ns": float("nan")}),
+        (0, 5, {"clock_start": -1}),
+    ],
+)
+def test_what_makes_no_sense_is_refused(start: int, stop: int, wrong: dict[str, float]) -> None:
+    with pytest.raises(UsageError, match=r"0 <= start|0 or more"):
+        noise(DETECTORS["km3net"], 1, start, stop, **{"rate_hz": 1e3, **wrong})
+
+
 @pytest.mark.parametrize("delay_ns", [2e3, 1e9])
 def test_words_come_in_order_of_release_within_the_disorder(
     detector: Detector, delay_ns: float

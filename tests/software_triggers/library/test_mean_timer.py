@@ -111,8 +111,8 @@ class Limits:
 
 
 def oracle(hits: pl.DataFrame, limits: Limits) -> dict[frozenset[int], dict[str, float]]:
-    """All segments of one chamber by trying everything: rows of their hits, and their fits."""
-    rows = hits.sort("t", "layer", "wire").with_row_index().to_dicts()
+    """All segments of one chamber's sorted hits, by trying everything: their rows and fits."""
+    rows = hits.with_row_index().to_dicts()
     chosen: dict[frozenset[int], dict[str, float]] = {}
     free = set(range(len(rows)))
     for n_hits in (4, 3):
@@ -202,7 +202,7 @@ def no_muons(rng: np.random.Generator) -> pl.DataFrame:
     ],
 )
 @given(seed=st.integers(0, 2**32))
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=30)
 def test_agrees_with_trying_everything(make, limits, seed) -> None:
     hits = make(np.random.default_rng(seed)).sort("t", "layer", "wire")
     where = {key: i for i, key in enumerate(hits.select("layer", "wire", "t").iter_rows())}

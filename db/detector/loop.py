@@ -1,0 +1,137 @@
+"""One loop over the words of chunks, compiled from the declaration: decode and select in a pass.
+
+``decode`` makes one pass for each column; this keeps everything in registers, which is several
+times faster where only the hits of a time range are wanted.
+"""
+
+import sys
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+from hashlib import sha256
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import platformdirs
+from numba import njit
+from numpy.typing import NDArray
+
+from db.chunk import Words
+from db.detector.detector import Detector
+from db.selection import dtype, names
+from db.selection.to_loop import SCOPE, to_loop
+
+Columns = dict[str, NDArray[Any]]
+Read = Callable[[Words, NDArray[np.int64], NDArray[np.int64], NDArray[np.uint16], int, int], Columns]
+
+_LOOP = """\
+def loop(hits, lengths, epochs, links, a, b, {arguments}):
+    n = stop = 0
+    for chunk in range(len(lengths)):
+        start, stop = stop, stop + lengths[chunk]
+        _epoch, _link = epochs[chunk], links[chunk]
+        for i in range(start, stop):
+            {words}
+            {first}
+            _t = {t}
+            if _t < a or _t >= b:
+                continue
+            {second}
+            if not ({wanted}):
+                continue
+            {outputs}
+            n += 1
+    return n
+"""
+
+
+@lru_cache(maxsize=64)
+def reader(detector: Detector, columns: tuple[str, ...], *, hits_only: bool) -> Read:
+    """Return a function that takes the hits of a time range out of chunks.
+
+    It takes the words of all chunks, the number of hits in each chunk, their epochs and links, and
+    the range [a, b) in ticks, and returns the ``columns``, in order of storage: of sound hits, or
+    of all words that carry a time. Columns are those of ``decode``, ``link``, ``w0``, ``w1``, …, and
+    ``hit``, which tells sound hits from other words. Compiling takes a second, once a machine.
+    """
+    nodes = detector.nodes
+    fields = {field.name for field in detector.fields}
+    tables: list[NDArray[Any]] = []
+    sound = f"({to_loop(nodes['hit'], tables)} and not {to_loop(nodes['corrupt'], tables)})"
+    wanted = sound if hits_only else to_loop(nodes["timed"], tables)
+    asked = {name: nodes[name] for name in columns if name in nodes and name != "hit"}
+    shown = {name: f"_{name}" for name in columns}
+    shown |= {name: to_loop(node, tables) for name, node in asked.items() if name not in fields}
+    shown |= {"t": "_t", "hit": sound, "link": "_link"}
+    by_time = names(nodes["t"]) & fields
+    later = {name for name in asked if name in fields}.union(
+        *(names(node) for node in asked.values()), *(names(nodes[k]) for k in ("hit", "corrupt", "timed"))
+    )
+    t = to_loop(nodes["t"], tables)
+    text = _LOOP.format(
+        arguments=", ".join(
+            [f"table{k}" for k in range(len(tables))] + [f"c{k}" for k in range(len(columns))]
+        ),
+        words="; ".join(f"_w{k} = hits[i, {k}]" for k in range(detector.words_per_hit)),
+        first=_assigned(detector, by_time),
+        t=t,
+        second=_assigned(detector, (later & fields) - by_time),
+        wanted=wanted,
+        outputs="; ".join(f"c{k}[n] = {shown[name]}" for k, name in enumerate(columns)),
+    )
+    compiled = _compiled(text)
+    kinds = [_kind(detector, name) for name in columns]
+
+    def read(
+        words: Words,
+        lengths: NDArray[np.int64],
+        epochs: NDArray[np.int64],
+        links: NDArray[np.uint16],
+        a: int,
+        b: int,
+    ) -> Columns:
+        hits = words.reshape(-1, detector.words_per_hit)
+        out = [np.empty(len(hits), kind) for kind in kinds]
+        n = compiled(hits, lengths, epochs, links, a, b, *tables, *out)
+        return {name: values[:n] for name, values in zip(columns, out, strict=True)}
+
+    return read
+
+
+def _assigned(detector: Detector, fields: Iterable[str]) -> str:
+    parts = [f"_{name} = {to_loop(detector.nodes[name], [])}" for name in sorted(fields)]
+    return "; ".join(parts) or "pass"
+
+
+def _kind(detector: Detector, name: str) -> np.dtype[Any]:
+    if name == "link":
+        return np.dtype(np.uint16)
+    if name == "hit":
+        return np.dtype(np.bool_)
+    if name not in detector.nodes:
+        return np.dtype(np.uint64)  # a raw word
+    return dtype(detector.nodes[name])
+
+
+def _compiled(text: str) -> Callable[..., int]:
+    """Return the loop, from a file, so that Numba finds it again in its cache next time."""
+    whole = f"from numpy import float64 as f8, inf, int64 as i8, uint64 as u8\n\n\n{text}"
+    name = f"loop_{sha256(whole.encode()).hexdigest()[:16]}"
+    folder = Path(platformdirs.user_cache_dir("everyhit")) / "loops"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        file = folder / f"{name}.py"
+        if not file.exists():
+            part = file.with_suffix(f".{id(text)}.part")
+            part.write_text(whole)
+            part.rename(file)
+        spec = spec_from_file_location(name, file)
+        assert spec and spec.loader
+        module = sys.modules[name] = module_from_spec(spec)  # where Numba's cache looks for it
+        spec.loader.exec_module(module)
+        return njit(nogil=True, cache=True, error_model="numpy")(module.loop)
+    except OSError:  # nowhere to write: compile for this process alone
+        scope = dict(SCOPE)
+        exec(text, scope)  # noqa: S102 - made of the typed tree alone: names, numbers, operators
+        return njit(nogil=True, error_model="numpy")(scope["loop"])

@@ -1,0 +1,66 @@
+"""The words that the benchmarks work on: a telescope in a strong beam, simulated beforehand."""
+
+from datetime import UTC, datetime
+from itertools import chain
+
+import numpy as np
+
+from db.chunk import Chunk
+from db.chunks import write_chunks
+from db.detector import Detector, load
+from db.engine import Engine
+from db.hits_view import create_views, key
+from db.moments import duration_ticks
+from db.runs import Run, close_run, open_run
+from readout.chunker import Chunker
+from readout.readout import BLOCK_WORDS
+from readout.simulator.conditions import Conditions
+from readout.simulator.simulate import simulate
+from readout.source.block import Block
+
+DETECTOR = "drift_tubes_v2"
+BEAM_HZ = 1.5e6
+"""Muons a second: the setting at which the published system was put to the test."""
+WORDS_A_MUON = 18.3
+"""Found in the simulation, noise and segment words included."""
+
+
+def blocks(hits: int, muon_rate_hz: float = BEAM_HZ, seed: int = 1) -> list[Block]:
+    """Return so many words of the telescope, as a source delivers them: in blocks, by link."""
+    detector = load(DETECTOR)
+    seconds = 1.05 * hits / WORDS_A_MUON / muon_rate_hz + 2e-3
+    stop = round(seconds * 1e9 / float(detector.tick))
+    conditions = Conditions(muon_rate_hz=muon_rate_hz)
+    stream = simulate(detector, conditions, seed, 0, stop).stream[:hits]
+    links = np.unique(stream.link).tolist()
+    pieces = (stream[i : i + BLOCK_WORDS] for i in range(0, len(stream), BLOCK_WORDS))
+    return [Block(link, piece.of_link(link)) for piece in pieces for link in links]
+
+
+def new_run(engine: Engine) -> Run:
+    """Enter a run of the telescope, with its views, in the catalogue."""
+    detector = load(DETECTOR)
+    run = open_run(engine, detector, name="bench", cell=duration_ticks("100 ms", detector.tick))
+    create_views(engine, run.detector)
+    return run
+
+
+def cut(detector: Detector, run_id: int, given: list[Block]) -> list[list[Chunk]]:
+    """Return the blocks' words in chunks, grouped as the readout groups them for the store."""
+    chunkers = {link: Chunker(detector, run_id, link, 0) for link in {b.link for b in given}}
+    pushed = (chunkers[block.link].push(block.words) for block in given)
+    closed = (chunker.close() for chunker in chunkers.values())
+    groups: list[list[Chunk]] = [[]]
+    for chunk in chain.from_iterable(chain(pushed, closed)):
+        if sum(len(c.words) for c in groups[-1]) >= BLOCK_WORDS:
+            groups.append([])
+        groups[-1].append(chunk)
+    return groups
+
+
+def stored(engine: Engine, given: list[Block]) -> Run:
+    """Write the words as a run that is over, and return it."""
+    run = new_run(engine)
+    for group in cut(run.detector, run.run_id, given):
+        write_chunks(engine, group, key(run.detector), datetime.now(UTC))
+    return close_run(engine, run)

@@ -1,0 +1,232 @@
+"""Triggers over toy hits, what they must find, and workers that misbehave."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from random import Random
+
+import polars as pl
+from ticks import FAR, Hit
+
+from db.ledger import current
+from db.results import read_committed
+from software_triggers.conductor import LOST_AFTER_S, Job
+from software_triggers.process import MOST_HITS, process
+from software_triggers.trigger import sql_trigger, trigger
+
+PAIRS = sql_trigger("""
+-- trigger: pairs
+-- reach: within
+-- params: within Int64 = 30 ns
+SELECT t, link, wire, n FROM (
+    SELECT t, link, wire, count() OVER (
+        ORDER BY t RANGE BETWEEN {within:Int64} PRECEDING AND {within:Int64} FOLLOWING) AS n
+    FROM hits
+) WHERE n >= 2
+""")
+
+
+@trigger(reach="by")
+def echoes(hits: pl.DataFrame, by: str = "40 ns") -> pl.DataFrame:
+    """Each hit tells of itself before and after it happens: rows where there is no hit."""
+    both = pl.concat([hits.with_columns(pl.col("t") - by), hits.with_columns(pl.col("t") + by)])
+    return both.select("t", "wire", half=pl.col("wire") / 2)
+
+
+@trigger(reach="by", depends_on="echoes")
+def second_echoes(echoes: pl.DataFrame, by: str = "40 ns") -> pl.DataFrame:
+    """Echoes of echoes."""
+    return pl.concat(
+        [echoes.with_columns(pl.col("t") - by), echoes.with_columns(pl.col("t") + by)]
+    ).select("t", "wire")
+
+
+@trigger(reach="within", depends_on=("hits", "pairs"))
+def crowds(hits: pl.DataFrame, pairs: pl.DataFrame, within: str = "60 ns") -> pl.DataFrame:
+    """For each pair the sorted times of the hits around it."""
+    near = pairs.select("t").unique().join(
+        hits.select(other="t"), how="cross"
+    ).filter((pl.col("other") - pl.col("t")).abs() <= within)  # fmt: skip
+    found = near.group_by("t").agg(pl.col("other").sort())
+    return found.select(pl.col("t").cast(pl.Int64), pl.col("other").cast(pl.List(pl.Int64)))
+
+
+TRIGGERS = {t.name: t for t in (PAIRS, echoes, second_echoes, crowds)}
+WANTED = {name: {} for name in TRIGGERS}
+
+
+def expected(hits: Sequence[Hit]) -> dict[str, list[str]]:
+    """What the four triggers must find, in the slow and obvious way."""
+    pairs = [
+        (h.t, h.link, h.wire, n)
+        for h in hits
+        if (n := sum(abs(other.t - h.t) <= 30 for other in hits)) >= 2
+    ]
+    once = [(h.t + by, h.wire, h.wire / 2) for h in hits for by in (-40, 40)]
+    crowded = {t: sorted(h.t for h in hits if abs(h.t - t) <= 60) for t, *_ in pairs}
+    return {
+        "pairs": sorted(map(repr, pairs)),
+        "echoes": sorted(map(repr, once)),
+        "second_echoes": sorted(repr((t + by, w)) for t, w, _ in once for by in (-40, 40)),
+        "crowds": sorted(map(repr, crowded.items())),
+    }
+
+
+def rows(engine, stages, a=-FAR, b=FAR) -> dict[str, list[str]]:
+    """All committed rows, in an order of their own; floats are told apart by their last bit."""
+    return {
+        stage.name: sorted(
+            map(repr, read_committed(engine, stage.lineage, stage.run.cell, a, b).rows())
+        )
+        for stage in stages
+    }
+
+
+def ledger_rows(engine, stage) -> pl.DataFrame:
+    """Every row of a stage's ledger, those that no longer count included."""
+    return pl.DataFrame(
+        pl.from_arrow(
+            engine.fetch(
+                "SELECT cell, revision, attempt, n_rows, digest, complete FROM ledger"
+                " WHERE run_id = {run:UInt32} AND lineage = {lineage:String}"
+                " ORDER BY cell, revision",
+                {"run": stage.run.run_id, "lineage": stage.lineage.lineage},
+            )
+        )
+    )
+
+
+def attempts(engine, stage) -> dict[int, int]:
+    """How often each cell was worked on."""
+    counts = ledger_rows(engine, stage).group_by("cell").agg(pl.col("attempt").n_unique())
+    return dict(counts.rows())
+
+
+def standing(engine, stage) -> pl.DataFrame:
+    """The ledger rows that count."""
+    return current(engine, stage.run.run_id, stage.lineage.lineage, -FAR, FAR)
+
+
+class Killed(BaseException):
+    """The process is gone: nothing may catch it."""
+
+
+@dataclass
+class Mortal:
+    """An engine that fails at its n-th statement, before the store sees it or right after."""
+
+    engine: object
+    at: int
+    after: bool = False
+    fault: Callable[[], BaseException] = Killed
+    count: int = 0
+
+    def _step(self, name, *args):
+        self.count += 1
+        if self.count == self.at and not self.after:
+            raise self.fault()
+        answer = getattr(self.engine, name)(*args)
+        if self.count == self.at:
+            raise self.fault()
+        return answer
+
+    def execute(self, *args):
+        return self._step("execute", *args)
+
+    def fetch(self, *args):
+        return self._step("fetch", *args)
+
+    def insert(self, *args):
+        return self._step("insert", *args)
+
+
+@dataclass
+class Sent:
+    """A task on its way, seen by its conductor."""
+
+    ended: bool = False
+    broken: bool = False
+
+    def ready(self):
+        return self.ended
+
+    def failed(self):
+        return self.broken
+
+
+@dataclass
+class Workers:
+    """Does each task at once, the way it should be."""
+
+    engine: object
+    most_hits: int = MOST_HITS
+    tasks: list = field(default_factory=list)
+
+    def __call__(self, task):
+        self.tasks.append(task)
+        process(
+            self.engine, task.stage, task.first, task.stop,
+            complete=task.complete, most_hits=self.most_hits,
+        )  # fmt: skip
+        return Sent(ended=True)
+
+
+@dataclass
+class Unreliable:
+    """Takes tasks in any order, does some twice, dies in some and forgets others."""
+
+    engine: object
+    rng: Random
+    most_hits: int = MOST_HITS
+    waiting: list = field(default_factory=list)
+    deaths: int = 0
+
+    def __call__(self, task):
+        sent = Sent()
+        self.waiting.append((task, sent))
+        return sent
+
+    def work(self, n=None) -> None:
+        """Take up some of the tasks that wait, or ``n`` of them."""
+        self.rng.shuffle(self.waiting)
+        n = self.rng.randrange(len(self.waiting) + 1) if n is None else n
+        now, self.waiting = self.waiting[:n], self.waiting[n:]
+        for task, sent in now:
+            fate = self.rng.random()
+            if fate < 0.1:
+                continue  # lost: nobody ever hears of it
+            if fate < 0.4:
+                self._do(Mortal(self.engine, self.rng.randrange(1, 14), self.rng.random() < 0.5), task)
+            if 0.3 < fate < 0.4:
+                continue  # dead, and not delivered again
+            for _ in range(1 if fate < 0.8 else 2):
+                self._do(self.engine, task)
+            sent.ended = True
+
+    def _do(self, engine, task) -> None:
+        try:
+            process(
+                engine, task.stage, task.first, task.stop,
+                complete=task.complete, most_hits=self.most_hits,
+            )  # fmt: skip
+        except Killed:
+            self.deaths += 1
+
+
+def follow(job: Job, workers, now=0.0, most_cells=50, rounds=300) -> None:
+    """Advance a job until it is finished."""
+    for _ in range(rounds):
+        job.advance(workers, now, most_cells, 8)
+        if isinstance(workers, Unreliable):
+            workers.work()
+            now += LOST_AFTER_S / 20
+        if job.finished:
+            return
+    raise AssertionError(f"not finished after {rounds} rounds: {job.progress}")
+
+
+def finished(engine, run, stages, workers=None, **how) -> Job:
+    """Do all there is to do in a run, as it is stored, and return the job."""
+    job = Job(engine, run, stages, **how)
+    job.close()
+    follow(job, workers or Workers(engine))
+    return job
