@@ -97,8 +97,8 @@ def find_run(engine: Engine, which: int | str | None = None) -> Run:
     """Return a run by number or name, or the newest; raises UsageError that names what is there."""
     if which is None:
         found = _runs(engine, "run_id = (SELECT max(run_id) FROM runs)", {})
-    elif isinstance(which, int) or which.isdigit():
-        found = _runs(engine, "run_id = {which:UInt32}", {"which": int(which)})
+    elif isinstance(which, int) or which.isdecimal():  # compared as text: UInt32 would wrap around
+        found = _runs(engine, "toString(run_id) = {which:String}", {"which": str(int(which))})
     else:
         found = _runs(engine, "name = {which:String}", {"which": which})[-1:]
     if not found:

@@ -41,7 +41,7 @@ class Writer:
         self,
         write: Write,
         *,
-        most_blocks: int = 4,
+        most_blocks: int = 2,
         give_up_s: float = 60.0,
         committed: Callable[[], None] = lambda: None,
     ) -> None:

@@ -203,6 +203,13 @@ def _default(name: str, kind: str, text: str) -> Any:
 def _like(owner: Trigger, name: str, value: Any) -> Any:
     """Return a value given as text or number in the type of the parameter's default."""
     default = owner.params[name]
+    if is_duration(default) and not is_duration(value):
+        if not isinstance(value, int) and not str(value).isdigit():
+            raise TriggerError(
+                f"trigger {owner.name}: {name} = {value!r} is no duration: write it like {default},"
+                " or as a number of ticks"
+            )
+        return int(value)
     try:
         if isinstance(default, bool):
             return value if isinstance(value, bool) else str(value).lower() in ("1", "true", "yes")

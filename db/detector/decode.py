@@ -9,8 +9,7 @@ from db.chunk import Words
 from db.detector.detector import Detector, Field
 from db.detector.keys import suggest
 from db.errors import UsageError
-from db.selection import dtype, names
-from db.selection.to_numpy import _step as compiled
+from db.selection import compiled, dtype, names
 
 Array = NDArray[Any]
 Stretch = tuple[int, int, int]

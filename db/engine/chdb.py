@@ -81,7 +81,7 @@ class ChdbEngine:
 
     def _connection(self) -> Any:
         connection = getattr(self._mine, "connection", None)
-        if connection is None:
+        if connection is None or self._closed:
             with self._lock:
                 if self._closed:
                     raise StoreError("the store is closed")

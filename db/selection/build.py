@@ -116,6 +116,8 @@ def _on_integers(op: str, left: Node, right: Node, at: Span) -> Node:
         # Beyond its own bits a number only keeps its sign, and no target's shift is asked for more.
         bits = max(left.hi, ~left.lo).bit_length()
         right = literal(min(shift, bits), place(right))
+    if op == "&" and (isinstance(left, Literal) or right.hi > INT64_MAX):
+        left, right = right, left
     if op == "&" and isinstance(right, Literal) and left.lo >= 0:
         mask = right.lo
         if mask & (mask + 1) == 0 and left.hi <= mask:

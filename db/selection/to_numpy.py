@@ -200,4 +200,3 @@ def _as(values: Any, target: Type) -> Any:
     return values.astype(target, copy=False) if isinstance(values, np.ndarray) else values
 
 
-_step = compiled

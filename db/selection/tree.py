@@ -98,7 +98,8 @@ class Binary(Node):
 
     Floats know + - * / alone, with a literal that isn't 0 as divisor. Integers know all but ``/``,
     and none of them can leave int64. The right side of ``//`` and ``%`` is a literal >= 3 that is
-    no power of two, of ``>>`` a literal from 1 to 63. ``//`` and ``%`` round down, as Python does.
+    no power of two, of ``>>`` a literal from 1 to 63; of ``&`` a raw word is the left side. ``//``
+    and ``%`` round down, as Python does.
     """
 
     op: Arithmetic

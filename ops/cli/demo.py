@@ -30,7 +30,7 @@ def demo(
     extra: Annotated[
         float, typer.Option("--noise-rate", min=0, help="Noise hits a second on top of it.")
     ] = 0.0,
-    seed: Annotated[int, typer.Option("--seed", help="Equal seeds give equal words.")] = 1,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Equal seeds give equal words.")] = 1,
     detector: Annotated[
         str, typer.Option("--detector", help="A declaration of drift tubes.")
     ] = "drift_tubes_v2",

@@ -77,6 +77,7 @@ def test_a_chunk_lies_in_one_slice_and_tells_the_truth_even_with_late_words(
     times, kinds = stream
     words = words_of(stream, wrap=2**24)
     chunks = drive(Chunker(NO_WRAP, 1, 2, ORIGIN, size), words, cuts, flushes)
+    assert all(a.watermark <= b.watermark for a, b in pairwise(chunks))
     assert Counter(n for c in chunks for n in arrivals(c)) == Counter(range(len(times)))
     for chunk in chunks[:-1]:
         numbers = arrivals(chunk)

@@ -19,7 +19,7 @@ c = { bits = [0, 63], word = 1 }
 
 [clock]
 tick_ns = 1
-time = "abs(max(a, 7) - min(b % 1000, 3 * a)) + lookup(a & 3, 5, few, 0, 9) // 3 + (b ^ a | 1)"
+time = "abs(max(a, 7) - min(b % 1000, 3 * a)) + lookup(a & 3, 5, few, 0, 9) // 3 + (b ^ a | 1) + (c >> 4)"
 disorder = "1 us"
 slice = "1 ms"
 

@@ -60,6 +60,15 @@ def test_a_declaration_that_knows_links_tells_them_apart(hits):
     assert found == wanted
 
 
+def test_words_of_a_link_keep_their_order() -> None:
+    link = np.random.default_rng(0).integers(0, 8, 10_000)
+    words = (link << 58 | np.arange(10_000)).astype("<u8")
+    blocks = list(read_words(BytesIO(words.tobytes()), V2, "file"))
+    assert [block.link for block in blocks] == list(range(8))
+    for block in blocks:
+        assert (block.words == words[link == block.link]).all()
+
+
 def test_a_block_is_never_written_to_again() -> None:
     words = np.arange(100, dtype="<u8")
     blocks = list(read_words(BytesIO(words.tobytes()), KM3NET, "file", block_bytes=64))

@@ -1,4 +1,4 @@
-from itertools import combinations, pairwise
+from itertools import combinations
 from math import ceil
 
 import numpy as np
@@ -187,19 +187,20 @@ def test_agrees_with_trying_all_sets_of_segments(seed, n) -> None:
 @given(
     seed=st.integers(0, 2**32),
     n=st.integers(0, 300),
-    span_ns=st.sampled_from([200.0, 1e3, 5e3]),
-    lengths=st.lists(st.integers(1, 600), min_size=1, max_size=12),
+    span_ns=st.sampled_from([300.0, 1e3, 3e3]),
+    width=st.integers(20, 500),
 )
-@settings(deadline=None, max_examples=60)
-def test_rows_do_not_depend_on_where_windows_are_cut(seed, n, span_ns, lengths) -> None:
+@settings(deadline=None, max_examples=40)
+def test_rows_do_not_depend_on_where_windows_are_cut(seed, n, span_ns, width) -> None:
     rows = random_segments(np.random.default_rng(seed), n, span_ns)
-    whole = tracks(rows, tick_ns=TICK_NS)
+    loose = {"tick_ns": TICK_NS, "max_chi2": 1000.0}  # the more fit, the longer the chains
+    whole = tracks(rows, **loose)
     reach = ceil(REACH_NS / TICK_NS)
-    edges = sorted({0, *np.cumsum(lengths).tolist(), ceil(span_ns / TICK_NS) + 2})
     tiles = []
-    for start, stop in pairwise(edges):
+    for start in range(0, ceil(span_ns / TICK_NS) + 2, width):
+        stop = start + width
         seen = rows.filter(pl.col("t").is_between(start - reach, stop + reach, closed="left"))
-        part = tracks(seen.sample(fraction=1, shuffle=True, seed=seed), tick_ns=TICK_NS)
+        part = tracks(seen.sample(fraction=1, shuffle=True, seed=seed), **loose)
         tiles.append(part.filter(pl.col("t").is_between(start, stop, closed="left")))
     assert_frame_equal(pl.concat(tiles), whole, check_exact=True)
 

@@ -1,0 +1,102 @@
+"""The published job in NumPy, by hand, as a file-based analysis would do it; with Dask if it is
+installed. It shares no code with what it is compared to."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from db.chunk import Words
+
+try:
+    import dask
+
+    NAME = "Dask and NumPy"
+except ImportError:  # the extra is not installed
+    dask = None
+    NAME = "NumPy"
+
+Ints = NDArray[np.int64]
+BEFORE, AFTER = 12, 480
+"""To a segment time belong hits from 10 ns before it to 400 ns after it, in ticks of 25/30 ns."""
+MARGIN = 1000
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """What one file gave: the number of clusters, of hits in them, and the counts."""
+
+    clusters: int
+    members: int
+    channels: Ints
+    chambers: Ints
+
+    def __add__(self, other: "Answer") -> "Answer":
+        return Answer(
+            self.clusters + other.clusters,
+            self.members + other.members,
+            self.channels + other.channels,
+            self.chambers + other.chambers,
+        )
+
+
+def times(words: Words) -> Ints:
+    """Return the time of v2 words in ticks."""
+    orbit, bx, fine = words >> 17 & 0xFFFFFFFF, words >> 5 & 0xFFF, words & 31
+    return ((orbit * 3564 + bx) * 30 + np.maximum(fine, 1) - 1).astype(np.int64)
+
+
+def cells(words: Words, cell: int) -> tuple[int, int]:
+    """Return the cells [first, stop) in which the words lie."""
+    t = times(words)
+    return int(t.min()) // cell, int(t.max()) // cell + 1
+
+
+def write_files(words: Words, cell: int, folder: Path) -> list[Path]:
+    """Write the words of each cell and a little more on either side to a file of its own."""
+    t, files = times(words), []
+    for k in range(*cells(words, cell)):
+        files.append(folder / f"{k * cell}_{(k + 1) * cell}.npy")
+        near = (t >= k * cell - MARGIN) & (t < (k + 1) * cell + MARGIN)
+        np.save(files[-1], words[near])
+    return files
+
+
+def run(files: Iterable[Path]) -> list[Answer]:
+    """Do the job on all files, one after the other, in this thread."""
+    if dask is None:
+        return [analyse(file) for file in files]
+    jobs = [dask.delayed(analyse)(file) for file in files]
+    return list(dask.compute(*jobs, scheduler="single-threaded"))
+
+
+def analyse(file: Path) -> Answer:
+    """Unpack a file's words, count them, cluster them, and write the clusters beside it."""
+    words = np.load(file)
+    a, b = map(int, file.stem.split("_"))
+    t, head = times(words), words >> 61
+    channel, fpga = words >> 49 & 0x1FF, words >> 58 & 7
+    chamber = 2 * fpga + channel // 64
+    own = (t >= a) & (t < b)
+    channels = np.bincount((fpga * 512 + channel)[own].astype(np.int64), minlength=4096)
+    chambers = np.bincount(chamber[own].astype(np.int64), minlength=24)
+    fine, bx = words & 31, words >> 5 & 0xFFF
+    sound = (head == 2) & (fine != 0) & (fine != 31) & (bx < 3564) & (channel < 128)
+    found: dict[str, list[NDArray[Any]]] = {}
+    for number in np.unique(chamber):
+        segment_t = np.sort(t[own & (head == 0) & (chamber == number)])
+        hits = np.flatnonzero(sound & (chamber == number))
+        hits = hits[np.argsort(t[hits])]
+        first = np.searchsorted(t[hits], segment_t - BEFORE)
+        n = np.searchsorted(t[hits], segment_t + AFTER) - first
+        ends = np.cumsum(n)
+        taken = hits[np.arange(n.sum()) + np.repeat(first - ends + n, n)]
+        parts = {"t": segment_t, "chamber": np.full(len(n), number), "n": n}
+        for name, values in (parts | {"hit_t": t[taken], "channel": channel[taken]}).items():
+            found.setdefault(name, []).append(values)
+    clusters = {name: np.concatenate(arrays) for name, arrays in found.items()}
+    np.savez(file.with_suffix(".npz"), **clusters)
+    return Answer(len(clusters["n"]), int(clusters["n"].sum()), channels, chambers)

@@ -1,0 +1,112 @@
+from collections.abc import Mapping
+from math import ceil, sqrt
+
+import numpy as np
+import polars as pl
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+from matplotlib.ticker import EngFormatter, MaxNLocator
+
+from db.engine import Engine
+from db.runs import Run
+from ops.plot import GREY, styled, title
+from ops.plot.elements import elements
+
+DENSE = 10_000
+"""Numbers that spread further than that are drawn one beside the other, in order."""
+HOT = 3
+"""The colours end at so many times the median: one hot channel doesn't leave the rest dark."""
+
+
+def count(engine: Engine, run: Run, relations: Mapping[str, str]) -> pl.DataFrame:
+    """Return the hits of each element: columns are its names, and n_hits.
+
+    ``relations`` are the SELECTs behind names. Elements that the declaration knows are there with
+    no hits, too; hits that lie nowhere are not. Without a shape, it is the words of channels.
+    """
+    shape = run.detector.shape
+    named = shape.element if shape else ("channel",)
+    columns = ", ".join(f"`{name}`" for name in named)
+    n, relation = ("count()", "hits") if shape else ("sum(n_hits)", "rates")
+    found = pl.DataFrame(
+        pl.from_arrow(
+            engine.fetch(
+                f"SELECT {columns}, {n} AS n_hits FROM ({relations[relation]})"
+                f" GROUP BY {columns} ORDER BY {columns}"
+            )
+        )
+    )
+    every = elements(run.detector)
+    if every.is_empty():
+        return found
+    known = every.select(named).unique().cast(dict(found.select(named).schema))
+    return known.join(found, on=named, how="left").fill_null(0).sort(named)
+
+
+def draw(run: Run, counted: pl.DataFrame) -> Figure:
+    """Return the map of hits: the last two names of an element are the axes, one before it panels.
+
+    ``counted`` is what ``count`` returned. What is named by one number only gives a histogram.
+    """
+    *names, _ = counted.columns
+    with styled():
+        if len(names) == 1:
+            return _histogram(run, counted)
+        parts = counted.partition_by(names[:-2], maintain_order=True) if names[:-2] else [counted]
+        n_across = ceil(sqrt(len(parts)))
+        n_down = -(-len(parts) // n_across)
+        figure = Figure(figsize=(1.5 + 5.5 * n_across, 1.2 + 2.4 * n_down))
+        shown = counted.filter(pl.col("n_hits") > 0)["n_hits"]
+        most, median = int(shown.max() or 1), float(shown.median() or 1)  # type: ignore[arg-type]
+        colour = ScalarMappable(Normalize(0, min(most, HOT * median)), "viridis")
+        grid = figure.subplots(n_down, n_across, squeeze=False, sharex=True, sharey=True)
+        for axes, part in zip(grid.flat, parts, strict=False):
+            _map(axes, part.select(names[-2:] + ["n_hits"]), colour)
+            place = " ".join(f"{name} {part[name][0]}" for name in names[:-2])
+            axes.set_title(f"{place}  ·  {part['n_hits'].sum():,} hits".lstrip(" ·"), loc="left")
+        for axes in grid.flat[len(parts) :]:
+            axes.remove()
+        figure.colorbar(
+            colour, ax=grid, label="hits", extend="max" if most > colour.norm.vmax else "neither"
+        )
+        figure.suptitle(title(run))
+    return figure
+
+
+def _map(axes: Axes, part: pl.DataFrame, colour: ScalarMappable) -> None:
+    (rows, y_label), (across, x_label) = (_places(part[name]) for name in part.columns[:2])
+    n_hits = np.full((rows.max() - rows.min() + 1, across.max() - across.min() + 1), np.nan)
+    n_hits[rows - rows.min(), across - across.min()] = part["n_hits"]
+    x, y = (np.arange(p.min(), p.max() + 2) - 0.5 for p in (across, rows))
+    axes.pcolormesh(x, y, n_hits, cmap=colour.cmap, norm=colour.norm)
+    dead = part["n_hits"].to_numpy() == 0
+    axes.plot(across[dead], rows[dead], "x", color="white", markersize=6)
+    for axis, label in ((axes.xaxis, x_label), (axes.yaxis, y_label)):
+        axis.set_major_locator(MaxNLocator(integer=True))
+        axis.set_label_text(label)
+    axes.minorticks_off()
+    axes.tick_params(top=False, right=False, direction="out")
+
+
+def _histogram(run: Run, counted: pl.DataFrame) -> Figure:
+    figure = Figure(figsize=(10, 5))
+    axes = figure.add_subplot()
+    places, label = _places(counted["channel"])
+    n_hits = np.zeros(places.max() - places.min() + 1)
+    n_hits[places - places.min()] = counted["n_hits"]
+    edges = np.arange(places.min(), places.max() + 2) - 0.5
+    axes.stairs(n_hits, edges, fill=True)
+    axes.set(xlim=edges[[0, -1]], ylim=(0, None), xlabel=label, ylabel="words")
+    axes.yaxis.set_major_formatter(EngFormatter(sep=" "))
+    axes.set_title(title(run), loc="left")
+    return figure
+
+
+def _places(values: pl.Series) -> tuple[np.ndarray[tuple[int], np.dtype[np.int64]], str]:
+    """Return where numbers are drawn on an axis, and the axis's label."""
+    numbers, rank = np.unique(values.to_numpy(), return_inverse=True)
+    if numbers[-1] - numbers[0] < DENSE:
+        return values.to_numpy().astype(np.int64), values.name
+    return rank, f"{values.name} (of {len(numbers)}, in order of number)"

@@ -1,0 +1,451 @@
+"""What users may ask, what is refused, and that what runs means what was written."""
+
+import json
+import re
+from importlib.resources import files
+
+import pytest
+import sqlglot
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from db.confine import bound, confined, parameters, parse, reads
+from db.errors import SqlError, StoreError
+from software_triggers import library
+
+RELATIONS = {"hits": "SELECT toInt64(1) AS t, toUInt8(2) AS layer", "tracks": "SELECT toInt64(3) AS t"}
+
+REFUSED = """
+SELECT * FROM url('http://x', 'CSV')
+SELECT * FROM file('/etc/passwd')
+SELECT * FROM file('/etc/passwd', 'CSV', 'a String')
+SELECT * FROM remote('host', 'db', 't')
+SELECT * FROM remoteSecure('host', 'db', 't')
+SELECT * FROM s3('https://x/y')
+SELECT * FROM gcs('https://x/y')
+SELECT * FROM hdfs('hdfs://x/y')
+SELECT * FROM azureBlobStorage('x')
+SELECT * FROM mysql('x', 'y', 'z', 'u', 'p')
+SELECT * FROM postgresql('x', 'y', 'z', 'u', 'p')
+SELECT * FROM mongodb('x', 'y', 'z', 'u', 'p')
+SELECT * FROM redis('x', 'y', 'z')
+SELECT * FROM sqlite('x', 'y')
+SELECT * FROM odbc('x', 'y')
+SELECT * FROM jdbc('x', 'y')
+SELECT * FROM iceberg('x')
+SELECT * FROM deltaLake('x')
+SELECT * FROM executable('x', 'CSV', 'a String')
+SELECT * FROM merge('everyhit', '.*')
+SELECT * FROM cluster('x', system.one)
+SELECT * FROM clusterAllReplicas('x', system.one)
+SELECT * FROM view(SELECT 1)
+SELECT * FROM loop(hits)
+SELECT * FROM Python(hits)
+SELECT * FROM dictionary('x')
+SELECT * FROM input('a Int64')
+SELECT * FROM generateRandom('a Int64')
+SELECT * FROM mergeTreeIndex('everyhit', 'chunks')
+SELECT * FROM fileCluster('x', 'y')
+SELECT * FROM urlCluster('x', 'y')
+SELECT * FROM s3Cluster('x', 'y')
+SELECT * FROM system.tables
+SELECT * FROM `system`.`tables`
+SELECT * FROM "system"."tables"
+SELECT * FROM system.numbers
+SELECT * FROM INFORMATION_SCHEMA.tables
+SELECT * FROM everyhit.chunks
+SELECT * FROM default.x
+SELECT * FROM a.b.c
+SELECT * FROM chunks
+SELECT * FROM `chunks`
+SELECT * FROM (chunks)
+SELECT t FROM hits, chunks
+SELECT t FROM hits JOIN chunks USING t
+SELECT t FROM hits UNION ALL SELECT t_first FROM chunks
+SELECT t FROM hits EXCEPT SELECT t_first FROM chunks
+SELECT t FROM hits WHERE t IN (SELECT t_first FROM chunks)
+SELECT t FROM hits WHERE EXISTS (SELECT 1 FROM chunks)
+SELECT t FROM hits LIMIT (SELECT count() FROM chunks)
+SELECT (SELECT count() FROM system.tables)
+SELECT arrayMap(x -> (SELECT count() FROM chunks), [1])
+WITH (SELECT count() FROM chunks) AS n SELECT n
+WITH x AS (SELECT * FROM chunks) SELECT * FROM x
+SELECT * FROM (SELECT * FROM (SELECT * FROM chunks))
+SELECT t FROM hits ORDER BY (SELECT count() FROM chunks)
+SELECT t FROM hits GROUP BY t HAVING t > (SELECT count() FROM chunks)
+SELECT t FROM hits QUALIFY 1 IN (SELECT 1 FROM chunks)
+SELECT t, sum(t) OVER (PARTITION BY (SELECT count() FROM chunks)) FROM hits
+SELECT t FROM hits WHERE t IN chunks
+SELECT t FROM hits WHERE t NOT IN chunks
+SELECT t FROM hits WHERE t GLOBAL IN chunks
+SELECT t FROM hits WHERE t GLOBAL NOT IN chunks
+SELECT t FROM hits WHERE t IN system.one
+SELECT t FROM hits WHERE (t, t) IN chunks
+SELECT t FROM hits ARRAY JOIN (SELECT [1]) AS x
+SELECT t FROM hits ARRAY JOIN (SELECT groupArray(name) FROM system.tables) AS x
+SELECT t FROM {x:Identifier}
+SELECT t FROM {x:Identifier}.{y:Identifier}
+INSERT INTO hits SELECT 1
+INSERT INTO FUNCTION file('x') SELECT 1
+CREATE TABLE x (a Int64) ENGINE = Memory
+CREATE VIEW x AS SELECT 1
+ALTER TABLE chunks DELETE WHERE 1
+DROP TABLE chunks
+TRUNCATE TABLE chunks
+DELETE FROM chunks WHERE 1
+UPDATE chunks SET seq = 1
+RENAME TABLE chunks TO x
+ATTACH TABLE x
+DETACH TABLE chunks
+OPTIMIZE TABLE chunks
+EXPLAIN SELECT 1
+DESCRIBE hits
+DESCRIBE (SELECT 1)
+SHOW TABLES
+SHOW CREATE TABLE chunks
+EXISTS TABLE chunks
+SET max_threads = 1
+USE system
+SYSTEM SHUTDOWN
+KILL QUERY WHERE 1
+GRANT ALL ON *.* TO x
+BACKUP TABLE chunks TO Disk('x')
+TABLE chunks
+VALUES (1)
+WITH x AS (INSERT INTO y SELECT 1) SELECT 1
+SELECT 1; SELECT 2
+SELECT 1; DROP TABLE chunks
+SELECT t FROM hits SETTINGS max_threads = 8
+SELECT t FROM (SELECT t FROM hits SETTINGS max_threads = 8)
+(SELECT t FROM hits SETTINGS max_threads = 8) UNION ALL SELECT 1
+SELECT t FROM hits FORMAT CSV
+SELECT t FROM hits INTO OUTFILE '/tmp/x'
+SELECT t FROM hits INTO OUTFILE '/tmp/x' FORMAT CSV
+SELECT file('/etc/passwd')
+SELECT FILE('/etc/passwd')
+SELECT `file`('/etc/passwd')
+SELECT dictGet('d', 'x', 1)
+SELECT dictGetOrDefault('d', 'x', 1, 2)
+SELECT dictHas('d', 1)
+SELECT joinGet('j', 'x', 1)
+SELECT joinGetOrNull('j', 'x', 1)
+SELECT hasColumnInTable('system', 'one', 'dummy')
+SELECT getSetting('max_threads')
+SELECT getMacro('x')
+SELECT currentUser()
+SELECT current_user()
+SELECT CURRENT_USER
+SELECT user()
+SELECT currentDatabase()
+SELECT DATABASE()
+SELECT hostName()
+SELECT host_name()
+SELECT fqdn()
+SELECT sleep(3)
+SELECT sleepEachRow(3)
+SELECT filesystemAvailable()
+SELECT catboostEvaluate('x', 1)
+SELECT throwIf(1)
+SELECT arrayMap(x -> sleep(x), [3])
+SELECT t FROM hits WHERE sleep(3) = 0
+""".strip().splitlines()
+
+# Each of these was seen to run, or to break, when it was found.
+HOLES = {
+    "a name of a WITH stands for the table outside of it": [
+        "WITH chunks AS (SELECT * FROM chunks) SELECT * FROM chunks",
+        "SELECT * FROM ledger WHERE 1 IN (WITH ledger AS (SELECT 1 AS x) SELECT x FROM ledger)",
+        "WITH a AS (SELECT * FROM chunks), chunks AS (SELECT 1) SELECT * FROM a",
+        "SELECT 1 FROM (WITH runs AS (SELECT 1 AS a) SELECT a FROM runs) AS x, runs",
+    ],
+    "IN takes a table's name in parentheses, and as a function": [
+        "SELECT 0 IN (system.one)",
+        "SELECT t FROM hits WHERE t NOT IN (chunks)",
+        "SELECT notIn(0, system.one)",
+        "SELECT globalIn(0, system.one)",
+        "SELECT nullIn(0, chunks)",
+        "SELECT inIgnoreSet(0, chunks)",
+        "SELECT `in`(0, chunks)",
+    ],
+    "FROM takes any function that the parser knows, if its first argument is 'numbers'": [
+        "SELECT * FROM upper('numbers')",
+    ],
+    "what is different each time can't be found again": [
+        "SELECT now() AS t",
+        "SELECT rand() AS t",
+        "SELECT generateUUIDv4()",
+    ],
+}  # fmt: skip
+
+
+def case(sql):
+    return sql if len(sql) < 60 else sql[:57] + "..."
+
+
+@pytest.mark.parametrize("sql", REFUSED, ids=case)
+def test_what_reaches_outside_is_refused(sql):
+    with pytest.raises(SqlError) as told:
+        confined(sql, RELATIONS)
+    assert len(str(told.value)) < 400
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        pytest.param(sql, id=case(sql), marks=pytest.mark.xfail(strict=True, reason=reason))
+        for reason, several in HOLES.items()
+        for sql in several
+    ],
+)
+def test_what_once_slipped_through_is_refused(sql):
+    with pytest.raises(SqlError):
+        confined(sql, RELATIONS)
+
+
+@pytest.mark.xfail(strict=True, raises=AttributeError, reason="a parameter's kind may be text")
+def test_an_identifier_as_a_parameter_is_refused_in_a_column_too():
+    with pytest.raises(SqlError):
+        confined("SELECT {x:Identifier} FROM hits", RELATIONS)
+
+
+@pytest.mark.xfail(strict=True, raises=StoreError, reason="a WITH of that name hides the relation")
+def test_a_with_may_bear_the_name_of_what_it_narrows(engine):
+    tree = confined("WITH hits AS (SELECT * FROM hits) SELECT t FROM hits", RELATIONS)
+    assert engine.fetch(bound(tree, RELATIONS))["t"].to_pylist() == [1]
+
+
+ALLOWED = """
+SELECT t FROM hits
+SELECT t FROM hits WHERE layer IN (1, 2) ORDER BY t LIMIT 5
+SELECT h.t FROM hits AS h JOIN tracks AS k ON h.t = k.t
+SELECT t FROM hits WHERE t IN (SELECT t FROM tracks)
+SELECT t FROM hits UNION ALL SELECT t FROM tracks
+WITH near AS (SELECT t FROM hits), far AS (SELECT t FROM near) SELECT t FROM far
+WITH 5 AS five SELECT t + five FROM hits
+SELECT t FROM (SELECT t FROM hits)
+SELECT number AS t FROM numbers(10)
+SELECT t, x FROM hits ARRAY JOIN [1, 2] AS x
+SELECT t FROM hits WHERE layer = {layer:UInt8}
+SELECT t, uniqExact(layer) OVER (ORDER BY t RANGE BETWEEN CURRENT ROW AND {w:Int64} FOLLOWING) FROM hits
+SELECT groupArray(t) FROM hits -- what is told here is left out: FROM chunks
+SELECT t /* FROM chunks */ FROM hits
+SELECT 'SELECT * FROM chunks; DROP TABLE chunks' AS t FROM hits
+""".strip().splitlines()
+
+
+@pytest.mark.parametrize("sql", ALLOWED, ids=case)
+def test_what_reads_only_what_is_given_runs(engine, sql):
+    params = {name: 5 for name in parameters(parse(sql))}
+    engine.fetch(bound(confined(sql, RELATIONS), RELATIONS), params)
+
+
+def test_near_misses_are_told():
+    with pytest.raises(SqlError, match="did you mean hits"):
+        confined("SELECT t FROM hit", RELATIONS)
+
+
+def test_the_place_of_a_fault_is_told():
+    with pytest.raises(SqlError, match="line 2, column"):
+        confined("SELECT t\nFROM hits WHERE (", RELATIONS)
+
+
+def test_only_relations_that_are_read_are_bound():
+    tree = confined("SELECT t FROM hits WHERE t IN (SELECT t FROM tracks)", RELATIONS)
+    assert reads(tree) == {"hits", "tracks"}
+    assert reads(confined("WITH a AS (SELECT t FROM hits) SELECT t FROM a", RELATIONS)) == {"hits"}
+    assert "`tracks`" not in bound(confined("SELECT t FROM hits", RELATIONS), RELATIONS)
+
+
+def test_parameters_are_told_with_their_types():
+    tree = parse("SELECT t FROM hits WHERE t > {a:Int64} AND layer IN ({b:Array(UInt8)})")
+    assert parameters(tree) == {"a": "Int64", "b": "Array(UInt8)"}
+
+
+PIECES = """
+SELECT FROM WHERE WITH AS JOIN ARRAY IN NOT GLOBAL UNION ALL SETTINGS FORMAT INTO OUTFILE GROUP BY
+ORDER HAVING LIMIT OVER PARTITION RANGE BETWEEN CURRENT ROW AND FOLLOWING CASE WHEN THEN END CAST
+INTERVAL EXISTS DISTINCT QUALIFY WINDOW PREWHERE FINAL SAMPLE ( ) [ ] { } , ; . * : :: -> = == != < >
++ - / % ? ' " ` -- /* */ # $ $$ @ \\ | || & ~ ^ hits chunks system.one t layer 0 1.5 0x1f 1e999 'x'
+{x:Int64} {x:Identifier} {x} {x:} count(t) file('x') url('x') x->x NULL inf INSERT DROP SET EXPLAIN
+VALUES ANY ASOF LEFT USING ON TOP FILL EXCEPT REPLACE APPLY COLUMNS('x') TIMESTAMP DATE [1,2][1] (1,2)
+""".split()
+
+
+@settings(max_examples=400)
+@given(st.lists(st.sampled_from(PIECES), max_size=25).map(" ".join))
+@example("SELECT " + "(" * 100_000)
+@example("SELECT " + "(" * 100 + "1" + ")" * 100)
+@example("SELECT 1 FROM url(" + "(" * 200 + "1" + ")" * 200 + ")")
+@example("SELECT * FROM " + "(SELECT * FROM " * 150 + "chunks" + ")" * 150)
+@example("SELECT " + "f(" * 250 + "1" + ")" * 250)
+@example("SELECT " + "[" * 400 + "]" * 400)
+@example("SELECT " + "NOT " * 5000 + "1")
+@example("SELECT CASE " * 200)
+@example("")
+@example(";")
+@example("\0")
+def test_whatever_is_written_it_is_taken_or_refused(sql):
+    try:
+        tree = confined(sql, RELATIONS)
+    except SqlError:
+        return
+    assert isinstance(bound(tree, RELATIONS), str)
+
+
+@settings(max_examples=300)
+@given(st.text(max_size=60))
+def test_no_text_breaks_the_parser(text):
+    for sql in (text, f"SELECT {text} FROM hits", f"SELECT t FROM hits WHERE {text}"):
+        try:
+            confined(sql, RELATIONS)
+        except SqlError:
+            pass
+
+
+TOO_DEEP = pytest.mark.xfail(
+    strict=True, raises=RecursionError, reason="what can be read may be too deep to be written"
+)
+
+
+@TOO_DEEP
+@pytest.mark.parametrize("part", ["::Int8", ".b", " NOT IN (1)"])
+def test_what_is_too_deep_to_be_written_is_refused(part):
+    with pytest.raises(SqlError):
+        bound(confined(f"SELECT t{part * 600} FROM hits", RELATIONS), RELATIONS)
+
+
+@TOO_DEEP
+def test_what_is_too_deep_to_be_shown_is_refused():
+    with pytest.raises(SqlError):
+        confined(f"SELECT 1 FROM url(t{'::Int8' * 600})", RELATIONS)
+
+
+QUOTING = "ab'\"`\\\n\t{}%-#;/*é"
+
+
+@settings(max_examples=150)
+@given(st.text(QUOTING, max_size=12))
+@example("a\\")
+@example("\\'")
+@example("', (SELECT count() FROM chunks) AS x --")
+def test_a_text_stays_a_text(engine, text):
+    """What is quoted stays quoted when it is written anew."""
+    quoted = text.replace("\\", "\\\\").replace("'", "\\'")
+    tree = confined(f"SELECT '{quoted}' AS x", RELATIONS)
+    assert engine.fetch(bound(tree, RELATIONS))["x"].to_pylist() == [text]
+    doubled = text.replace("\\", "\\\\").replace("'", "''")
+    tree = confined(f"SELECT '{doubled}' AS x", RELATIONS)
+    assert engine.fetch(bound(tree, RELATIONS))["x"].to_pylist() == [text]
+
+
+@settings(max_examples=150)
+@given(st.text(QUOTING, min_size=1, max_size=12), st.sampled_from("\"`"))
+@example("a\\", '"')
+@example('a\\", 1 AS "', '"')
+def test_a_name_stays_a_name(engine, text, quote):
+    quoted = text.replace("\\", "\\\\").replace(quote, "\\" + quote)
+    written = f"SELECT 5 AS {quote}{quoted}{quote}, 6 AS other"
+    assert engine.fetch(written).column_names == [text, "other"]
+    try:
+        sql = bound(confined(written, RELATIONS), RELATIONS)
+    except SqlError:
+        return
+    assert engine.fetch(sql).column_names == [text, "other"]
+
+
+HITS = """
+SELECT toInt64(number * 7) AS t, toUInt8(number % 5) AS layer, toUInt16(number % 3) AS wire,
+    number / 3 AS x, toString(number) AS s, [toInt64(number), 5] AS near, (number, 'a') AS pair
+FROM numbers(20)
+"""
+MEANS = """
+SELECT t, t % 3 AS a, -t % 5 AS b, intDiv(t, 3) AS c, t / 2 AS d, positiveModulo(-t, 3) AS e FROM hits
+SELECT t, layer == 1 ? 5 : 6 AS a, if(layer > 1, 1, 2) AS b, multiIf(layer = 1, 1, layer = 2, 2, 3) AS c FROM hits
+SELECT t, bitShiftLeft(1, layer) AS a, bitAnd(t, 3) AS b, bitXor(t, 7) AS c, bitNot(layer) AS d, bitCount(layer) AS e FROM hits
+SELECT t, near[1] AS a, near[-1] AS b, pair.1 AS c, pair.2 AS d, tupleElement(pair, 1) AS e FROM hits
+SELECT 0xFF AS a, 0b101 AS b, 1e9 AS c, .5 AS d, 18446744073709551615 AS e, -9223372036854775808 AS f, inf AS g
+SELECT count(DISTINCT layer) AS a, uniqExact(layer) AS b, countIf(t > 5) AS c, avg(t) AS d, quantileExact(0.25)(t) AS e, median(t) AS f, argMax(wire, t) AS g, quantiles(0.1, 0.9)(t) AS h, stddevPop(t) AS i, varSamp(t) AS j FROM hits
+SELECT windowFunnel(10)(toUInt64(t), layer = 1, layer = 2) AS a, sequenceMatch('(?1).*(?2)')(toUInt64(t), layer = 1, layer = 3) AS b FROM hits
+SELECT t, lagInFrame(t) OVER (ORDER BY t ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) AS a, row_number() OVER (PARTITION BY layer ORDER BY t) AS b, first_value(t) OVER w AS c, rank() OVER w AS d FROM hits WINDOW w AS (PARTITION BY wire ORDER BY t)
+SELECT t, sum(layer) OVER (ORDER BY t RANGE BETWEEN 10 PRECEDING AND 5 FOLLOWING) AS a, count() OVER () AS b FROM hits
+SELECT t FROM hits QUALIFY row_number() OVER (PARTITION BY layer ORDER BY t) = 1
+SELECT t, layer FROM hits ORDER BY layer, t LIMIT 2 BY layer
+SELECT t FROM hits ORDER BY t DESC LIMIT 2, 3
+SELECT layer, wire, count() AS n FROM hits GROUP BY layer, wire WITH ROLLUP
+SELECT t FROM hits ORDER BY t WITH FILL FROM 0 TO 20 STEP 1
+SELECT a.t AS t, b.t AS u FROM hits AS a ASOF LEFT JOIN hits AS b ON a.layer = b.layer AND a.t > b.t
+SELECT a.t AS t FROM hits AS a LEFT ANTI JOIN hits AS b ON a.t = b.t + 7
+SELECT a.t AS t, b.t AS u FROM hits AS a ANY LEFT JOIN hits AS b ON a.wire = b.t
+SELECT t, z, i FROM hits LEFT ARRAY JOIN near AS z, arrayEnumerate(near) AS i
+SELECT t, arrayMap((v, i) -> v * i, near, arrayEnumerate(near)) AS a, arrayFilter(v -> v > t, near) AS b, arraySort(v -> -v, near) AS c, arrayReduce('max', near) AS d, arrayFold((s, v) -> s + v, near, toInt64(0)) AS e, has(near, 5) AS f FROM hits
+SELECT t, CAST(t AS Int32) AS a, t::UInt8 AS b, toInt8(layer) AS c, toTypeName(CAST(t AS Nullable(Int64))) AS d, CAST((1, 'a') AS Tuple(u UInt8, v String)) AS e FROM hits
+SELECT t, coalesce(NULL, 1) AS a, greatest(1, t) AS b, nullIf(layer, 1) AS c, CASE layer WHEN 1 THEN 1 ELSE 0 END AS d, isNaN(x) AS e FROM hits
+SELECT t, sqrt(t) AS a, pow(t, 2) AS b, log(2) AS c, log10(5) AS d, atan2(1, 2) AS e, round(x, 2) AS f, floor(x) AS g, trunc(x) AS h, exp(1) AS i, hypot(3, 4) AS j FROM hits
+SELECT t, substring(s, 1, 1) AS a, concat(s, 'a') AS b, upper(s) AS c, position('abc', 'b') AS d, match(s, '^1') AS e, s LIKE '1%' AS f, splitByChar(',', 'a,b') AS g, format('{} {}', s, s) AS h FROM hits
+SELECT t, cityHash64(t) AS a, xxHash64(t) AS b, hex(MD5(s)) AS c, sipHash64(t, s) AS d FROM hits
+SELECT t, toStartOfHour(toDateTime(t, 'UTC')) AS a, dateDiff('second', toDateTime(0, 'UTC'), toDateTime(t, 'UTC')) AS b, toDateTime(0, 'UTC') + INTERVAL 5 SECOND AS c FROM hits
+SELECT t, t BETWEEN 5 AND 20 AS a, t NOT IN (7, 14) AS b, (t, layer) IN ((7, 1), (14, 2)) AS c, NOT t = 7 AS d, layer AND wire AS e, or(layer, wire) AS f, 1 - 2 - 3 AS g, 1 - (2 - 3) AS h, -(-t) AS i FROM hits
+SELECT * EXCEPT (s, near, pair) FROM hits
+SELECT * REPLACE (t + 1 AS t) FROM hits
+SELECT t FROM (SELECT t FROM hits UNION DISTINCT SELECT t FROM hits)
+WITH t * 2 AS d SELECT t, d FROM hits
+WITH (SELECT max(t) FROM hits) AS m SELECT t, m FROM hits
+WITH RECURSIVE a AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM a WHERE n < 5) SELECT n AS t FROM a
+SELECT sumMerge(z) AS a FROM (SELECT sumState(t) AS z FROM hits)
+SELECT sum(t) FILTER (WHERE layer = 1) AS a, groupArrayIf(t, layer = 1) AS b, argMaxIf(t, x, layer = 1) AS c FROM (SELECT * FROM hits ORDER BY t)
+SELECT t AS `select`, layer AS "a b" FROM hits
+SELECT t, {p:UInt8} + 1 AS a, layer = {p:UInt8} AS b, {q:String} AS c FROM hits
+""".strip().splitlines()
+
+
+def answer(engine, sql):
+    params = {"p": 1, "q": "a'b"}
+    told = engine.render(sql, "JSONCompactEachRowWithNamesAndTypes", params).splitlines()
+    return [json.loads(line) for line in told[:2]], sorted(told[2:])
+
+
+@pytest.mark.parametrize("sql", MEANS, ids=case)
+def test_what_runs_means_what_was_written(engine, sql):
+    written = f"WITH hits AS ({HITS}) SELECT * FROM ({sql})"
+    run = bound(confined(sql, {"hits"}), {"hits": HITS})
+    assert answer(engine, run) == answer(engine, written)
+
+
+@pytest.mark.xfail(strict=True, reason="a column without a name gets the parser's spelling for one")
+def test_columns_without_a_name_keep_the_engines(engine):
+    sql = "SELECT t, length(near), median(t) OVER () FROM hits"
+    run = bound(confined(sql, {"hits"}), {"hits": HITS})
+    assert answer(engine, run)[0] == answer(engine, f"WITH hits AS ({HITS}) {sql}")[0]
+
+
+BUILT_IN = {f.name: f.read_text() for f in files(library).iterdir() if f.name.endswith(".sql")}
+WORDS = """
+SELECT toInt64(cityHash64(number) % 100000) AS t, toUInt16(number % 3) AS link,
+    toUInt8(cityHash64(number, 1) % 4) AS chamber, toUInt8(cityHash64(number, 2) % 3) AS wire,
+    toUInt8(if(cityHash64(number, 3) % 5 = 0, 0, 2)) AS head, head = 2 AS hit,
+    toUInt32(cityHash64(number, 4) % 2) AS module, toUInt8(cityHash64(number, 5) % 31) AS pmt,
+    toUInt64(cityHash64(number, 6) % 7) AS channel, toUInt64(cityHash64(number, 7) % 100) AS n_hits
+FROM numbers(1500)
+"""
+
+
+@pytest.mark.parametrize("name", sorted(BUILT_IN))
+def test_built_in_triggers_mean_what_they_say(engine, name):
+    """The text itself, in the engine as it stands, against what the runner makes of it."""
+    text = BUILT_IN[name]
+    params = {"within": 300, "min_chambers": 3, "min_pmts": 4, "period": 500, "factor": 1.1}
+    params |= {"min_words": 2, "margin": 10, "after": 400}
+    relations = {name: WORDS for name in ("hits", "words", "rates")}
+    plain = re.sub(r"^--.*$", "", text, flags=re.MULTILINE)
+    ctes = ", ".join(f"{name} AS ({sql})" for name, sql in relations.items())
+    direct = engine.render(f"WITH {ctes} SELECT * FROM ({plain})", "TSVWithNamesAndTypes", params)
+    run = engine.render(bound(confined(text, relations), relations), "TSVWithNamesAndTypes", params)
+    assert sorted(run.splitlines()) == sorted(direct.splitlines())
+    assert len(run.splitlines()) > 10
+
+
+def test_what_runs_can_be_read_again():
+    for sql in [*ALLOWED, *MEANS]:
+        once = confined(sql, RELATIONS).sql(dialect="clickhouse", comments=False)
+        again = sqlglot.parse_one(once, dialect="clickhouse").sql("clickhouse", comments=False)
+        assert once == again
