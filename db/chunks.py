@@ -43,7 +43,9 @@ def write_chunks(
             "n_hits": _column(chunks, "n_hits", pa.uint32()),
             "n_corrupt": _column(chunks, "n_corrupt", pa.uint32()),
             "checksum": pa.array(sums),
-            "recorded_at": pa.repeat(pa.scalar(recorded_at, pa.timestamp("ms", "UTC")), len(chunks)),
+            "recorded_at": pa.repeat(
+                pa.scalar(recorded_at, pa.timestamp("ms", "UTC")), len(chunks)
+            ),
             "words": pa.ListArray.from_arrays(pa.array(offsets), pa.array(words)),
         }
     )
@@ -128,14 +130,17 @@ def read_arrivals(engine: Engine, run_id: int, seen: dict[int, int]) -> pl.DataF
     return pl.DataFrame(pl.from_arrow(table))
 
 
-def next_seq(engine: Engine, run_id: int, link: int) -> int:
-    """Return the number that the next chunk of this link gets when its readout starts again."""
+def link_state(engine: Engine, run_id: int, link: int) -> tuple[int, int | None]:
+    """Return the number that a link's next chunk gets, and the watermark that it has promised.
+
+    For a readout that starts again. A link that has stored nothing has promised None.
+    """
     row = engine.fetch(
-        "SELECT if(count() = 0, 0, max(seq) + 1) AS next FROM chunks"
+        "SELECT count() AS n, max(seq) AS last, max(watermark) AS mark FROM chunks"
         " WHERE run_id = {run:UInt32} AND link = {link:UInt16}",
         {"run": run_id, "link": link},
-    )
-    return int(row["next"][0].as_py())
+    ).to_pylist()[0]
+    return (row["last"] + 1, row["mark"]) if row["n"] else (0, None)
 
 
 def damaged_chunks(engine: Engine, run_id: int) -> pl.DataFrame:

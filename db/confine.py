@@ -108,9 +108,9 @@ def parameters(tree: exp.Query) -> dict[str, str]:
 
 
 def _check(node: exp.Expr, tree: exp.Query, relations: Collection[str]) -> None:
-    if isinstance(node, exp.DDL | exp.DML | exp.Command | exp.Into | exp.Describe | exp.Show):
-        if not isinstance(node, exp.Query):
-            raise SqlError(f"only SELECT is allowed, found {_short(node)}")
+    acts = exp.DDL | exp.DML | exp.Command | exp.Into | exp.Describe | exp.Show
+    if isinstance(node, acts) and not isinstance(node, exp.Query):
+        raise SqlError(f"only SELECT is allowed, found {_short(node)}")
     if isinstance(node, exp.Query) and (node.args.get("settings") or node.args.get("format")):
         raise SqlError("SETTINGS and FORMAT are not for users: leave them out")
     if isinstance(node, exp.Table):
@@ -142,7 +142,9 @@ def _check_table(node: exp.Table, tree: exp.Query, relations: Collection[str]) -
     if node.name not in own and node.name not in relations:
         near = get_close_matches(node.name, relations, 1, 0.5)
         hint = f"did you mean {near[0]}? " if near else ""
-        raise SqlError(f"there is no {node.name!r} here; {hint}known: {', '.join(sorted(relations))}")
+        raise SqlError(
+            f"there is no {node.name!r} here; {hint}known: {', '.join(sorted(relations))}"
+        )
 
 
 def _short(node: exp.Expr) -> str:

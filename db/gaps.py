@@ -70,7 +70,8 @@ SELECT sum(greatest(0, stop - greatest(start, covered))) AS dead
 FROM (
     SELECT start, stop,
         ifNull(max(toNullable(stop)) OVER (
-            ORDER BY start, stop ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), start) AS covered
+            ORDER BY start, stop ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+        ), start) AS covered
     FROM (
         SELECT greatest(a, {a:Int64}) AS start, least(b, {b:Int64}) AS stop
         FROM gaps WHERE run_id = {run:UInt32} AND dead AND a < {b:Int64} AND b > {a:Int64}

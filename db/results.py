@@ -61,7 +61,9 @@ def create_results(engine: Engine, lineage: Lineage) -> None:
                 "version": [lineage.version],
                 "kind": [lineage.kind],
                 "params": [json.dumps(dict(lineage.params))],
-                "inputs": pa.array([list(lineage.inputs.items())], pa.map_(pa.string(), pa.string())),
+                "inputs": pa.array(
+                    [list(lineage.inputs.items())], pa.map_(pa.string(), pa.string())
+                ),
                 "reach": pa.array([lineage.reach], pa.int64()),
                 "fingerprint": [lineage.fingerprint],
                 "source": [lineage.source],
@@ -124,7 +126,9 @@ def insert_select(
     )
 
 
-def count_rows(engine: Engine, lineage: Lineage, attempt: int, first: int, stop: int) -> pl.DataFrame:
+def count_rows(
+    engine: Engine, lineage: Lineage, attempt: int, first: int, stop: int
+) -> pl.DataFrame:
     """Return cell, n_rows and digest of what an attempt stored in cells [first, stop).
 
     The digest is a sum of row hashes: equal for equal rows in any order.

@@ -37,7 +37,9 @@ def store_folder(url: str) -> Path:
             f"can't open {url}: the address of a store is chdb:///a/folder, or the folder itself"
         )
     if parts.netloc:
-        raise UsageError(f"can't open {url}: write three slashes, chdb:///{parts.netloc}{parts.path}")
+        raise UsageError(
+            f"can't open {url}: write three slashes, chdb:///{parts.netloc}{parts.path}"
+        )
     return Path(unquote(parts.path))
 
 
@@ -48,7 +50,7 @@ def open_store(url: str) -> Iterator[Store]:
     Raises StoreError when another process has it open, when it can't be written, or when it is of
     a newer schema.
     """
-    from db.engine.chdb import ChdbEngine  # noqa: PLC0415 - 600 MB of library, only when wanted
+    from db.engine.chdb import ChdbEngine
 
     folder = store_folder(url)
     try:

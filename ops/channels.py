@@ -36,5 +36,4 @@ def groups_of_channels(detector: Detector) -> dict[int, str]:
 
 def _names(detector: Detector, column: str) -> frozenset[str]:
 
-
     return names(detector.nodes[column]) & {field.name for field in detector.fields}

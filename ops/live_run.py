@@ -34,7 +34,7 @@ class LiveRun:
     began: float = field(default_factory=time.monotonic)
     _last: tuple[float, int] = (0.0, 0)
 
-    def __post_init__(self) -> None:  # noqa: D105
+    def __post_init__(self) -> None:
         self._groups = groups_of_channels(self.run.detector)
         self._second = 1e9 / float(self.run.detector.tick)
 
@@ -100,7 +100,7 @@ class LiveRun:
         }
 
     def _group_rates(self) -> dict[str, float]:
-        """Return words a second of each group of channels, over the last second that is complete."""
+        """Return words a second of each group of channels, over the last complete second."""
         ticks = self.run.detector.slice
         slices = max(1, round(self._second / ticks))
         last = self.job.watermarks.newest // ticks - 1

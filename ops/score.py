@@ -62,9 +62,9 @@ class Score:
     def _off(self, left: pl.DataFrame, right: pl.DataFrame) -> pl.Series:
         """Return for each row of left how far in ns its nearest neighbour in right is, or null."""
         near = left.sort("t0").join_asof(
-            right.select("chamber", pl.col("t0"), other=pl.col("t0"), other_ns=pl.col("t0_ns")).sort(
-                "t0"
-            ),
+            right.select(
+                "chamber", pl.col("t0"), other=pl.col("t0"), other_ns=pl.col("t0_ns")
+            ).sort("t0"),
             on="t0",
             by="chamber",
             strategy="nearest",

@@ -60,7 +60,7 @@ def _bars(rates: dict[str, float]) -> Table:
 def _table(rows: list[dict[str, Any]], title: str) -> Table:
     table = Table(title=title, title_justify="left", box=None, padding=(0, 2, 0, 0))
     for name in rows[0] if rows else ():
-        table.add_column(name, justify="left" if name in ("trigger",) else "right")
+        table.add_column(name, justify="left" if name == "trigger" else "right")
     for row in rows:
         table.add_row(*(_number(value) for value in row.values()))
     return table

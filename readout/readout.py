@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from db.chunk import Chunk
-from db.chunks import next_seq, write_chunks
+from db.chunks import link_state, write_chunks
 from db.engine import Engine
 from db.gaps import Gap, book_gaps
 from db.hits_view import key
@@ -42,7 +42,7 @@ class Readout:
     anomalies: list[Anomaly] = field(default_factory=list)
     """The first hundred contradictions in the links' clocks; all of them are booked as gaps."""
 
-    def __post_init__(self) -> None:  # noqa: D105
+    def __post_init__(self) -> None:
         detector_key = key(self.run.detector)
         self._writer = Writer(
             lambda chunks, at: write_chunks(self.engine, chunks, detector_key, at),
@@ -105,13 +105,15 @@ class Readout:
 
     def _chunker(self, link: int) -> Chunker:
         if link not in self._chunkers:
+            first_seq, watermark = link_state(self.engine, self.run.run_id, link)
             self._chunkers[link] = Chunker(
                 self.run.detector,
                 self.run.run_id,
                 link,
                 self.origin,
                 max_words=self.max_words,
-                first_seq=next_seq(self.engine, self.run.run_id, link),
+                first_seq=first_seq,
+                watermark=watermark,
                 prefilter=self.prefilter,
                 report=self._report,
             )

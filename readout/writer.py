@@ -94,7 +94,7 @@ class Writer:
         deadline = time.monotonic() + self._give_up_s
         for attempt in Retrying(
             retry=retry_if_exception_type(StoreError),
-            wait=wait_exponential_jitter(initial=0.05, max=5.0),
+            wait=wait_exponential_jitter(multiplier=0.05, max=5.0),
             stop=lambda _: time.monotonic() > deadline,
             before_sleep=self._complain,
             reraise=True,

@@ -113,6 +113,8 @@ class Job:
         self._engine = engine
         self._span = span
         self._looked = False
+        # Rows may lie that far before the first hit and behind the last, along a chain of triggers.
+        self._margin = sum(stage.reach for stage in stages)
         self.progress: dict[str, Progress] = {}
 
     def advance(self, submit: Submit, now: float, most_cells: int, most_pending: int) -> None:
@@ -159,7 +161,7 @@ class Job:
 
     def _begin(self) -> None:
         """Find out from the ledger where each stage stands."""
-        a, b = self._span or (self.watermarks.t_min, EVER)
+        a, b = self._span or (self.watermarks.t_min - self._margin, EVER)
         cells = needed_cells(self.stages, a, b)
         for stage in self.stages:
             first, stop = cells[stage.name]
@@ -222,7 +224,14 @@ class Job:
                 self._submit(progress, submit, now, a, b, complete=b <= sure)
 
     def _submit(
-        self, progress: Progress, submit: Submit, now: float, first: int, stop: int, *, complete: bool
+        self,
+        progress: Progress,
+        submit: Submit,
+        now: float,
+        first: int,
+        stop: int,
+        *,
+        complete: bool,
     ) -> None:
         task = Task(progress.stage, first, stop, complete)
         progress.pending[first, stop] = (task, submit(task), now)
@@ -254,8 +263,7 @@ class Job:
         """Return the cell at which a stage has no more to do, once the run is closed."""
         if progress.stop < EVER // self.run.cell or not self.closed:
             return progress.stop
-        margin = max(p.stage.reach for p in self.progress.values())
-        return (self.watermarks.t_max + margin) // self.run.cell + 1
+        return (self.watermarks.t_max + self._margin) // self.run.cell + 1
 
     def _readers(self, progress: Progress) -> list[Progress]:
         return [p for p in self.progress.values() if progress.stage.name in p.stage.inputs]

@@ -17,7 +17,7 @@ from software_triggers.window import cut, of_cells
 
 # Words that a window may bring into memory at once; larger ones are cut, since results do not
 # depend on the tiling.
-MOST_HITS = 4_000_000
+MOST_HITS = 1_000_000
 
 
 def process(
@@ -67,7 +67,7 @@ def _attempt(
         if stage.trigger.kind != "sql":
             raise
         _fail(engine, stage, cells, fault, worker, most_hits, complete=complete)
-    except Exception as fault:  # noqa: BLE001 - whatever a user's trigger raises is set aside
+    except Exception as fault:
         _fail(engine, stage, cells, fault, worker, most_hits, complete=complete)
     else:
         counted = count_rows(engine, stage.lineage, attempt, first, stop)

@@ -40,9 +40,7 @@ def known_triggers(
     return triggers
 
 
-def triggers_of_run(
-    engine: Engine, run: Run, folders: Iterable[Path] = ()
-) -> dict[str, Trigger]:
+def triggers_of_run(engine: Engine, run: Run, folders: Iterable[Path] = ()) -> dict[str, Trigger]:
     """Return all triggers that are known, and the event builder that the run was opened with.
 
     The run's setting ``events`` names the triggers whose rows make events.

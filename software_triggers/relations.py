@@ -18,9 +18,7 @@ if TYPE_CHECKING:
     from software_triggers.trigger import Trigger
 
 
-def select_of(
-    engine: Engine, run: Run, name: str, lineage: Lineage | None, window: Window
-) -> str:
+def select_of(engine: Engine, run: Run, name: str, lineage: Lineage | None, window: Window) -> str:
     """Return the SELECT that a relation's name stands for, limited to times in the window."""
     if lineage is not None:
         return committed_sql(lineage, run.cell, f"toInt64({window.a})", f"toInt64({window.b})")
@@ -60,7 +58,7 @@ def frames(
 def read_frame(
     engine: Engine, run: Run, window: Window, columns: Sequence[str] = (), *, hits_only: bool = True
 ) -> pl.DataFrame:
-    """Return hits (or all words that carry a time) with t in the window, in the order in which they are stored.
+    """Return hits, or all words that carry a time, with t in the window, in order of storage.
 
     ``columns`` are names of the declaration's columns, ``t``, ``link`` and ``raw``, which stands
     for the raw words ``w0``, ``w1``, …; none means all but the raw words. Corrupt words are no

@@ -120,7 +120,9 @@ def _stage(
         columns={},
     )
     stage = Stage(trigger, run, ticks, lineage, inputs)
-    columns = _sql_columns(engine, stage) if trigger.kind == "sql" else _frame_columns(engine, stage)
+    columns = (
+        _sql_columns(engine, stage) if trigger.kind == "sql" else _frame_columns(engine, stage)
+    )
     stage = replace(stage, lineage=replace(lineage, columns=columns))
     create_results(engine, stage.lineage)
     return stage

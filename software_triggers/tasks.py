@@ -55,7 +55,6 @@ class Bench:
             )
         return self._stages[run_id, lineage]
 
-
     def _triggers(self, run: Run) -> Mapping[str, Trigger]:
         return triggers_of_run(self.engine, run, self._folders)
 
@@ -65,7 +64,7 @@ _bench: Bench | None = None
 
 def attach(bench: Bench) -> None:
     """Give this process's tasks what they work with."""
-    global _bench  # noqa: PLW0603 - Celery's tasks are module-level functions
+    global _bench
     _bench = bench
 
 
@@ -83,7 +82,9 @@ def process_cells(
         raise
 
 
-def celery_submit(wanted: Mapping[str, Mapping[str, Any]], queue: str = LIVE) -> Callable[[Task], Handle]:
+def celery_submit(
+    wanted: Mapping[str, Mapping[str, Any]], queue: str = LIVE
+) -> Callable[[Task], Handle]:
     """Return what sends a conductor's tasks to the workers; ``wanted`` as given to ``bind``."""
     told = json.dumps(wanted)
 

@@ -1,6 +1,6 @@
 """A conductor's tasks on threads of this process: for files, reprocessing, tests."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -91,5 +91,3 @@ def _raising(submit: Submit) -> Submit:
         return handle
 
     return checked
-
-

@@ -1,4 +1,4 @@
-"""What a trigger is, and the two ways to write one: a decorated function, a SELECT with a header."""
+"""What a trigger is, and two ways to write one: a decorated function, a SELECT with a header."""
 
 import inspect
 import re
@@ -49,7 +49,9 @@ class Trigger:
         unknown = sorted(set(params) - set(self.params))
         if unknown:
             known = ", ".join(f"{k} = {v}" for k, v in self.params.items()) or "none"
-            raise TriggerError(f"trigger {self.name} has no parameter {unknown[0]!r}; it has: {known}")
+            raise TriggerError(
+                f"trigger {self.name} has no parameter {unknown[0]!r}; it has: {known}"
+            )
         return {name: _like(self, name, params.get(name, d)) for name, d in self.params.items()}
 
     def reach_ticks(self, params: Mapping[str, Any], tick: Fraction) -> int:
@@ -177,7 +179,9 @@ def _sql_params(text: str) -> tuple[dict[str, Any], dict[str, str]]:
     params: dict[str, Any] = {}
     kinds: dict[str, str] = {}
     for part in filter(None, (p.strip() for p in text.split(","))):
-        match = re.fullmatch(r"(\w+)\s+(U?Int(?:8|16|32|64)|Float(?:32|64)|String)\s*=\s*(.+)", part)
+        match = re.fullmatch(
+            r"(\w+)\s+(U?Int(?:8|16|32|64)|Float(?:32|64)|String)\s*=\s*(.+)", part
+        )
         if not match:
             raise TriggerError(
                 f"the header's params want 'name Type = default' with Type one of UInt8..UInt64,"

@@ -1,5 +1,6 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 
 @dataclass(frozen=True)
@@ -26,5 +27,5 @@ def cut(window: Window, n_hits: int, most: int) -> Iterator[Window]:
     """
     parts = max(1, min(-(-n_hits // most), window.b - window.a))
     edges = [window.a + (window.b - window.a) * k // parts for k in range(parts + 1)]
-    for a, b in zip(edges, edges[1:], strict=False):
+    for a, b in pairwise(edges):
         yield Window(a, b)

@@ -23,7 +23,9 @@ from db.selection import dtype, names
 from db.selection.to_loop import SCOPE, to_loop
 
 Columns = dict[str, NDArray[Any]]
-Read = Callable[[Words, NDArray[np.int64], NDArray[np.int64], NDArray[np.uint16], int, int], Columns]
+Read = Callable[
+    [Words, NDArray[np.int64], NDArray[np.int64], NDArray[np.uint16], int, int], Columns
+]
 
 _LOOP = """\
 def loop(hits, lengths, epochs, links, a, b, {arguments}):
@@ -52,8 +54,9 @@ def reader(detector: Detector, columns: tuple[str, ...], *, hits_only: bool) -> 
 
     It takes the words of all chunks, the number of hits in each chunk, their epochs and links, and
     the range [a, b) in ticks, and returns the ``columns``, in order of storage: of sound hits, or
-    of all words that carry a time. Columns are those of ``decode``, ``link``, ``w0``, ``w1``, …, and
-    ``hit``, which tells sound hits from other words. Compiling takes a second, once a machine.
+    of all words that carry a time. Columns are those of ``decode``, ``link``, the raw words ``w0``,
+    ``w1``, …, and ``hit``, which tells sound hits from others. Compiling takes a second, once a
+    machine.
     """
     nodes = detector.nodes
     fields = {field.name for field in detector.fields}
@@ -66,7 +69,8 @@ def reader(detector: Detector, columns: tuple[str, ...], *, hits_only: bool) -> 
     shown |= {"t": "_t", "hit": sound, "link": "_link"}
     by_time = names(nodes["t"]) & fields
     later = {name for name in asked if name in fields}.union(
-        *(names(node) for node in asked.values()), *(names(nodes[k]) for k in ("hit", "corrupt", "timed"))
+        *(names(node) for node in asked.values()),
+        *(names(nodes[k]) for k in ("hit", "corrupt", "timed")),
     )
     t = to_loop(nodes["t"], tables)
     text = _LOOP.format(

@@ -198,5 +198,3 @@ def _signed(values: Array) -> Array:
 def _as(values: Any, target: Type) -> Any:
     """Values in a type that holds them; a Python number takes on any by itself."""
     return values.astype(target, copy=False) if isinstance(values, np.ndarray) else values
-
-

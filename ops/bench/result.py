@@ -44,7 +44,9 @@ class Result:
 
     def as_json(self) -> dict[str, Any]:
         """Return the result as one JSON object. A ``ratio`` above 1 is faster than the peer."""
-        peer = None if self.peer is None else {"name": self.peer_name, **_told(self.peer, self.hits)}
+        peer = (
+            None if self.peer is None else {"name": self.peer_name, **_told(self.peer, self.hits)}
+        )
         return {
             "name": self.name,
             "hits": self.hits,

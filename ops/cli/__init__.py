@@ -1,4 +1,4 @@
-"""The command ``everyhit``. One file a group of commands; mistakes of users end here as one line."""
+"""The command ``everyhit``. A file for each group; users' mistakes end here, as one line."""
 
 import logging
 import sys
@@ -18,7 +18,7 @@ app = typer.Typer(
 
 def main() -> None:
     """Run the command line; a user's mistake is one line on stderr and exit code 1."""
-    from ops.cli import commands  # noqa: F401, PLC0415 - they register themselves
+    from ops.cli import commands  # noqa: F401 - they register themselves
 
     level = logging.getLevelName(settings().log_level.upper())
     structlog.configure(

@@ -20,7 +20,9 @@ Hits = Annotated[int, typer.Option("--hits", min=1000, help="How many words to w
 Repeats = Annotated[int, typer.Option("--repeats", min=1, help="Rounds; medians are taken.")]
 Store = Annotated[
     str | None,
-    typer.Option("--store", help="Where to measure; default a folder that is removed.", metavar="URL"),
+    typer.Option(
+        "--store", help="Where to measure; default a folder that is removed.", metavar="URL"
+    ),
 ]
 
 

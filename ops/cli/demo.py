@@ -1,4 +1,3 @@
-import signal
 import threading
 from math import inf
 from typing import Annotated
@@ -11,6 +10,7 @@ from ops import demo as telescope
 from ops.cli import app
 from ops.cli.opening import detector_named, opened
 from ops.cli.show import AsJson, Store, show, show_json
+from ops.interrupt import interruptible
 from ops.screen import draw
 from readout.simulator.conditions import Conditions
 from readout.simulator.live import live
@@ -41,18 +41,28 @@ def demo(
     conditions = Conditions(muon_rate_hz=muons, noise_fraction=noise, noise_rate_hz=extra)
     declared = detector_named(detector)
     where = store or str(platformdirs.user_data_path("everyhit") / "demo")
-    signal.signal(signal.SIGTERM, _interrupt)
-    with opened(where) as at:
+    with opened(where) as at, interruptible() as wish:
+
+        def sleep(seconds: float) -> None:
+            wish.wait(seconds)
+
         with telescope.demo(at, declared, conditions, seed) as going:
             stop = threading.Event()
             watcher = threading.Thread(target=_watch, args=(going, stop, as_json), name="view")
             watcher.start()
-            slices = live(going.live.run.detector, conditions, seed, duration_s=duration or inf)
+            slices = live(
+                going.live.run.detector,
+                conditions,
+                seed,
+                duration_s=duration or inf,
+                sleep=sleep,
+            )
             try:
                 for piece in slices:
                     going.take(piece)
-            except KeyboardInterrupt:
-                typer.echo("ending the run: the last windows are worked on ...", err=True)
+                    if wish.is_set():
+                        typer.echo("ending the run: the last windows are worked on ...", err=True)
+                        break
             finally:
                 stop.set()
                 watcher.join()
@@ -74,7 +84,3 @@ def _watch(going: telescope.Demo, stop: threading.Event, quiet: bool) -> None:
         while not stop.wait(0.5):
             going.compare()
             view.update(draw(going.live.status(going.quality())), refresh=True)
-
-
-def _interrupt(*_: object) -> None:
-    raise KeyboardInterrupt

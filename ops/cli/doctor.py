@@ -66,7 +66,9 @@ def _machine() -> list[dict[str, object]]:
 def _settings() -> list[dict[str, object]]:
     chosen = settings()
     return [
-        _row(f"EVERYHIT_{name.upper()}", str(getattr(chosen, name)), meaning=field.description or "")
+        _row(
+            f"EVERYHIT_{name.upper()}", str(getattr(chosen, name)), meaning=field.description or ""
+        )
         for name, field in Settings.model_fields.items()
     ]
 
@@ -85,7 +87,9 @@ def _store(url: str | None, *, verify: bool) -> list[dict[str, object]]:
             ]
             for run in runs if verify else ():
                 bad = damaged_chunks(at.engine, run.run_id)
-                said = "all words as they were written" if bad.is_empty() else f"damaged: {bad.rows()}"
+                said = (
+                    "all words as they were written" if bad.is_empty() else f"damaged: {bad.rows()}"
+                )
                 rows.append(_row(f"run {run.run_id}", said, "ok" if bad.is_empty() else "bad"))
     except StoreError as fault:
         return [_row("store", str(store_folder(url or chosen_store())), "bad", str(fault))]

@@ -4,7 +4,6 @@ from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
 import typer
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
@@ -19,13 +18,14 @@ from ops.cli.opening import detector_named, opened, wanted_triggers
 from ops.cli.runs import results_of
 from ops.cli.show import AsJson, Store, show, show_json
 from ops.cli.triggers import Triggers, progress_of_job
+from ops.interrupt import interruptible
 from ops.settings import settings
 from readout.prefilter import Prefilter
 from readout.readout import Readout
 from readout.source.block import Block
 from readout.source.open import open_source
 from readout.source.pace import paced
-from readout.word_times import word_times
+from readout.unwrap import run_start
 from software_triggers.registry import triggers_of_run
 from software_triggers.threads import run_stages
 
@@ -96,13 +96,17 @@ def _write(
     """Write the blocks and return what came of it, and what was wrong with the source."""
     began = time.perf_counter()
     create_views(engine, run.detector)
-    origin = run_origin(run.detector, first)
+    origin = 0 if first.epoch is not None else run_start(run.detector, first.words)
     fault: SourceError | None = None
     readout = Readout(engine, run, origin, flush_s=settings().flush_s, prefilter=keep)
     try:
         stream = paced(blocks, run.detector, origin, pace) if pace else blocks
-        for block in stream:
-            readout.push(block)
+        with interruptible() as wish:
+            for block in stream:
+                readout.push(block)
+                if wish.is_set():
+                    fault = SourceError("interrupted; what was read until then is stored")
+                    break
     except SourceError as problem:  # what came before it is kept
         fault = problem
     finally:
@@ -119,31 +123,23 @@ def _write(
     }, fault
 
 
-def run_origin(detector: Detector, block: Block) -> int:
-    """Return the time on the detector's counter at which a run that begins with a block starts.
-
-    It is the first sound word's own time; 0 where the source knows its epochs.
-    """
-    if block.epoch is not None:
-        return 0
-    times, sound, _ = word_times(detector)(block.words)
-    return int(times[np.argmax(sound)]) if sound.any() else 0
-
-
 def _trigger(engine: Engine, run: Run, names: list[str], *, quiet: bool) -> list[dict[str, Any]]:
     known = triggers_of_run(engine, run, settings().triggers)
     wanted = wanted_triggers(names)
     with progress_of_job(quiet=quiet) as progress:
-        run_stages(
-            engine, run, known, wanted, n_threads=settings().workers, progress=progress
-        )
+        run_stages(engine, run, known, wanted, n_threads=settings().workers, progress=progress)
     return results_of(engine, run)
 
 
 def _watched(path: Path, detector: Detector, *, force: bool, quiet: bool) -> Iterator[Block]:
     """Yield a source's blocks behind a progress bar."""
     size = path.stat().st_size if path.is_file() else None
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+    )
     with Progress(*columns, disable=quiet, transient=True) as bars:
         bar = bars.add_task(path.name, total=size)
         for block in open_source(path, detector, force=force):

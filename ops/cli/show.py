@@ -17,7 +17,8 @@ RunOption = Annotated[
     str | None, typer.Option("--run", help="Number or name of the run; default the newest.")
 ]
 From = Annotated[
-    str | None, typer.Option("--from", help="Ticks, time since the run's start (12.5s), or ISO UTC.")
+    str | None,
+    typer.Option("--from", help="Ticks, time since the run's start (12.5s), or ISO UTC."),
 ]
 To = Annotated[str | None, typer.Option("--to", help="As --from; the range is half-open.")]
 

@@ -33,7 +33,8 @@ Params = Annotated[
     list[str] | None, typer.Option("--param", help="name=value, or trigger.name=value; repeatable.")
 ]
 Triggers = Annotated[
-    list[str] | None, typer.Option("--trigger", help="Name of a trigger; repeatable, or with commas.")
+    list[str] | None,
+    typer.Option("--trigger", help="Name of a trigger; repeatable, or with commas."),
 ]
 
 
@@ -87,7 +88,12 @@ def add(
             if run is not None:
                 found = find_run(at.engine, run)
                 create_views(at.engine, found.detector)
-                bind(at.engine, found, _known(at.engine) | {trigger.name: trigger}, {trigger.name: {}})
+                bind(
+                    at.engine,
+                    found,
+                    _known(at.engine) | {trigger.name: trigger},
+                    {trigger.name: {}},
+                )
             register(at.engine, trigger.source)
             typer.echo(f"added trigger {trigger.name}")
 
@@ -145,7 +151,9 @@ def _run(
     found = find_run(engine, run)
     known = triggers_of_run(engine, found, settings().triggers) | {t.name: t for t in loaded}
     wanted = wanted_triggers(names, param)
-    span = span_of(found, start, stop) or (None if found.state == "closed" else extent(engine, found))
+    span = span_of(found, start, stop) or (
+        None if found.state == "closed" else extent(engine, found)
+    )
     with progress_of_job(quiet=as_json) as progress:
         stages = run_stages(
             engine, found, known, wanted, span, n_threads=settings().workers, progress=progress
@@ -154,7 +162,9 @@ def _run(
     results = [r for r in results_of(engine, found) if r["lineage"] in mine]
     show(results, as_json=as_json, title=f"results in run {found.run_id}")
     if any(r["failed"] for r in results) and not as_json:
-        typer.echo(f"some windows failed: everyhit trigger show NAME --run {found.run_id}", err=True)
+        typer.echo(
+            f"some windows failed: everyhit trigger show NAME --run {found.run_id}", err=True
+        )
 
 
 class progress_of_job:  # noqa: N801 - a context manager
@@ -220,4 +230,3 @@ def _failures(engine: Engine, run_id: int, name: str) -> list[dict[str, object]]
         {"run": run_id, "lineages": lineages},
     )
     return pl.DataFrame(pl.from_arrow(table)).to_dicts()
-

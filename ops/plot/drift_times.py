@@ -59,7 +59,9 @@ def draw(run: Run, counted: pl.DataFrame) -> Figure:
         for row, chamber in enumerate(chambers):
             axes = figure.add_subplot(grid[row, 1], sharex=whole)
             _stack(axes, run, counted.filter(chamber=chamber))
-            axes.text(0.97, 0.85, f"chamber {chamber}", transform=axes.transAxes, ha="right", va="top")
+            axes.text(
+                0.97, 0.85, f"chamber {chamber}", transform=axes.transAxes, ha="right", va="top"
+            )
             axes.tick_params(labelbottom=row == len(chambers) - 1)
         for axes in (whole, figure.axes[-1]):
             axes.set_xlabel("drift time $t - t_0$ (ns)")
@@ -76,10 +78,14 @@ def _stack(axes: Axes, run: Run, counted: pl.DataFrame) -> None:
         part = counted.filter(n_hits=n_hits).group_by("bin").agg(pl.col("n").sum())
         n = below.copy()
         n[part["bin"].to_numpy() - first] += part["n"].to_numpy()
-        axes.stairs(n, edges, baseline=below, fill=True, label=label, alpha=1 if n_hits == 4 else 0.6)
+        axes.stairs(
+            n, edges, baseline=below, fill=True, label=label, alpha=1 if n_hits == 4 else 0.6
+        )
         below = n
     if t_max is not None:
-        axes.axvline(t_max, color="black", linestyle=":", linewidth=1, label=f"$T_{{max}}$ = {t_max:g} ns")
+        axes.axvline(
+            t_max, color="black", linestyle=":", linewidth=1, label=f"$T_{{max}}$ = {t_max:g} ns"
+        )
     axes.set_xlim(-0.08 * (t_max or edges[-1]), 1.15 * (t_max or edges[-1]))
     axes.set_ylim(0, 1.3 * below.max())
     axes.yaxis.set_major_formatter(EngFormatter(sep=" "))

@@ -11,7 +11,7 @@ from matplotlib.ticker import EngFormatter, MaxNLocator
 
 from db.engine import Engine
 from db.runs import Run
-from ops.plot import GREY, styled, title
+from ops.plot import styled, title
 from ops.plot.elements import elements
 
 DENSE = 10_000

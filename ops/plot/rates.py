@@ -1,5 +1,5 @@
 import polars as pl
-from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num, num2date
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter
 
@@ -42,7 +42,9 @@ def count(engine: Engine, run: Run, a: int, b: int, by: str) -> tuple[pl.DataFra
     bins = pl.DataFrame({"t": range(a, a + n_bins * length, length)}, schema={"t": pl.Int64})
     full = bins.join(counted.select(by).unique(), how="cross")
     filled = full.join(counted, on=("t", by), how="left", nulls_equal=True)
-    return filled.with_columns(pl.col("n_words").fill_null(0)).sort(by, "t", nulls_last=True), length
+    return filled.with_columns(pl.col("n_words").fill_null(0)).sort(
+        by, "t", nulls_last=True
+    ), length
 
 
 def draw(run: Run, counted: pl.DataFrame, length: int, gaps: pl.DataFrame) -> Figure:
@@ -68,7 +70,9 @@ def draw(run: Run, counted: pl.DataFrame, length: int, gaps: pl.DataFrame) -> Fi
             rate = group["n_words"].to_numpy() * second / length
             axes.stairs(rate, [t / second / unit_s for t in edges], label=name, baseline=None)
         shade = "dead time"
-        for gap in gaps.filter("dead", pl.col("a") < last, pl.col("b") > first).iter_rows(named=True):
+        for gap in gaps.filter("dead", pl.col("a") < last, pl.col("b") > first).iter_rows(
+            named=True
+        ):
             ends = (max(gap["a"], first), min(gap["b"], last))
             axes.axvspan(*(t / second / unit_s for t in ends), color=GREY, alpha=0.3, label=shade)
             shade = ""
@@ -79,7 +83,8 @@ def draw(run: Run, counted: pl.DataFrame, length: int, gaps: pl.DataFrame) -> Fi
         axes.set_ylabel("words / s")
         zero = date2num(utc(run, 0))
         top = axes.secondary_xaxis(
-            "top", functions=(lambda x: x * unit_s / 86400 + zero, lambda d: (d - zero) * 86400 / unit_s)
+            "top",
+            functions=(lambda x: x * unit_s / 86400 + zero, lambda d: (d - zero) * 86400 / unit_s),
         )
         locator = AutoDateLocator(maxticks=8)
         top.xaxis.set_major_locator(locator)

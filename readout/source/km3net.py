@@ -1,6 +1,7 @@
 """KM3NeT's online files (ROOT): raw time slices, and what the experiment's triggers took of them.
 
-Layout: https://common.pages.km3net.de/jpp (JDAQTimeslice, JDAQEvent), checked against the bytes.
+The layout is that of the classes JDAQTimeslice and JDAQEvent, as the file's own streamers and its
+bytes show it; uproot doesn't know how to read their hits.
 """
 
 import struct
@@ -38,7 +39,6 @@ _EVENT_HEADER = np.dtype(
     }
 )
 _OBJECT_HEADER, _VECTOR_HEADER = 6, 10
-_SECONDS = 0x7FFF_FFFF  # the highest bit says whether the clock was in step, not what it showed
 _CYCLE_NS = 16
 _DAMAGE = (
     ValueError,
@@ -144,7 +144,7 @@ def _slice_starts(slices: Any) -> NDArray[np.int64]:
 
 
 def _utc_ns(seconds: NDArray[Any], cycles: NDArray[Any]) -> NDArray[np.int64]:
-    whole = (seconds.astype(np.int64) & _SECONDS) * 1_000_000_000
+    whole = seconds.astype(np.int64) * 1_000_000_000
     return whole + cycles.astype(np.int64) * _CYCLE_NS
 
 

@@ -138,7 +138,7 @@ def load_scorer(path: Path) -> Scorer:
 @lru_cache(maxsize=8)
 def _load(path: Path, _changed: int) -> Scorer:
     try:
-        import onnxruntime  # noqa: PLC0415 - an extra, wanted only by those who use it
+        import onnxruntime
     except ImportError:
         raise TriggerError(
             "trigger anomaly needs the extra: pip install 'everyhit[onnx]'"

@@ -74,9 +74,7 @@ def _pieces(begin: Ticks, end: Ticks, most: int) -> tuple[Ticks, Ticks, NDArray[
     return start, stop, nth > 0
 
 
-def _contributors(
-    starts: dict[str, Ticks], length: int, begin: Ticks, end: Ticks
-) -> pl.Series:
+def _contributors(starts: dict[str, Ticks], length: int, begin: Ticks, end: Ticks) -> pl.Series:
     """Return for each event the names of the triggers with a range in it."""
     lists = pl.DataFrame(
         {

@@ -68,8 +68,11 @@ def segments(
     ``max_slope`` is of dx/dz, ``tolerance_ns`` how far drift times may lie outside
     [0, t_max_ns]. ``cell_height_mm`` is negative where layer 1 is on top.
 
-    Raises TriggerError for hits outside the layers, and where REACH_NS would not do.
+    Raises TriggerError for hits outside the layers, another ``min_hits`` than 3 or 4, and where
+    REACH_NS would not do.
     """
+    if min_hits not in (3, 4):
+        raise TriggerError(f"min_hits = {min_hits}: a segment has 3 or 4 hits")
     cuts = Cuts(
         tick_ns=tick_ns,
         drift_mm_per_ns=v_drift_um_per_ns / 1000,

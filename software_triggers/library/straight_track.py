@@ -4,6 +4,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 from numpy.typing import NDArray
+from polars import selectors
 
 from db.errors import TriggerError
 from software_triggers.library.chamber_hits import column
@@ -62,7 +63,8 @@ def tracks(
             f"within_ns = {within_ns} makes a track depend on segments"
             f" {reach_ns(within_ns, tick_ns):.0f} ns away, and {REACH_NS} ns are read: lower it"
         )
-    ordered = segments.sort("t", "t0_ns", "chamber", "x_mm", "slope", "chi2")
+    numbers = segments.select(selectors.numeric())  # without the lists, which are slow to sort
+    ordered = numbers.sort("t", "t0_ns", "chamber", "x_mm", "slope", "chi2")
     found = [pl.DataFrame(schema=TRACK)]
     for view in ordered["view"].unique():
         own = ordered.filter(view=view)

@@ -65,7 +65,7 @@ NEED_ESCAPES = [
         ("Int64", -(2**63)),
         ("UInt64", 2**64 - 1),
         ("Float64", 0.1),
-        ("String", "it's \"quoted\" é {x:Int64}"),
+        ("String", 'it\'s "quoted" é {x:Int64}'),
         ("Array(Int64)", [1, -2]),
         *(pytest.param(*bad, marks=ESCAPES) for bad in NEED_ESCAPES),
     ],

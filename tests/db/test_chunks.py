@@ -7,7 +7,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from db.chunk import Chunk
-from db.chunks import damaged_chunks, next_seq, read_arrivals, read_spans, read_words, write_chunks
+from db.chunks import (
+    damaged_chunks,
+    link_state,
+    read_arrivals,
+    read_spans,
+    read_words,
+    write_chunks,
+)
 
 _runs = count(2_000_000)
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -70,8 +77,8 @@ def test_arrivals_are_those_beyond_what_was_seen(engine):
     write_chunks(engine, [chunk(run, 1, s, s, s, [s]) for s in range(2)], "test", NOW)
     seen = read_arrivals(engine, run, {0: 3})
     assert seen.select("link", "seq").rows() == [(0, 3), (0, 4), (1, 0), (1, 1)]
-    assert next_seq(engine, run, 0) == 5
-    assert next_seq(engine, run, 9) == 0
+    assert link_state(engine, run, 0) == (5, 4)
+    assert link_state(engine, run, 9) == (0, None)
 
 
 def test_a_heartbeat_brings_no_words_but_arrives(engine):
@@ -95,7 +102,9 @@ def test_a_flipped_bit_is_found(engine):
 
 def test_links_and_epochs_come_per_hit_and_shrink_where_all_agree(engine):
     run = next(_runs)
-    write_chunks(engine, [chunk(run, 4, 0, 0, 5, [1, 2]), chunk(run, 4, 1, 6, 9, [3, 4])], "test", NOW)
+    write_chunks(
+        engine, [chunk(run, 4, 0, 0, 5, [1, 2]), chunk(run, 4, 1, 6, 9, [3, 4])], "test", NOW
+    )
     read = read_words(engine, run, 0, 100, SLICE)
     assert read.per_hit(read.links, 1).ndim == 0
     assert read.per_hit(read.epochs, 2).tolist() == [0, 1000]

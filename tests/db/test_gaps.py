@@ -23,5 +23,13 @@ def test_a_gap_booked_twice_with_its_token_counts_once(engine):
     for _ in range(2):
         book_gaps(engine, [Gap(run, 0, "lost packets", 10, 20, n_lost=7)], token=f"gap {run}")
     assert read_gaps(engine, run).to_dicts() == [
-        {"link": 0, "cause": "lost packets", "a": 10, "b": 20, "dead": True, "n_lost": 7, "detail": ""}
+        {
+            "link": 0,
+            "cause": "lost packets",
+            "a": 10,
+            "b": 20,
+            "dead": True,
+            "n_lost": 7,
+            "detail": "",
+        }
     ]

@@ -44,14 +44,13 @@ def test_a_range_shows_the_words_whose_time_lies_in_it(engine, made, a, length):
     run, b = toy_run(engine), a + length
     create_views(engine, run.detector)
     write(engine, run, in_slices(run, made))
-    timed = sorted((h.t, h.link, h.wire, h.kind == HIT) for h in made if h.kind != UNTIMED and a <= h.t < b)
+    timed = sorted(
+        (h.t, h.link, h.wire, h.kind == HIT) for h in made if h.kind != UNTIMED and a <= h.t < b
+    )
     assert shown(engine, "words", run, a, b, "t, link, wire, hit") == timed
     assert shown(engine, "hits", run, a, b) == [row[:3] for row in timed if row[3]]
     slices = sorted(
-        (c.link, int(w) >> 34)
-        for c in in_slices(run, made)
-        for w in c.words
-        if a <= c.t_first < b
+        (c.link, int(w) >> 34) for c in in_slices(run, made) for w in c.words if a <= c.t_first < b
     )
     assert shown(engine, "channels", run, a, b, "link, channel") == slices
 
@@ -72,7 +71,11 @@ def test_what_a_range_shows_does_not_hang_on_how_it_is_cut(engine, far):
     made = [Hit(10, 0, 1), Hit(20 + far, 0, 2, CORRUPT)]
     write(engine, run, [toy_chunk(run.run_id, 0, 0, made, 0)])
     whole = shown(engine, "words", run, 0, 500, "t, wire, hit")
-    tens = [row for a in range(0, 500, 10) for row in shown(engine, "words", run, a, a + 10, "t, wire, hit")]
+    tens = [
+        row
+        for a in range(0, 500, 10)
+        for row in shown(engine, "words", run, a, a + 10, "t, wire, hit")
+    ]
     assert tens == whole
 
 
@@ -84,10 +87,14 @@ def test_hits_of_two_words_are_put_together(engine):
     module = rng.integers(0, 2**32, 50)
     first = (pmt | time << 8 | tot << 40).astype(np.uint64)
     both = np.stack([first, module.astype(np.uint64)], axis=1).reshape(-1)
-    chunk = Chunk(run.run_id, 0, 0, -200, int(time.min()) - 200, int(time.max()) - 200, 0, 50, 0, both)
+    chunk = Chunk(
+        run.run_id, 0, 0, -200, int(time.min()) - 200, int(time.max()) - 200, 0, 50, 0, both
+    )
     write(engine, run, [chunk])
     columns = (time - 200, module, pmt, tot)
-    expected = sorted(row for row in zip(*(c.tolist() for c in columns), strict=True) if -50 <= row[0] < 500)
+    expected = sorted(
+        row for row in zip(*(c.tolist() for c in columns), strict=True) if -50 <= row[0] < 500
+    )
     assert shown(engine, "hits", run, -50, 500, "t, module, pmt, tot") == expected
 
 
@@ -110,7 +117,9 @@ def test_another_channel_map_has_views_of_its_own():
 def test_the_declaration_decides_how_old_words_are_read(engine):
     """The same stored words, another map: nothing is rewritten."""
     changed = TOY.source.replace("wire = { bits = [34, 37] }", "raw = { bits = [34, 37] }")
-    changed = changed.replace('channel = "wire"', 'channel = "wire"\n\n[columns]\nwire = "15 - raw"')
+    changed = changed.replace(
+        'channel = "wire"', 'channel = "wire"\n\n[columns]\nwire = "15 - raw"'
+    )
     run = toy_run(engine)
     write_chunks(engine, [toy_chunk(run.run_id, 0, 0, [Hit(5, 0, 4)], 0)], key(TOY), NOW)
     for detector, wire in ((TOY, 4), (loads(changed), 11)):

@@ -38,7 +38,9 @@ def test_the_newest_revision_counts_and_of_equal_ones_the_one_that_read_more(
         for row in rows[lineage::2]:
             order = (row["revision"], row["n_inputs"], row["attempt"])
             if first <= row["cell"] < first + n:
-                expected[row["cell"]] = max(expected.get(row["cell"], (order, row)), (order, row), key=lambda x: x[0])
+                expected[row["cell"]] = max(
+                    expected.get(row["cell"], (order, row)), (order, row), key=lambda x: x[0]
+                )
         found = ledger.current(engine, run, f"lineage {lineage}", first, first + n)
         assert found.rows(named=True) == [expected[cell][1] for cell in sorted(expected)]
         assert found.columns == list(ledger.ROW)

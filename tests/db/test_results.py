@@ -44,7 +44,13 @@ def new_lineage(engine, run=None, **changes):
 
 
 def frame(rows):
-    kinds = {"t": pl.Int64, "n": pl.UInt8, "x": pl.Float64, "near": pl.List(pl.Int64), "name": pl.String}
+    kinds = {
+        "t": pl.Int64,
+        "n": pl.UInt8,
+        "x": pl.Float64,
+        "near": pl.List(pl.Int64),
+        "name": pl.String,
+    }
     return pl.DataFrame(rows, schema=kinds, orient="row")
 
 
@@ -91,7 +97,9 @@ def test_committed_rows_are_those_of_the_attempts_that_count(engine, made, point
     assert read.columns == list(COLUMNS)
 
     sweep(engine, lineage)
-    stored = engine.fetch(f"SELECT count() AS n FROM {lineage.table} WHERE run_id = {lineage.run_id}")
+    stored = engine.fetch(
+        f"SELECT count() AS n FROM {lineage.table} WHERE run_id = {lineage.run_id}"
+    )
     kept = [r for k, rows in enumerate(made) for r in rows if counts.get(r[0] // CELL) == k]
     assert stored["n"][0].as_py() == len(kept)
     again = read_committed(engine, lineage, CELL, a, b)
@@ -133,8 +141,10 @@ def test_sql_and_frames_land_in_the_same_cells(engine):
     table = engine.fetch(f"SELECT cell, t, n, attempt FROM {lineage.table} ORDER BY attempt, t")
     cells = table["cell"].to_pylist()
     assert cells == [t // CELL for t in range(-25, 25)] * 2
-    assert count_rows(engine, lineage, 1, -3, 3).sort("cell").equals(
-        count_rows(engine, lineage, 2, -3, 3).sort("cell")
+    assert (
+        count_rows(engine, lineage, 1, -3, 3)
+        .sort("cell")
+        .equals(count_rows(engine, lineage, 2, -3, 3).sort("cell"))
     )
 
 

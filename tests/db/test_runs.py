@@ -9,7 +9,9 @@ from db.errors import UsageError
 from db.runs import amend_run, close_run, find_run, list_runs, open_run
 
 _names = (f"a run of its own {n}" for n in count())
-CALIBRATED = TOY.source + """
+CALIBRATED = (
+    TOY.source
+    + """
 [constants]
 speed = 1.0
 
@@ -18,6 +20,7 @@ from = 2026-03-01T00:00:00Z
 to = 2026-06-01T00:00:00Z
 constants = { speed = 2.0 }
 """
+)
 
 
 def test_a_run_is_found_as_it_was_opened(engine):

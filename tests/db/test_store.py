@@ -136,7 +136,9 @@ def test_an_address_is_a_folder(url, folder):
     assert store_folder(url) == folder
 
 
-@pytest.mark.parametrize("url", ["clickhouse://host/db", "mongodb://host", "chdb://data/run", "x:y"])
+@pytest.mark.parametrize(
+    "url", ["clickhouse://host/db", "mongodb://host", "chdb://data/run", "x:y"]
+)
 def test_an_address_that_is_none_is_told(url):
     with pytest.raises(UsageError, match="can't open"):
         store_folder(url)

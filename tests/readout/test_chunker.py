@@ -153,6 +153,16 @@ def test_late_words_get_a_chunk_of_their_own_slice_at_once() -> None:
     assert [(a.cause, a.at) for a in told] == [("clock jumped back", 120)]
 
 
+def test_a_late_word_that_is_held_back_does_not_take_a_promise_back() -> None:
+    chunker = Chunker(TOY, 1, 0, 0, max_words=2)
+    for t in range(0, 1200, 150):
+        chunker.push(toy_words([t]))
+    assert chunker.flush()[-1].watermark == 1050 - DISORDER
+    assert chunker.push(toy_words([700])) == []
+    (chunk,) = chunker.push(toy_words([1060, 1070]))
+    assert (chunk.t_first, chunk.watermark) == (1060, 1050 - DISORDER)
+
+
 def test_a_heartbeat_carries_an_idle_links_watermark_on_but_not_past_words_held_back() -> None:
     chunker = Chunker(TOY, 1, 5, ORIGIN)
     chunker.push(toy_words([ORIGIN + 90]))

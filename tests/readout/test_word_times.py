@@ -19,11 +19,12 @@ c = { bits = [0, 63], word = 1 }
 
 [clock]
 tick_ns = 1
-time = "abs(max(a, 7) - min(b % 1000, 3 * a)) + lookup(a & 3, 5, few, 0, 9) // 3 + (b ^ a | 1) + (c >> 4)"
+time = "abs(max(a, 7) - min(b % 1000, 3 * a)) + step // 3 + (b ^ a | 1) + (c >> 4)"
 disorder = "1 us"
 slice = "1 ms"
 
 [columns]
+step = "lookup(a & 3, 5, few, 0, 9)"
 weight = "lookup(a % 2, 0.25, 1.5) * a / 3.0"
 
 [words]

@@ -42,7 +42,9 @@ def test_the_state_of_a_cell_tells_what_overlaps_it_and_its_margins(
     engine, ranges, entries, first, n_cells, cell
 ):
     run = toy_run(engine, cell)
-    stage = bind(engine, run, {"pairs": PAIRS, "crowds": crowds}, {"crowds": {"within": "130 ns"}})[-1]
+    stage = bind(engine, run, {"pairs": PAIRS, "crowds": crowds}, {"crowds": {"within": "130 ns"}})[
+        -1
+    ]
     chunks = []
     for link, t, length, n in ranges:
         low, high = in_one_slice(t, length)

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from random import Random
 
 import polars as pl
-from ticks import FAR, Hit
+from hypothesis import strategies as st
+from ticks import FAR, HIT, Hit
 
 from db.ledger import current
 from db.results import read_committed
@@ -50,6 +51,13 @@ def crowds(hits: pl.DataFrame, pairs: pl.DataFrame, within: str = "60 ns") -> pl
     return found.select(pl.col("t").cast(pl.Int64), pl.col("other").cast(pl.List(pl.Int64)))
 
 
+some_hits = st.lists(
+    st.builds(
+        Hit, st.integers(-200, 700), st.integers(0, 2), st.integers(0, 3), st.just(HIT)
+    ),
+    min_size=1,
+    max_size=20,
+)
 TRIGGERS = {t.name: t for t in (PAIRS, echoes, second_echoes, crowds)}
 WANTED = {name: {} for name in TRIGGERS}
 
@@ -195,7 +203,9 @@ class Unreliable:
             if fate < 0.1:
                 continue  # lost: nobody ever hears of it
             if fate < 0.4:
-                self._do(Mortal(self.engine, self.rng.randrange(1, 14), self.rng.random() < 0.5), task)
+                self._do(
+                    Mortal(self.engine, self.rng.randrange(1, 14), self.rng.random() < 0.5), task
+                )
             if 0.3 < fate < 0.4:
                 continue  # dead, and not delivered again
             for _ in range(1 if fate < 0.8 else 2):
@@ -212,7 +222,7 @@ class Unreliable:
             self.deaths += 1
 
 
-def follow(job: Job, workers, now=0.0, most_cells=50, rounds=300) -> None:
+def follow(job: Job, workers, now=0.0, most_cells=200, rounds=300) -> None:
     """Advance a job until it is finished."""
     for _ in range(rounds):
         job.advance(workers, now, most_cells, 8)

@@ -20,7 +20,9 @@ def test_the_loop_gives_what_decode_and_a_mask_give(name, hits_only, words, cut,
     words, cut = words[: n * detector.words_per_hit], min(cut, n)
     lengths, links = np.array([cut, n - cut]), np.array([3, 4], np.uint16)
     per_hit = np.repeat(np.array(epochs), lengths)
-    known = decode(detector, words, per_hit, [*detector.column_names, "t", "hit", "corrupt", "timed"])
+    known = decode(
+        detector, words, per_hit, [*detector.column_names, "t", "hit", "corrupt", "timed"]
+    )
     sound = known["hit"] & ~known["corrupt"]
     a, b = (int(np.quantile(known["t"], q)) for q in (0.2, 0.8)) if n else (0, 1)
     mask = (known["t"] >= a) & (known["t"] < b) & (sound if hits_only else known["timed"])

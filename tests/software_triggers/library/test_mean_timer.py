@@ -320,3 +320,9 @@ def test_a_reach_that_would_not_do_is_refused() -> None:
     hits = cells([1.0], 0, 1, [4])
     with pytest.raises(TriggerError, match="6000 ns are read: lower the tolerance"):
         segments(hits, **CONSTANTS, tolerance_ns=50.0)
+
+
+@pytest.mark.parametrize("min_hits", [2, 5])
+def test_a_number_of_hits_that_no_segment_has_is_refused(min_hits) -> None:
+    with pytest.raises(TriggerError, match="3 or 4 hits"):
+        segments(cells([1.0], 0, 1, [4]), **CONSTANTS, min_hits=min_hits)

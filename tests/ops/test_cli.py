@@ -1,0 +1,162 @@
+"""The command line as a user meets it: in a process of its own, on a store of its own."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import polars as pl
+import pytest
+
+EVERYHIT = [sys.executable, "-c", "from ops.cli import main; main()"]
+ROWS = """\
+HEAD,FPGA,TDC_CHANNEL,ORBIT_CNT,BX_COUNTER,TDC_MEAS
+2,0,75,3387200947,2922,2
+2,0,105,3387200955,2227,29
+2,1,55,3387200955,1797,12
+2,1,36,3387200956,2165,28
+"""
+
+
+def everyhit(*arguments, code=0, **options):
+    done = subprocess.run(
+        [*EVERYHIT, *map(str, arguments)], capture_output=True, text=True, timeout=120, **options
+    )
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr
+    return done.stdout if code == 0 else done.stderr
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("cli")
+    (folder / "rows.txt").write_text(ROWS)
+    everyhit(
+        "ingest", folder / "rows.txt", "--detector", "drift_tubes_v2", "--store", folder / "store"
+    )
+    return folder / "store"
+
+
+def test_rows_of_a_dump_come_out_decoded(store):
+    # t by hand: ((orbit - 3387200947) * 3564 + bx - 2922) * 30 + fine - 1
+    out = everyhit(
+        "query", "SELECT t, chamber, layer, wire FROM hits ORDER BY t", "--json", "--store", store
+    )
+    rows = [tuple(map(int, json.loads(line).values())) for line in out.splitlines()]
+    start = rows[0][0]
+    assert [(t - start, *place) for t, *place in rows] == [
+        (0, 1, 1, 3),
+        ((8 * 3564 + 1797 - 2922) * 30 + 10, 2, 1, 14),
+        ((8 * 3564 + 2227 - 2922) * 30 + 27, 1, 2, 11),
+        ((9 * 3564 + 2165 - 2922) * 30 + 26, 2, 4, 10),
+    ]
+
+
+def test_parquet_goes_to_a_file(store, tmp_path):
+    file = tmp_path / "hits.parquet"
+    everyhit("query", "SELECT * FROM hits", "--format", "parquet", "--out", file, "--store", store)
+    assert len(pl.read_parquet(file)) == 4
+
+
+def test_a_trigger_in_five_lines(store, tmp_path):
+    trigger = tmp_path / "late.sql"
+    trigger.write_text(
+        "-- trigger: late\n-- reach: 0 ns\n-- params: after Int64 = 50 ms\n"
+        "SELECT t, wire FROM hits WHERE t > {after:Int64}\n"
+    )
+    (result,) = json.loads(everyhit("trigger", "run", trigger, "--json", "--store", store))
+    assert result["rows"] == 4
+    everyhit("trigger", "add", trigger, "--run", "1", "--store", store)
+    listed = json.loads(everyhit("trigger", "list", "--json", "--store", store))
+    assert "late" in [row["trigger"] for row in listed]
+    again = everyhit(
+        *("reprocess", "--trigger", "late", "--param", "after=1 s", "--json", "--store", store)
+    )
+    assert json.loads(again)[0]["rows"] == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["query", "SELECT * FROM hitz"], "did you mean hits"),
+        (["query", "SELECT 1; DROP TABLE runs"], "one SELECT"),
+        (["query", "SELECT nonsense FROM hits"], "nonsense"),
+        (["query", "SELECT 1", "--run", "99"], "no run 99"),
+        (["ingest", "nope.bin", "--detector", "drift_tubes_v2"], "nope.bin"),
+        (["ingest", "-", "--detector", "drift_tubs"], "did you mean drift_tubes_v2"),
+        (["trigger", "run", "segmnts"], "segments"),
+        (["trigger", "run", "coincidence", "--param", "within=fast"], "no duration"),
+        (["trigger", "run", "coincidence", "--from", "5s", "--to", "3s"], "range is empty"),
+        (["reprocess"], "--trigger"),
+        (["events", "--where", "n_words >"], "events"),
+    ],
+)
+def test_a_mistake_is_one_clear_error(store, arguments, said):
+    assert said in everyhit(*arguments, "--store", store, code=1)
+
+
+def test_a_store_in_use_names_its_owner(store):
+    holder = subprocess.Popen(
+        [
+            *(sys.executable, "-c"),
+            "import sys, time; from db.store import open_store\n"
+            "with open_store(sys.argv[1]): print('open', flush=True); time.sleep(60)",
+            str(store),
+        ],
+        stdout=subprocess.PIPE,
+    )
+    try:
+        assert holder.stdout.readline()
+        said = everyhit("run", "list", "--store", store, code=1)
+        assert f"in use by process {holder.pid}" in said
+    finally:
+        holder.kill()
+        holder.wait()
+        holder.stdout.close()
+    everyhit("run", "list", "--store", store)  # a killed owner leaves no lock behind
+
+
+def test_a_file_cut_off_keeps_what_came_before(tmp_path):
+    file = tmp_path / "cut.bin"
+    good = 2 << 61 | 5 << 17 | 75 << 49 | 2
+    file.write_bytes(
+        b"".join((good + (k << 17)).to_bytes(8, "little") for k in range(100)) + b"abc"
+    )
+    said = everyhit(
+        "ingest", file, "--detector", "drift_tubes_v2", "--store", tmp_path / "s", code=1
+    )
+    assert "cut.bin" in said
+    assert "3 bytes" in said
+    (run,) = json.loads(everyhit("run", "list", "--json", "--store", tmp_path / "s"))
+    assert run["words"] == 100
+
+
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGKILL])
+def test_the_demo_ended_early_loses_nothing_and_leaves_no_process(tmp_path, ending):
+    store = tmp_path / "s"
+    demo = subprocess.Popen(
+        [*EVERYHIT, "demo", "--duration", "60", "--json", "--store", str(store)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=os.environ | {"TMPDIR": str(tmp_path)},
+    )
+    deadline = time.monotonic() + 60
+    while not list(tmp_path.glob("everyhit-*/redis")) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    time.sleep(8)
+    demo.send_signal(ending)
+    out, _ = demo.communicate(timeout=90)
+    left = subprocess.run(["pgrep", "-f", str(tmp_path)], capture_output=True, text=True).stdout
+    assert left == ""
+    (run,) = json.loads(everyhit("run", "list", "--json", "--store", store))
+    assert run["state"] == "closed"
+    assert run["words"] > 10_000
+    if ending == signal.SIGINT:
+        summary = json.loads(out)
+        assert summary["words"] == run["words"]
+        assert summary["efficiency"] > 0.99
+        assert summary["events"] > 0
+    checked = json.loads(everyhit("doctor", "--verify", "--json", "--store", store))
+    assert [row["state"] for row in checked if row["what"] == "run 1"] == ["ok"]
