@@ -16,18 +16,20 @@ def key(detector: Detector) -> str:
 def create_views(engine: Engine, detector: Detector) -> None:
     """Create the views ``words_<key>``, ``hits_<key>``, ``channels_<key>``, and the rollup.
 
-    The views take (run, a, b). ``words`` shows every word that carries a time, if it lies in
-    [a, b), with ``hit`` telling which are sound hits; ``hits`` shows only those; ``channels`` shows
+    The views take (run, a, b). ``words`` shows every sound word that carries a time, if it
+    lies in [a, b), with ``hit`` telling which are hits; ``hits`` shows only those; ``channels`` shows
     all words of the chunks that begin in [a, b), as the rollup into ``rates`` counts them.
     """
     name, ticks = key(detector), detector.slice
     sql = column_sql(detector)
+    sound = f"({sql['hit']} AND NOT {sql['corrupt']})"
     shown = ",\n        ".join(f"{sql[column]} AS `{column}`" for column in detector.column_names)
     engine.execute(f"""
         CREATE VIEW IF NOT EXISTS words_{name} AS
         SELECT * EXCEPT timed FROM (
             SELECT link, {sql["t"]} AS t, {shown},
-                {sql["hit"]} AND NOT ({sql["corrupt"]}) AS hit, {sql["timed"]} AS timed
+                {sound} AS hit,
+                ({sql["timed"]} AND NOT {sql["corrupt"]}) AS timed
             FROM chunks {_unfold(detector)}
             WHERE run_id = {{run:UInt32}} AND t_first < {{b:Int64}}
                 AND t_first > {{a:Int64}} - {ticks} AND t_last >= {{a:Int64}}
@@ -38,15 +40,16 @@ def create_views(engine: Engine, detector: Detector) -> None:
         FROM words_{name}(run = {{run:UInt32}}, a = {{a:Int64}}, b = {{b:Int64}}) WHERE hit""")
     engine.execute(f"""
         CREATE VIEW IF NOT EXISTS channels_{name} AS
-        SELECT t_first, link, {sql["channel"]} AS channel FROM chunks {_unfold(detector)}
+        SELECT t_first, link, {sql["channel"]} AS channel, {sound} AS hit
+        FROM chunks {_unfold(detector)}
         WHERE run_id = {{run:UInt32}} AND t_first >= {{a:Int64}} AND t_first < {{b:Int64}}""")
     engine.execute(f"""
         CREATE MATERIALIZED VIEW IF NOT EXISTS rates_of_{name} TO rates AS
         SELECT run_id, intDiv(t_first - positiveModulo(t_first, {ticks}), {ticks}) AS slice,
-            link, {sql["channel"]} AS channel, count() AS n_hits
+            link, {sql["channel"]} AS channel, {sound} AS hit, count() AS n_hits
         FROM chunks {_unfold(detector)}
         WHERE detector = '{name}'
-        GROUP BY run_id, slice, link, channel""")
+        GROUP BY run_id, slice, link, channel, hit""")
 
 
 def _unfold(detector: Detector) -> str:

@@ -105,14 +105,14 @@ class LiveRun:
         slices = max(1, round(self._second / ticks))
         last = self.job.watermarks.newest // ticks - 1
         table = self.store.engine.fetch(
-            "SELECT channel, sum(n_hits) AS n FROM rates WHERE run_id = {run:UInt32}"
-            " AND slice > {last:Int64} - {slices:Int64} AND slice <= {last:Int64} GROUP BY channel",
+            "SELECT channel, hit, sum(n_hits) AS n FROM rates WHERE run_id = {run:UInt32}"
+            " AND slice > {last:Int64} - {slices:Int64} AND slice <= {last:Int64} GROUP BY channel, hit",
             {"run": self.run.run_id, "last": last, "slices": slices},
         )
         rates: dict[str, float] = {}
-        for channel, n in zip(table["channel"].to_pylist(), table["n"].to_pylist(), strict=True):
-            name = self._groups.get(channel, "others")
-            rates[name] = rates.get(name, 0.0) + n * self._second / (slices * ticks)
+        for row in table.to_pylist():
+            name = self._groups.get(row["channel"], "hits") if row["hit"] else "other words"
+            rates[name] = rates.get(name, 0.0) + row["n"] * self._second / (slices * ticks)
         return dict(sorted(rates.items()))
 
     def _count_hits(self, a: int, b: int) -> int:

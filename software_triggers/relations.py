@@ -58,7 +58,7 @@ def frames(
 def read_frame(
     engine: Engine, run: Run, window: Window, columns: Sequence[str] = (), *, hits_only: bool = True
 ) -> pl.DataFrame:
-    """Return hits, or all words that carry a time, with t in the window, in order of storage.
+    """Return sound hits, or all sound words with a time, with t in the window, in order of storage.
 
     ``columns`` are names of the declaration's columns, ``t``, ``link`` and ``raw``, which stands
     for the raw words ``w0``, ``w1``, …; none means all but the raw words. Corrupt words are no

@@ -29,7 +29,7 @@ class Trigger:
     duration, a parameter, or a sum of these: ``"within + 1 us"``."""
     reads: tuple[str, ...]
     """``hits``, ``words``, ``rates`` (words of each channel in each slice of time, counted at
-    insert; t is the slice's begin), and names of triggers."""
+    insert; t is the slice's begin, ``hit`` tells sound hits from others), and names of triggers."""
     params: Mapping[str, Any] = field(default_factory=dict)
     """Names and default values. A duration in text, ``"25 ns"``, reaches the trigger in ticks."""
     version: str = "1"

@@ -54,19 +54,19 @@ def reader(detector: Detector, columns: tuple[str, ...], *, hits_only: bool) -> 
 
     It takes the words of all chunks, the number of hits in each chunk, their epochs and links, and
     the range [a, b) in ticks, and returns the ``columns``, in order of storage: of sound hits, or
-    of all words that carry a time. Columns are those of ``decode``, ``link``, the raw words ``w0``,
-    ``w1``, …, and ``hit``, which tells sound hits from others. Compiling takes a second, once a
+    of all sound words that carry a time. Columns are those of ``decode``, ``link``, the raw words ``w0``,
+    ``w1``, …, and ``hit``, which tells hits from other words. Compiling takes a second, once a
     machine.
     """
     nodes = detector.nodes
     fields = {field.name for field in detector.fields}
     tables: list[NDArray[Any]] = []
-    sound = f"({to_loop(nodes['hit'], tables)} and not {to_loop(nodes['corrupt'], tables)})"
-    wanted = sound if hits_only else to_loop(nodes["timed"], tables)
+    kind = to_loop(nodes["hit" if hits_only else "timed"], tables)
+    wanted = f"{kind} and not {to_loop(nodes['corrupt'], tables)}"
     asked = {name: nodes[name] for name in columns if name in nodes and name != "hit"}
     shown = {name: f"_{name}" for name in columns}
     shown |= {name: to_loop(node, tables) for name, node in asked.items() if name not in fields}
-    shown |= {"t": "_t", "hit": sound, "link": "_link"}
+    shown |= {"t": "_t", "hit": to_loop(nodes["hit"], tables), "link": "_link"}
     by_time = names(nodes["t"]) & fields
     later = {name for name in asked if name in fields}.union(
         *(names(node) for node in asked.values()),

@@ -54,8 +54,9 @@ CREATE TABLE rates (
     slice Int64 COMMENT 'number of the time slice since the start of the run',
     link UInt16,
     channel UInt64 COMMENT 'what the declaration calls a channel',
+    hit Bool COMMENT 'sound hits; false: corrupt, or no hit at all',
     n_hits UInt64
-) ENGINE = SummingMergeTree ORDER BY (run_id, slice, link, channel)
+) ENGINE = SummingMergeTree ORDER BY (run_id, slice, link, channel, hit)
 SETTINGS non_replicated_deduplication_window = 10000;
 
 -- Where a link did not see, or less than everything was kept.

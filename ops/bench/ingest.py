@@ -16,7 +16,7 @@ from db.engine import Engine
 from db.hits_view import key
 from db.runs import Run
 from ops.bench.result import Result, in_turns
-from ops.bench.telescope import blocks, cut, new_run
+from ops.bench.telescope import beam, cut, new_run
 from readout.readout import Readout
 from readout.source.block import Block
 
@@ -27,7 +27,7 @@ def ingest(engine: Engine, folder: Path, hits: int, repeats: int) -> Result:
     ``folder`` is for the peer's file: give the store's disk. Neither side waits for the disk
     (fsync). Background merges go on as they like; each turn begins when there are none.
     """
-    given = blocks(hits)
+    given = beam(hits)
     run = new_run(engine)
     detector, rollup = run.detector, f"rates_of_{key(run.detector)}"
     groups = cut(detector, 0, given)

@@ -1,4 +1,4 @@
-"""From the readout to a committed event: seconds, with everything in one process, as in the demo."""
+"""From the readout to a committed event, with everything in one process as in the demo."""
 
 import time
 from math import inf
@@ -83,7 +83,7 @@ def _events(going: LiveRun) -> Lineage | None:
 def _waits(
     going: LiveRun, start: int, ticks: int, began: float, slice_s: float
 ) -> NDArray[np.float64]:
-    """Return for each event from ``start`` on the seconds from its words' hand-over to its commit."""
+    """Return the seconds from hand-over to commit of each event from ``start`` on."""
     engine, cell, lineage = going.store.engine, going.run.cell, _events(going)
     assert lineage
     events = read_committed(engine, lineage, cell, start, 2**61)

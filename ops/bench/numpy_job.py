@@ -3,6 +3,8 @@ installed. It shares no code with what it is compared to."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +13,8 @@ from numpy.typing import NDArray
 
 from db.chunk import Words
 
-try:
-    import dask
-
-    NAME = "Dask and NumPy"
-except ImportError:  # the extra is not installed
-    dask = None
-    NAME = "NumPy"
+HAS_DASK = find_spec("dask") is not None
+NAME = "Dask and NumPy" if HAS_DASK else "NumPy"
 
 Ints = NDArray[np.int64]
 BEFORE, AFTER = 12, 480
@@ -46,7 +43,8 @@ class Answer:
 def times(words: Words) -> Ints:
     """Return the time of v2 words in ticks."""
     orbit, bx, fine = words >> 17 & 0xFFFFFFFF, words >> 5 & 0xFFF, words & 31
-    return ((orbit * 3564 + bx) * 30 + np.maximum(fine, 1) - 1).astype(np.int64)
+    t: Ints = ((orbit * 3564 + bx) * 30 + np.maximum(fine, 1) - 1).astype(np.int64)
+    return t
 
 
 def cells(words: Words, cell: int) -> tuple[int, int]:
@@ -67,8 +65,9 @@ def write_files(words: Words, cell: int, folder: Path) -> list[Path]:
 
 def run(files: Iterable[Path]) -> list[Answer]:
     """Do the job on all files, one after the other, in this thread."""
-    if dask is None:
+    if not HAS_DASK:
         return [analyse(file) for file in files]
+    dask = import_module("dask")
     jobs = [dask.delayed(analyse)(file) for file in files]
     return list(dask.compute(*jobs, scheduler="single-threaded"))
 
@@ -98,5 +97,6 @@ def analyse(file: Path) -> Answer:
         for name, values in (parts | {"hit_t": t[taken], "channel": channel[taken]}).items():
             found.setdefault(name, []).append(values)
     clusters = {name: np.concatenate(arrays) for name, arrays in found.items()}
-    np.savez(file.with_suffix(".npz"), **clusters)
+    for name, values in clusters.items():
+        np.save(file.with_name(f"{file.stem}_{name}"), values)
     return Answer(len(clusters["n"]), int(clusters["n"].sum()), channels, chambers)

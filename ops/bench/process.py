@@ -16,7 +16,7 @@ from db.engine import Engine
 from db.results import read_committed
 from ops.bench import numpy_job
 from ops.bench.result import Result, in_turns
-from ops.bench.telescope import blocks, stored
+from ops.bench.telescope import beam, stored
 from software_triggers.process import process as process_cells
 from software_triggers.registry import known_triggers
 from software_triggers.stage import Stage, bind, select
@@ -30,7 +30,7 @@ def process(engine: Engine, folder: Path, hits: int, repeats: int) -> Result:
 
     ``folder`` is for the peer's files: raw words, cut by time, with a margin, beforehand.
     """
-    given = blocks(hits)
+    given = beam(hits)
     run = stored(engine, given)
     words = np.concatenate([block.words for block in given])
     known, versions = known_triggers(), count()
@@ -42,7 +42,7 @@ def process(engine: Engine, folder: Path, hits: int, repeats: int) -> Result:
         # Another version is another lineage: the same work, not done yet.
         version = f"bench {next(versions)}"
         anew = {name: replace(known[name], version=version) for name in NAMES}
-        stages = bind(engine, run, anew, dict.fromkeys(NAMES, {}))
+        stages = bind(engine, run, anew, {name: {} for name in NAMES})
 
         def work() -> None:
             for stage in stages:

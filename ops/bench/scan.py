@@ -13,7 +13,7 @@ from db.engine import Engine
 from db.hits_view import key
 from db.rates import rates_sql
 from ops.bench.result import Result, in_turns
-from ops.bench.telescope import blocks, stored
+from ops.bench.telescope import beam, stored
 from software_triggers.relations import read_frame
 from software_triggers.window import Window
 
@@ -28,7 +28,7 @@ def scan(engine: Engine, folder: Path, hits: int, repeats: int) -> Result:
     ``folder`` is for the peer's file of raw words. The rollup has its answer ready: it counted the
     words as they came.
     """
-    given = blocks(hits)
+    given = beam(hits)
     run = stored(engine, given)
     words = np.concatenate([block.words for block in given])
     counts: dict[str, Counts] = {}

@@ -25,20 +25,23 @@ WORDS_A_MUON = 18.3
 """Found in the simulation, noise and segment words included."""
 
 
-def blocks(hits: int, muon_rate_hz: float = BEAM_HZ, seed: int = 1) -> list[Block]:
-    """Return so many words of the telescope, as a source delivers them: in blocks, by link."""
+def beam(hits: int) -> list[Block]:
+    """Return so many words of the telescope in a strong beam."""
+    return blocks(0.0, 1.05 * hits / WORDS_A_MUON / BEAM_HZ + 2e-3, BEAM_HZ, hits)
+
+
+def blocks(start_s: float, stop_s: float, muons_hz: float, most: int | None = None) -> list[Block]:
+    """Return the telescope's words of a range of time, as a source delivers them: by link."""
     detector = load(DETECTOR)
-    seconds = 1.05 * hits / WORDS_A_MUON / muon_rate_hz + 2e-3
-    stop = round(seconds * 1e9 / float(detector.tick))
-    conditions = Conditions(muon_rate_hz=muon_rate_hz)
-    stream = simulate(detector, conditions, seed, 0, stop).stream[:hits]
+    start, stop = (round(s * 1e9 / float(detector.tick)) for s in (start_s, stop_s))
+    stream = simulate(detector, Conditions(muon_rate_hz=muons_hz), 1, start, stop).stream[:most]
     links = np.unique(stream.link).tolist()
     pieces = (stream[i : i + BLOCK_WORDS] for i in range(0, len(stream), BLOCK_WORDS))
     return [Block(link, piece.of_link(link)) for piece in pieces for link in links]
 
 
 def new_run(engine: Engine) -> Run:
-    """Enter a run of the telescope, with its views, in the catalogue."""
+    """Enter a run of the telescope in the catalogue, and create its views."""
     detector = load(DETECTOR)
     run = open_run(engine, detector, name="bench", cell=duration_ticks("100 ms", detector.tick))
     create_views(engine, run.detector)

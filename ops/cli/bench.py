@@ -7,8 +7,13 @@ from typing import Annotated
 import typer
 
 from db.store import Store as OpenStore
+from db.store import store_folder
+from ops.bench.cost import cost as run_cost
 from ops.bench.ingest import ingest as run_ingest
+from ops.bench.latency import latency as run_latency
+from ops.bench.process import process as run_process
 from ops.bench.result import on_one_core, print_result
+from ops.bench.scan import scan as run_scan
 from ops.cli import app
 from ops.cli.opening import opened
 from ops.cli.show import AsJson
@@ -20,9 +25,7 @@ Hits = Annotated[int, typer.Option("--hits", min=1000, help="How many words to w
 Repeats = Annotated[int, typer.Option("--repeats", min=1, help="Rounds; medians are taken.")]
 Store = Annotated[
     str | None,
-    typer.Option(
-        "--store", help="Where to measure; default a folder that is removed.", metavar="URL"
-    ),
+    typer.Option("--store", help="A store to measure in; default a folder that is removed."),
 ]
 
 
@@ -35,15 +38,69 @@ def ingest(
         print_result(run_ingest(at.engine, at.folder, hits, repeats), as_json=as_json)
 
 
+@bench.command()
+def process(
+    hits: Hits = 10_000_000, repeats: Repeats = 5, store: Store = None, as_json: AsJson = False
+) -> None:
+    """Unpack, count and cluster stored words into results, against Dask and NumPy, on one core."""
+    with on_one_core(), _room(store) as at:
+        print_result(run_process(at.engine, at.folder, hits, repeats), as_json=as_json)
+
+
+@bench.command()
+def scan(
+    hits: Hits = 10_000_000, repeats: Repeats = 5, store: Store = None, as_json: AsJson = False
+) -> None:
+    """Count each channel of a whole run, against NumPy on a mapped file, on one core."""
+    with on_one_core(), _room(store) as at:
+        print_result(run_scan(at.engine, at.folder, hits, repeats), as_json=as_json)
+
+
+@bench.command()
+def latency(
+    rate: Annotated[float, typer.Option("--rate", min=1000, help="Words a second.")] = 1e6,
+    seconds: Annotated[float, typer.Option("--seconds", min=0.5, help="Of data.")] = 10.0,
+    store: Store = None,
+    as_json: AsJson = False,
+) -> None:
+    """Take data and run triggers; how long after its words is an event there?"""
+    with _room(store) as at:
+        print_result(run_latency(at, rate, seconds), as_json=as_json)
+
+
+@bench.command()
+def cost(
+    hits: Hits = 10_000_000, repeats: Repeats = 15, store: Store = None, as_json: AsJson = False
+) -> None:
+    """Process one window with little and with a hundred times more stored around it.
+
+    A --store names a folder here, in which two stores are made.
+    """
+    with _folder() if store is None else _made(store) as folder:
+        print_result(run_cost(folder, hits, repeats), as_json=as_json)
+
+
 @contextmanager
 def _room(store: str | None) -> Iterator[OpenStore]:
-    """Open the store that is named, or one in a temporary folder on a disk."""
+    """Open the store that is named, or one in a temporary folder."""
     if store is not None:
         with opened(store) as at:
             yield at
         return
-    on_disk = Path("/var/tmp")  # noqa: S108 - unlike /tmp never in memory
+    with _folder() as folder, opened(str(folder / "store")) as at:
+        yield at
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    on_disk = Path("/var/tmp")  # noqa: S108 - never in memory, as /tmp may be
     where = on_disk if on_disk.is_dir() else None
     with tempfile.TemporaryDirectory(prefix="everyhit-bench-", dir=where) as folder:
-        with opened(f"{folder}/store") as at:
-            yield at
+        yield Path(folder)
+
+
+@contextmanager
+def _made(store: str) -> Iterator[Path]:
+    folder = store_folder(store)
+    folder.mkdir(parents=True, exist_ok=True)
+    yield folder

@@ -1,5 +1,5 @@
 """All commands, in the order in which the help shows them."""
 
-from ops.cli import demo, doctor, ingest, query, runs, triggers
+from ops.cli import bench, demo, doctor, ingest, query, runs, triggers, up
 
-__all__ = ["demo", "doctor", "ingest", "query", "runs", "triggers"]
+__all__ = ["bench", "demo", "doctor", "ingest", "query", "runs", "triggers", "up"]

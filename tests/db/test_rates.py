@@ -17,8 +17,8 @@ words = st.builds(
 
 
 def counted(engine, run, a, b):
-    table = engine.fetch(f"SELECT t, link, channel, n_hits FROM ({rates_sql(engine, run, a, b)})")
-    return {tuple(row.values())[:3]: row["n_hits"] for row in table.to_pylist()}
+    table = engine.fetch(f"SELECT t, link, channel, hit, n_hits FROM ({rates_sql(engine, run, a, b)})")
+    return {tuple(row.values())[:4]: row["n_hits"] for row in table.to_pylist()}
 
 
 def stored(engine, made):
@@ -36,7 +36,7 @@ def stored(engine, made):
 
 
 def in_range(made, a, b):
-    slices = Counter((hit.t // SLICE * SLICE, hit.link, hit.wire) for hit in made)
+    slices = Counter((hit.t // SLICE * SLICE, hit.link, hit.wire, hit.kind == HIT) for hit in made)
     return {key: n for key, n in slices.items() if a <= key[0] < b}
 
 
@@ -76,5 +76,5 @@ def test_another_detectors_words_are_not_counted_here(engine):
     made = [Hit(5, 0, 1)]
     one, _ = stored(engine, made)
     two, _ = stored(engine, [])
-    assert counted(engine, one, 0, 500) == {(0, 0, 1): 1}
+    assert counted(engine, one, 0, 500) == {(0, 0, 1, True): 1}
     assert counted(engine, two, 0, 500) == {}

@@ -240,3 +240,14 @@ def finished(engine, run, stages, workers=None, **how) -> Job:
     job.close()
     follow(job, workers or Workers(engine))
     return job
+
+
+def settle(job: Job, workers, rounds=300) -> None:
+    """Advance a job until there is nothing more that it could do now."""
+    for _ in range(rounds):
+        before = len(workers.tasks)
+        job.advance(workers, 0.0, 200, 8)
+        quiet = not any(p.pending or p.suspects for p in job.progress.values())
+        if quiet and len(workers.tasks) == before:
+            return
+    raise AssertionError(f"no rest after {rounds} rounds: {job.progress}")

@@ -1,0 +1,90 @@
+"""What a window costs with little and with a hundred times more stored around it."""
+
+import multiprocessing
+from dataclasses import replace
+from functools import partial
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from db.results import read_committed
+from db.store import open_store
+from ops.bench.result import Result, medians, timed
+from ops.bench.telescope import WORDS_A_MUON, blocks, stored
+from software_triggers.process import process
+from software_triggers.registry import known_triggers
+from software_triggers.stage import bind
+
+TRIGGER = "coincidence"
+SECONDS = 100
+CELL = 500
+
+
+def cost(folder: Path, hits: int, repeats: int) -> Result:
+    """Measure one window's processing, from its words to the ledger, in a full and an empty store.
+
+    The full one has ``hits`` words in a hundred seconds, with the window in their middle, every
+    window processed before, and the same in another run. The empty one has a second around the
+    window. Each is in a process of its own, since a process can open only one.
+    """
+    muons_hz = hits / SECONDS / WORDS_A_MUON
+    middle = SECONDS / 2
+    ranges = {"full": (0.0, float(SECONDS)), "empty": (middle - 0.5, middle + 0.5)}
+    spawn = multiprocessing.get_context("spawn")
+    ends: dict[str, Connection] = {}
+    workers = []
+    for name, (start_s, stop_s) in ranges.items():
+        ends[name], other = spawn.Pipe()
+        told = (other, folder / name, start_s, stop_s, muons_hz, 2 if name == "full" else 1)
+        workers.append(spawn.Process(target=_work, args=told))
+        workers[-1].start()
+    stored_words = {name: end.recv() for name, end in ends.items()}
+    turns: dict[str, list[tuple[float, float]]] = {name: [] for name in ends}
+    answers = set()
+    for turn in range(repeats + 1):
+        for name, end in ends.items():
+            end.send("again")
+            timing, answer = end.recv()
+            turns[name] += [timing] if turn else []
+            answers.add(answer)
+    for end, worker in zip(ends.values(), workers, strict=True):
+        end.send("stop")
+        worker.join()
+    (answer,) = answers
+    return Result(
+        name="cost",
+        hits=round(hits / SECONDS / 10),
+        ours=medians(turns["full"]),
+        peer_name="the same window with a hundredth of the data around it",
+        peer=medians(turns["empty"]),
+        extra={
+            "trigger": TRIGGER,
+            "rows": answer[0],
+            "words_stored": stored_words["full"],
+            "peer_words_stored": stored_words["empty"],
+            "same_answer": True,
+        },
+    )
+
+
+def _work(
+    end: Connection, store: Path, start_s: float, stop_s: float, muons_hz: float, runs: int
+) -> None:
+    """Fill a store, then process the window each time that it is asked for."""
+    given = blocks(start_s, stop_s, muons_hz)
+    known = known_triggers()
+    with open_store(str(store)) as at:
+        engine = at.engine
+        for _ in range(runs):
+            run = stored(engine, given)
+            (stage,) = bind(engine, run, known, {TRIGGER: {}})
+            process(engine, stage, round(start_s * 10), round(stop_s * 10), complete=True)
+        end.send(runs * sum(len(block.words) for block in given))
+        turn = 0
+        while end.recv() == "again":
+            # Another version is another lineage: the same work, not done yet.
+            anew = replace(known[TRIGGER], version=f"bench {(turn := turn + 1)}")
+            (stage,) = bind(engine, run, {TRIGGER: anew}, {TRIGGER: {}})
+            timing = timed(partial(process, engine, stage, CELL, CELL + 1, complete=True))
+            a, b = CELL * run.cell, (CELL + 1) * run.cell
+            rows = read_committed(engine, stage.lineage, run.cell, a, b)
+            end.send((timing, (len(rows), int(rows["t"].sum()))))

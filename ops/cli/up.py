@@ -1,0 +1,89 @@
+import threading
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.live import Live
+
+from db.errors import SourceError
+from ops.cli import app
+from ops.cli.opening import detector_named, opened, wanted_triggers
+from ops.cli.show import AsJson, Store, show, show_json
+from ops.cli.triggers import Params, Triggers
+from ops.interrupt import interruptible
+from ops.live_run import LiveRun, live_run
+from ops.screen import draw
+from readout.source.block import Block
+from readout.source.open import open_source
+from readout.source.pace import paced
+from readout.unwrap import run_start
+
+
+@app.command()
+def up(
+    source: Annotated[Path, typer.Argument(help="A file or pipe with words, or - for stdin.")],
+    detector: Annotated[str, typer.Option("--detector", help="Name or file of the declaration.")],
+    trigger: Triggers = None,
+    param: Params = None,
+    events: Annotated[
+        str | None, typer.Option("--events", help="Build events of these triggers: tracks,...")
+    ] = None,
+    run: Annotated[str, typer.Option("--run", help="Name of the new run.")] = "",
+    pace: Annotated[
+        float | None, typer.Option("--pace", help="Replay at this multiple of the recorded speed.")
+    ] = None,
+    store: Store = None,
+    as_json: AsJson = False,
+) -> None:
+    """Take data: store, worker threads and conductor in one process, triggers while words come."""
+    declared = detector_named(detector)
+    blocks = open_source(source, declared)
+    candidates = events.split(",") if events else []
+    names = [*(trigger or []), *(["events"] if events else [])]
+    with opened(store) as at, interruptible() as wish:
+        first = next(blocks, None)
+        if first is None:
+            raise SourceError(f"there are no words in {source}")
+        origin = 0 if first.epoch is not None else run_start(declared, first.words)
+        stream: Iterator[Block] = chain([first], blocks)
+        if pace:
+            stream = paced(stream, declared, origin, pace)
+        wanted = wanted_triggers(names, param or [])
+        with live_run(
+            at, declared, wanted, name=run or source.name, events=candidates, origin=origin
+        ) as live:
+            with watched(live, quiet=as_json):
+                for block in stream:
+                    live.readout.push(block)
+                    if wish.is_set():
+                        break
+        summary = live.summary()
+    if as_json:
+        show_json(summary)
+    else:
+        show([summary], as_json=False, title="the run")
+
+
+class watched:  # noqa: N801 - a context manager
+    """Draws a live run twice a second, beside whoever pushes words."""
+
+    def __init__(self, live: LiveRun, *, quiet: bool) -> None:
+        self._live, self._quiet = live, quiet
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._draw, name="view")
+
+    def __enter__(self) -> None:
+        if not self._quiet:
+            self._thread.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        if not self._quiet:
+            self._thread.join()
+
+    def _draw(self) -> None:
+        with Live(draw(self._live.status()), auto_refresh=False, transient=True) as view:
+            while not self._stop.wait(0.5):
+                view.update(draw(self._live.status()), refresh=True)
