@@ -18,7 +18,7 @@ from readout.unwrap import Anomaly
 from readout.writer import Writer, Written
 
 # A block of this many words costs the store one insert.
-BLOCK_WORDS = 1 << 19
+BLOCK_WORDS = 1 << 20
 
 
 @dataclass
@@ -51,6 +51,7 @@ class Readout:
         )
         self._chunkers: dict[int, Chunker] = {}
         self._ready: list[Chunk] = []
+        self._gaps: list[Gap] = []
         self._flushed = self.clock()
 
     def __enter__(self) -> Self:
@@ -86,7 +87,7 @@ class Readout:
             self._ready += chunker.flush()
             if newest is not None and (beat := chunker.heartbeat(newest)):
                 self._ready.append(beat)
-            self._book_removed(link, chunker)
+            self._note_removed(link, chunker)
         self._put()
 
     def open_links(self, links: Iterable[int]) -> None:
@@ -98,7 +99,7 @@ class Readout:
         """Commit the rest and close every link; raises StoreError if the store takes no more."""
         for link, chunker in self._chunkers.items():
             self._ready += chunker.close(end)
-            self._book_removed(link, chunker)
+            self._note_removed(link, chunker)
         self._chunkers.clear()
         self._put()
         self._writer.close()
@@ -127,29 +128,36 @@ class Readout:
     def _put(self) -> None:
         ready, self._ready = self._ready, []
         self._writer.put(ready)
+        gaps, self._gaps = self._gaps, []
+        book_gaps(self.engine, gaps)
 
     def _report(self, anomaly: Anomaly) -> None:
         if len(self.anomalies) < 100:
             self.anomalies.append(anomaly)
-        at = anomaly.at
-        gap = Gap(self.run.run_id, anomaly.link, anomaly.cause, at, at + 1, dead=False)
-        book_gaps(self.engine, [Gap(**{**gap.__dict__, "detail": anomaly.detail})])
+        self._gaps.append(
+            Gap(
+                self.run.run_id,
+                anomaly.link,
+                anomaly.cause,
+                anomaly.at,
+                anomaly.at + 1,
+                dead=False,
+                detail=anomaly.detail,
+            )
+        )
 
-    def _book_removed(self, link: int, chunker: Chunker) -> None:
+    def _note_removed(self, link: int, chunker: Chunker) -> None:
         removed = chunker.take_removed()
-        if removed.n_hits:
-            book_gaps(
-                self.engine,
-                [
-                    Gap(
-                        self.run.run_id,
-                        link,
-                        "prefilter",
-                        removed.t_first,
-                        removed.t_last + 1,
-                        dead=False,
-                        n_lost=removed.n_hits,
-                        detail=self.prefilter.text if self.prefilter else "",
-                    )
-                ],
+        if removed.n_hits and self.prefilter:
+            self._gaps.append(
+                Gap(
+                    self.run.run_id,
+                    link,
+                    "prefilter",
+                    removed.t_first,
+                    removed.t_last + 1,
+                    dead=False,
+                    n_lost=removed.n_hits,
+                    detail=self.prefilter.text,
+                )
             )

@@ -25,6 +25,8 @@ _log = structlog.get_logger()
 EVER = 2**62
 # A task is lost with its worker: after this time it is sent again. Doing it twice is harmless.
 LOST_AFTER_S = 120.0
+# A further task of the same stage goes out when at least so many cells are due.
+BATCH_CELLS = 10
 
 
 class Handle(Protocol):
@@ -197,6 +199,8 @@ class Job:
         """Send out the windows that are due."""
         sure, hasty = self._due(progress)
         while progress.next < max(sure, hasty) and len(progress.pending) < most_pending:
+            if progress.pending and max(sure, hasty) - progress.next < BATCH_CELLS:
+                break  # while one task runs, cells gather: few large tasks cost less than many
             complete = progress.next < sure
             stop = min(sure if complete else hasty, progress.next + most_cells)
             self._submit(progress, submit, now, progress.next, stop, complete=complete)
@@ -293,7 +297,7 @@ def conduct(
     *,
     most_cells: int = 500,
     most_pending: int = 8,
-    pause_s: float = 0.02,
+    pause_s: float = 0.03,
     until: Callable[[], bool] = lambda: False,
 ) -> None:
     """Advance the jobs until all are finished, or until told to stop."""

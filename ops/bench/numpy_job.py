@@ -79,15 +79,16 @@ def analyse(file: Path) -> Answer:
     t, head = times(words), words >> 61
     channel, fpga = words >> 49 & 0x1FF, words >> 58 & 7
     chamber = 2 * fpga + channel // 64
-    own = (t >= a) & (t < b)
-    channels = np.bincount((fpga * 512 + channel)[own].astype(np.int64), minlength=4096)
-    chambers = np.bincount(chamber[own].astype(np.int64), minlength=24)
     fine, bx = words & 31, words >> 5 & 0xFFF
-    sound = (head == 2) & (fine != 0) & (fine != 31) & (bx < 3564) & (channel < 128)
+    own = (t >= a) & (t < b)
+    sound = (head == 2) & (fine != 0) & (fine != 31) & (bx < 3564)
+    counted = own & sound
+    channels = np.bincount((fpga * 512 + channel)[counted].view(np.int64), minlength=4096)
+    chambers = np.bincount(chamber[counted].view(np.int64), minlength=24)
     found: dict[str, list[NDArray[Any]]] = {}
     for number in np.unique(chamber):
         segment_t = np.sort(t[own & (head == 0) & (chamber == number)])
-        hits = np.flatnonzero(sound & (chamber == number))
+        hits = np.flatnonzero(sound & (channel < 128) & (chamber == number))
         hits = hits[np.argsort(t[hits])]
         first = np.searchsorted(t[hits], segment_t - BEFORE)
         n = np.searchsorted(t[hits], segment_t + AFTER) - first

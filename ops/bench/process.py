@@ -11,6 +11,7 @@ from itertools import count
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 
 from db.engine import Engine
 from db.results import read_committed
@@ -72,7 +73,9 @@ def process(engine: Engine, folder: Path, hits: int, repeats: int) -> Result:
     counted = read_committed(engine, occupancy.lineage, run.cell, *limits)
     theirs = sum(answers[1:], answers[0])
     assert (len(found), found["n_hits"].sum()) == (theirs.clusters, theirs.members)
-    assert counted["n"].sum() == theirs.channels.sum() == theirs.chambers.sum() == len(words)
+    per_channel = counted.group_by("channel").agg(pl.col("n").sum())
+    assert np.array_equal(theirs.channels[per_channel["channel"]], per_channel["n"])
+    assert theirs.channels.sum() == theirs.chambers.sum() == per_channel["n"].sum()
     return Result(
         name="process",
         hits=len(words),

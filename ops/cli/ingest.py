@@ -111,6 +111,10 @@ def _write(
         fault = problem
     finally:
         readout.close()
+    for anomaly in readout.anomalies[:5]:
+        typer.echo(
+            f"link {anomaly.link}: {anomaly.cause} {anomaly.detail}; all words are stored", err=True
+        )
     seconds = time.perf_counter() - began
     return {
         "run": run.run_id,
