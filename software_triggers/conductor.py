@@ -226,6 +226,11 @@ class Job:
             )
             for a, b in _spans(old["cell"].to_list(), most_cells):
                 self._submit(progress, submit, now, a, b, complete=b <= sure)
+            # What is up to date was done by someone: another conductor, or a task given up for lost.
+            for a, b in _spans(sorted(set(range(first, stop)).difference(old["cell"])), most_cells):
+                progress.commit(range(a, b))
+                for reader in self._readers(progress):
+                    reader.suspect(a * self.run.cell, b * self.run.cell)
 
     def _submit(
         self,

@@ -55,13 +55,11 @@ def draw(run: Run, counted: pl.DataFrame) -> Figure:
         _stack(whole, run, counted)
         whole.set_title(title(run), loc="left")
         whole.set_ylabel(f"hits / {bin_ns(run):.3g} ns")
-        whole.legend(loc="upper right")
+        whole.legend(loc="upper center", ncols=3, columnspacing=1.2)
         for row, chamber in enumerate(chambers):
             axes = figure.add_subplot(grid[row, 1], sharex=whole)
             _stack(axes, run, counted.filter(chamber=chamber))
-            axes.text(
-                0.97, 0.85, f"chamber {chamber}", transform=axes.transAxes, ha="right", va="top"
-            )
+            axes.text(0.03, 0.93, f"chamber {chamber}", transform=axes.transAxes, va="top")
             axes.tick_params(labelbottom=row == len(chambers) - 1)
         for axes in (whole, figure.axes[-1]):
             axes.set_xlabel("drift time $t - t_0$ (ns)")
@@ -83,9 +81,8 @@ def _stack(axes: Axes, run: Run, counted: pl.DataFrame) -> None:
         )
         below = n
     if t_max is not None:
-        axes.axvline(
-            t_max, color="black", linestyle=":", linewidth=1, label=f"$T_{{max}}$ = {t_max:g} ns"
-        )
+        label = f"$T_{{max}}$ = {t_max:g} ns"
+        axes.axvline(t_max, ymax=0.8, color="black", linestyle=":", linewidth=1, label=label)
     axes.set_xlim(-0.08 * (t_max or edges[-1]), 1.15 * (t_max or edges[-1]))
-    axes.set_ylim(0, 1.3 * below.max())
+    axes.set_ylim(0, 1.4 * below.max())
     axes.yaxis.set_major_formatter(EngFormatter(sep=" "))

@@ -24,16 +24,17 @@ def count(engine: Engine, run: Run, relations: Mapping[str, str]) -> pl.DataFram
     """Return the hits of each element: columns are its names, and n_hits.
 
     ``relations`` are the SELECTs behind names. Elements that the declaration knows are there with
-    no hits, too; hits that lie nowhere are not. Without a shape, it is the words of channels.
+    no hits, too; hits that lie nowhere are not. Without a shape, an element is a channel.
     """
     shape = run.detector.shape
     named = shape.element if shape else ("channel",)
     columns = ", ".join(f"`{name}`" for name in named)
-    n, relation = ("count()", "hits") if shape else ("sum(n_hits)", "rates")
+    source = f"({relations['hits']})" if shape else f"({relations['rates']}) WHERE hit"
+    n = "count()" if shape else "sum(n_hits)"
     found = pl.DataFrame(
         pl.from_arrow(
             engine.fetch(
-                f"SELECT {columns}, {n} AS n_hits FROM ({relations[relation]})"
+                f"SELECT {columns}, {n} AS n_hits FROM {source}"
                 f" GROUP BY {columns} ORDER BY {columns}"
             )
         )
@@ -65,13 +66,14 @@ def draw(run: Run, counted: pl.DataFrame) -> Figure:
         for axes, part in zip(grid.flat, parts, strict=False):
             _map(axes, part.select(names[-2:] + ["n_hits"]), colour)
             place = " ".join(f"{name} {part[name][0]}" for name in names[:-2])
+            axes.label_outer()
             axes.set_title(f"{place}  ·  {part['n_hits'].sum():,} hits".lstrip(" ·"), loc="left")
         for axes in grid.flat[len(parts) :]:
             axes.remove()
         figure.colorbar(
             colour, ax=grid, label="hits", extend="max" if most > colour.norm.vmax else "neither"
         )
-        figure.suptitle(title(run))
+        figure.suptitle(title(run), x=0.01, ha="left")
     return figure
 
 
@@ -83,10 +85,10 @@ def _map(axes: Axes, part: pl.DataFrame, colour: ScalarMappable) -> None:
     axes.pcolormesh(x, y, n_hits, cmap=colour.cmap, norm=colour.norm)
     dead = part["n_hits"].to_numpy() == 0
     axes.plot(across[dead], rows[dead], "x", color="white", markersize=6)
-    for axis, label in ((axes.xaxis, x_label), (axes.yaxis, y_label)):
-        axis.set_major_locator(MaxNLocator(integer=True))
-        axis.set_label_text(label)
+    axes.set(xlabel=x_label, ylabel=y_label)
     axes.minorticks_off()
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(MaxNLocator(integer=True))
     axes.tick_params(top=False, right=False, direction="out")
 
 
@@ -98,7 +100,7 @@ def _histogram(run: Run, counted: pl.DataFrame) -> Figure:
     n_hits[places - places.min()] = counted["n_hits"]
     edges = np.arange(places.min(), places.max() + 2) - 0.5
     axes.stairs(n_hits, edges, fill=True)
-    axes.set(xlim=edges[[0, -1]], ylim=(0, None), xlabel=label, ylabel="words")
+    axes.set(xlim=edges[[0, -1]], ylim=(0, None), xlabel=label, ylabel="hits")
     axes.yaxis.set_major_formatter(EngFormatter(sep=" "))
     axes.set_title(title(run), loc="left")
     return figure

@@ -1,5 +1,5 @@
 import polars as pl
-from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
+from matplotlib.dates import AutoDateLocator, DateFormatter, date2num
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter
 
@@ -11,7 +11,13 @@ from ops.plot.elements import elements
 
 MOST_BINS = 400
 MOST_LINES = 10
-_UNITS = ((3 * 86400, 86400, "days"), (3 * 3600, 3600, "h"), (600, 60, "min"), (0, 1, "s"))
+# From how many seconds on, a unit of time in seconds, its name, and how dates are then written.
+_SCALES = (
+    (3 * 86400, 86400, "days", "%m-%d %H:%M"),
+    (3 * 3600, 3600, "h", "%H:%M"),
+    (600, 60, "min", "%H:%M"),
+    (0, 1, "s", "%H:%M:%S"),
+)
 
 
 def count(engine: Engine, run: Run, a: int, b: int, by: str) -> tuple[pl.DataFrame, int]:
@@ -55,7 +61,7 @@ def draw(run: Run, counted: pl.DataFrame, length: int, gaps: pl.DataFrame) -> Fi
     by = counted.columns[1]
     second = 1e9 / float(run.detector.tick)
     first, last = int(counted["t"].min()), int(counted["t"].max()) + length  # type: ignore[arg-type]
-    unit_s, unit = next((s, u) for least, s, u in _UNITS if last - first >= least * second)
+    _, unit_s, unit, dates = next(scale for scale in _SCALES if last - first >= scale[0] * second)
     with styled():
         figure = Figure(figsize=(10, 5))
         axes = figure.add_subplot()
@@ -82,15 +88,17 @@ def draw(run: Run, counted: pl.DataFrame, length: int, gaps: pl.DataFrame) -> Fi
         axes.set_xlabel(f"time since the run's start ({unit})")
         axes.set_ylabel("words / s")
         zero = date2num(utc(run, 0))
-        top = axes.secondary_xaxis(
+        clock = axes.secondary_xaxis(
             "top",
-            functions=(lambda x: x * unit_s / 86400 + zero, lambda d: (d - zero) * 86400 / unit_s),
+            functions=(
+                lambda since: zero + since * unit_s / 86400,
+                lambda date: (date - zero) * 86400 / unit_s,
+            ),
         )
-        locator = AutoDateLocator(maxticks=8)
-        top.xaxis.set_major_locator(locator)
-        top.xaxis.set_major_formatter(ConciseDateFormatter(locator))
-        top.set_xlabel("UTC")
+        clock.xaxis.set_major_locator(AutoDateLocator(maxticks=8))
+        clock.xaxis.set_major_formatter(DateFormatter(dates))
+        clock.set_xlabel(f"UTC ({utc(run, first):%Y-%m-%d})")
         axes.tick_params(axis="x", which="both", top=False)
         axes.set_title(title(run), loc="left")
-        figure.legend(loc="outside right upper")
+        axes.legend(loc="upper left", bbox_to_anchor=(1, 1))
     return figure

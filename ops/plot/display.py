@@ -1,0 +1,175 @@
+"""The event display."""
+
+import numpy as np
+import polars as pl
+from matplotlib.axes import Axes
+from matplotlib.collections import EllipseCollection, LineCollection, PolyCollection
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch, Rectangle
+from numpy.typing import NDArray
+
+from db.detector import Shape
+from db.runs import Run
+from ops.plot import GREY, styled, title, utc
+from ops.plot.elements import NOWHERE, elements
+from ops.plot.event import Event, drifts, shape_of
+
+HIT, OTHER, CIRCLE, SEGMENT, TRACK = "#a9c6fe", "#f89c20", "#1f4fa8", "#e42536", "#7a21dd"
+CELLS_AROUND = 5
+"""A chamber's own picture shows at least so many cells to either side of its middle."""
+
+
+def draw(run: Run, event: Event) -> Figure:
+    """Return the event display: the view with most chambers as a whole, and each chamber by itself.
+
+    Raises UsageError for a detector that declares no positions in a plane.
+    """
+    shape = shape_of(run.detector)
+    cells = _placed(shape, elements(run.detector)).unique(("group", "x", "z")).sort("z", "x")
+    hits = _placed(shape, drifts(run.detector, event))
+    groups = cells.group_by("group").agg(
+        pl.col("view").first(), low=pl.col("z").min(), high=pl.col("z").max()
+    )
+    view = groups["view"].mode().min()
+    named = shape.element[0]
+    with styled():
+        figure = Figure(figsize=(13, 9.5), layout="compressed")
+        grid = figure.add_gridspec(len(groups), 2, width_ratios=(1, 1.9))
+        whole = figure.add_subplot(grid[:, 0])
+        _cells(whole, shape, cells.filter(view=view), hits.filter(view=view))
+        half_mm = _half_width(shape, hits)
+        for row, (group, own_view, low, high) in enumerate(
+            groups.sort("low", descending=True).iter_rows()
+        ):
+            axes = figure.add_subplot(grid[row, 1])
+            own, own_cells = hits.filter(group=group), cells.filter(group=group)
+            segments = event.segments.filter(**{named: group}) if len(event.segments) else None
+            _cells(axes, shape, own_cells, own)
+            _drift_circles(axes, own)
+            if own_view != view:
+                _aside(whole, cells.filter(view=view), f"{named} {group}: view {own_view}", low, high)
+            low, high = low - shape.size_mm[0] / 2, high + shape.size_mm[0] / 2
+            for each in (axes, whole) if own_view == view else (axes,):
+                _segments(each, segments, low, high)
+            _tracks(axes, event.tracks, own_view, low, high)
+            _frame(axes, own_cells, own, half_mm, low, high)
+            axes.set_title(f"{named} {group}, view {own_view}", loc="left")
+        whole.autoscale_view()
+        _tracks(whole, event.tracks, view, *whole.get_ylim())
+        x_label, z_label = (name.removesuffix("_mm") + " (mm)" for name in shape.position_mm)
+        whole.set(aspect="equal", ylabel=z_label, xlabel=x_label)
+        whole.set_title(f"view {view}", loc="left")
+        axes.set_xlabel(x_label)
+        figure.legend(handles=_legend(), loc="outside lower center", ncols=6)
+        figure.suptitle(_heading(run, event), x=0.01, ha="left")
+    return figure
+
+
+def _placed(shape: Shape, frame: pl.DataFrame) -> pl.DataFrame:
+    """Return what lies somewhere, with columns group, x, z and view beside its own."""
+    view = pl.col(shape.view) if shape.view else pl.lit(0)
+    x, z = shape.position_mm
+    placed = frame.with_columns(
+        group=pl.col(shape.element[0]), x=pl.col(x), z=pl.col(z), view=view.cast(pl.Int64)
+    )
+    return placed.filter(pl.col("view") != NOWHERE)
+
+
+def _cells(axes: Axes, shape: Shape, cells: pl.DataFrame, hits: pl.DataFrame) -> None:
+    in_segment = pl.col("drift_mm").is_not_null()
+    for frame, style in (
+        (cells, {"facecolors": "white", "edgecolors": GREY, "linewidths": 0.4}),
+        (hits.filter(in_segment), {"facecolors": HIT, "edgecolors": "black", "linewidths": 0.6}),
+        (hits.filter(~in_segment), {"facecolors": OTHER, "edgecolors": "black", "linewidths": 0.6}),
+    ):
+        corners = np.array([(-1, -1), (1, -1), (1, 1), (-1, 1)]) * np.array(shape.size_mm) / 2
+        boxes = frame.select("x", "z").to_numpy()[:, None] + corners
+        axes.add_collection(PolyCollection(boxes, **style))
+
+
+def _drift_circles(axes: Axes, hits: pl.DataFrame) -> None:
+    drifted = hits.drop_nulls("drift_mm")
+    wires, radius = drifted.select("x", "z").to_numpy(), drifted["drift_mm"].abs().to_numpy()
+    axes.add_collection(
+        EllipseCollection(
+            2 * radius, 2 * radius, np.zeros(len(radius)), units="xy", offsets=wires,
+            offset_transform=axes.transData, facecolors="none", edgecolors=CIRCLE, linewidths=1.2,
+        )
+    )
+    passage = drifted.select(pl.col("x") + pl.col("side") * pl.col("drift_mm"), "z").to_numpy()
+    axes.plot(*passage.T, ".", color=CIRCLE, markersize=6, zorder=3)
+    axes.plot(*hits.select("x", "z").to_numpy().T, "+", color="black", markersize=4, mew=0.8)
+
+
+def _segments(axes: Axes, segments: pl.DataFrame | None, low: float, high: float) -> None:
+    if segments is not None:
+        _straight(axes, segments.select("x_mm", "z_mm", "slope").to_numpy(), low, high, SEGMENT, "-")
+
+
+def _tracks(axes: Axes, tracks: pl.DataFrame, view: int, low: float, high: float) -> None:
+    if len(tracks):
+        own = tracks.filter(view=view).select("x0_mm", pl.lit(0.0).alias("z"), "slope")
+        _straight(axes, own.to_numpy(), low, high, TRACK, (0, (5, 4)))
+
+
+def _straight(
+    axes: Axes, lines: NDArray[np.float64], low: float, high: float, colour: str, dashes: object
+) -> None:
+    """Draw lines given by x, z and dx/dz, between two heights."""
+    z = np.array([low, high])
+    ends = [np.column_stack([x + slope * (z - z_0), z]) for x, z_0, slope in lines]
+    axes.add_collection(
+        LineCollection(ends, colors=colour, linestyles=[dashes], linewidths=1.6), autolim=False
+    )
+
+
+def _aside(axes: Axes, cells: pl.DataFrame, text: str, low: float, high: float) -> None:
+    """Mark where a chamber lies that this view does not show."""
+    left, right = cells["x"].min(), cells["x"].max()
+    axes.add_patch(
+        Rectangle((left, low), right - left, high - low, facecolor="none", edgecolor=GREY, hatch="///", linewidth=0.4)
+    )
+    box = {"facecolor": "white", "edgecolor": "none", "pad": 2}
+    axes.text((left + right) / 2, (low + high) / 2, text, ha="center", va="center", fontsize=10, bbox=box)
+
+
+def _half_width(shape: Shape, hits: pl.DataFrame) -> float:
+    """Return how far from its middle a chamber's own picture reaches so that it holds its segments."""
+    used = hits.drop_nulls("drift_mm").group_by("group").agg(pl.col("x").max() - pl.col("x").min())
+    widest = used["x"].max() or 0.0
+    return max(CELLS_AROUND * shape.size_mm[0], widest / 2 + 2 * shape.size_mm[0])
+
+
+def _frame(
+    axes: Axes, cells: pl.DataFrame, hits: pl.DataFrame, half_mm: float, low: float, high: float
+) -> None:
+    """Show the chamber around its segments, or its hits, and say how many lie outside."""
+    used = hits.drop_nulls("drift_mm")
+    inner = (used if len(used) else hits if len(hits) else cells)["x"]
+    left, right = cells["x"].min() + half_mm, cells["x"].max() - half_mm
+    middle = min(max((inner.min() + inner.max()) / 2, min(left, 0)), max(right, 0))
+    axes.set(aspect="equal", xlim=(middle - half_mm, middle + half_mm), ylim=(low, high))
+    axes.tick_params(top=False, right=False, direction="out", which="both")
+    outside = len(hits.filter((pl.col("x") - middle).abs() > half_mm))
+    if outside:
+        axes.set_title(f"{outside} hit{'s' * (outside > 1)} further away", loc="right", fontsize=11)
+
+
+def _legend() -> list[Patch | Line2D]:
+    return [
+        Patch(facecolor=HIT, edgecolor="black", label="hit of a segment"),
+        Patch(facecolor=OTHER, edgecolor="black", label="other hit (noise)"),
+        Line2D([], [], color=CIRCLE, marker="o", markersize=11, fillstyle="none", linestyle="none", label="drift distance"),
+        Line2D([], [], color=CIRCLE, marker=".", linestyle="none", label="passage"),
+        Line2D([], [], color=SEGMENT, label="segment"),
+        Line2D([], [], color=TRACK, linestyle=(0, (5, 4)), label="track"),
+    ]
+
+
+def _heading(run: Run, event: Event) -> str:
+    since_ms = float(event.t * run.detector.tick) / 1e6
+    return (
+        f"{title(run)} · event {event.number}\n"
+        f"{utc(run, event.t):%Y-%m-%d %H:%M:%S.%f} UTC · t = {event.t:,} ticks = {since_ms:,.6f} ms"
+    )
