@@ -5,52 +5,36 @@ was not looked at reaches the engine. On a server, grants and settings are a sec
 """
 
 import logging
+import re
 from collections.abc import Collection, Mapping
 from difflib import get_close_matches
 
 import sqlglot
 from sqlglot import exp
+from sqlglot.optimizer.scope import traverse_scope
 
 from db.errors import SqlError
 
 # What sqlglot can't parse it hands on as a command, with a warning; we refuse it, with an error.
 logging.getLogger("sqlglot").setLevel(logging.ERROR)
 
-# Scalar functions that reach files, other tables, the host or the clock of the server.
-_FORBIDDEN = (
-    "file",
-    "dictget",
-    "dicthas",
-    "dictis",
-    "joinget",
-    "sleep",
-    "hostname",
-    "fqdn",
-    "getmacro",
-    "getsetting",
-    "getserversetting",
-    "currentuser",
-    "user",
-    "currentdatabase",
-    "database",
-    "filesystem",
-    "addresstoline",
-    "addresstosymbol",
-    "demangle",
-    "catboostevaluate",
-    "hascolumnintable",
-    "executable",
-    "initialqueryid",
-    "queryid",
-    "serveruuid",
-    "tcpport",
-    "zookeepersessionuptime",
-    "throwif",
-    "naivebayesclassifier",
-    "eval",
+# Functions that reach files, other tables, the host or the server, and those that give something
+# else each time they are asked: what they find could not be found again.
+_FORBIDDEN = re.compile(
+    r"(file|dictget|dicthas|dictis|joinget|sleep|hostname|fqdn|getmacro|getsetting|getserversetting"
+    r"|currentuser|user|currentdatabase|database|filesystem|addressto|demangle|catboostevaluate"
+    r"|hascolumnintable|executable|initialqueryid|queryid|serveruuid|tcpport|zookeeper|throwif"
+    r"|naivebayesclassifier|eval|now|today|yesterday|rand|generateuuid|generateulid|fuzz|uptime"
+    r"|generatesnowflake|rownumberin|blocknumber|blocksize|runningdifference|currenttimestamp"
+    r"|currentdate|currenttime|uuid$|(global)?(not)?(null)?in(ignoreset)?$).*"
 )
 # Row generators that read nothing.
-_GENERATORS = {"numbers", "values", "generate_series"}
+_GENERATORS = {"numbers", "generate_series", "generateseries"}
+# What a store calls its own tables: a WITH must not hide behind such a name.
+_TABLES = re.compile(
+    r"chunks|runs|lineages|ledger|failures|triggers|schema_versions"
+    r"|(rows|words|hits|channels|rates_of)_.*"
+)
 
 
 def confined(sql: str, relations: Collection[str]) -> exp.Query:
@@ -60,8 +44,12 @@ def confined(sql: str, relations: Collection[str]) -> exp.Query:
     a function that reaches outside, or settings.
     """
     tree = parse(sql)
-    for node in tree.walk():
-        _check(node, tree, relations)
+    try:
+        for node in tree.walk():
+            _check(node, tree, relations)
+        tree.sql(dialect="clickhouse")
+    except RecursionError:
+        raise SqlError("the query is nested too deeply") from None
     return tree
 
 
@@ -83,9 +71,12 @@ def parse(sql: str) -> exp.Query:
 
 def reads(tree: exp.Query) -> set[str]:
     """Return the names of the relations that a tree reads, its own WITH clauses left out."""
-    own = {cte.alias for cte in tree.find_all(exp.CTE)}
-    tables = tree.find_all(exp.Table)
-    return {table.name for table in tables if isinstance(table.this, exp.Identifier)} - own
+    return {
+        source.name
+        for scope in traverse_scope(tree)
+        for source in scope.sources.values()
+        if isinstance(source, exp.Table) and isinstance(source.this, exp.Identifier)
+    }
 
 
 def bound(tree: exp.Query, relations: Mapping[str, str]) -> str:
@@ -93,7 +84,7 @@ def bound(tree: exp.Query, relations: Mapping[str, str]) -> str:
 
     Only relations that the tree uses are bound.
     """
-    used = reads(tree)
+    used = {table.name for table in tree.find_all(exp.Table)}
     ctes = ", ".join(f"`{name}` AS ({sql})" for name, sql in relations.items() if name in used)
     text = tree.sql(dialect="clickhouse", comments=False)
     return f"WITH {ctes} SELECT * FROM ({text})" if ctes else f"SELECT * FROM ({text})"
@@ -102,7 +93,7 @@ def bound(tree: exp.Query, relations: Mapping[str, str]) -> str:
 def parameters(tree: exp.Query) -> dict[str, str]:
     """Return name and type of the ``{name:Type}`` parameters in a tree."""
     return {
-        node.name: node.args["kind"].sql(dialect="clickhouse") if node.args.get("kind") else ""
+        node.name: _text(node.args["kind"]) if node.args.get("kind") else ""
         for node in tree.find_all(exp.Placeholder)
     }
 
@@ -119,21 +110,28 @@ def _check(node: exp.Expr, tree: exp.Query, relations: Collection[str]) -> None:
         raise SqlError(f"FROM wants a table's name or a subquery: {_short(node)}")
     if isinstance(node, exp.Join) and node.kind == "ARRAY" and node.find(exp.Query):
         raise SqlError(f"ARRAY JOIN wants a column, not a subquery: {_short(node)}")
-    if isinstance(node, exp.In) and node.args.get("field") is not None:
-        raise SqlError(f"IN wants a list or a subquery in parentheses: {_short(node)}")
+    if isinstance(node, exp.In) and (
+        node.args.get("field") is not None
+        or any(isinstance(each, exp.Column | exp.Dot | exp.Table) for each in node.expressions)
+    ):
+        raise SqlError(f"IN wants a list of values or a subquery in parentheses: {_short(node)}")
+    if isinstance(node, exp.CTE) and _TABLES.fullmatch(node.alias):
+        raise SqlError(f"{node.alias} is the name of a table: call this WITH something else")
     if isinstance(node, exp.Func):
         name = node.name if node.key == "anonymous" else node.sql_name()
-        plain = name.lower().replace("_", "")
-        if plain.startswith(_FORBIDDEN):
+        if _FORBIDDEN.fullmatch(name.lower().replace("_", "")):
             raise SqlError(f"the function {name} is not allowed here")
     kind = node.args.get("kind") if isinstance(node, exp.Placeholder) else None
-    if kind is not None and "identifier" in kind.sql(dialect="clickhouse").lower():
+    if kind is not None and "identifier" in _text(kind).lower():
         raise SqlError(f"a parameter can't be an identifier: {_short(node)}")
 
 
 def _check_table(node: exp.Table, tree: exp.Query, relations: Collection[str]) -> None:
-    if isinstance(node.this, exp.Func) and node.this.name.lower() in _GENERATORS:
-        return
+    if isinstance(node.this, exp.Func):
+        call = node.this
+        name = call.name if call.key == "anonymous" else call.sql_name()
+        if name.lower() in _GENERATORS:
+            return
     if not isinstance(node.this, exp.Identifier):
         raise SqlError(f"table functions are not allowed: {_short(node)}")
     if node.db or node.catalog:
@@ -145,6 +143,10 @@ def _check_table(node: exp.Table, tree: exp.Query, relations: Collection[str]) -
         raise SqlError(
             f"there is no {node.name!r} here; {hint}known: {', '.join(sorted(relations))}"
         )
+
+
+def _text(kind: exp.Expr | str) -> str:
+    return kind if isinstance(kind, str) else kind.sql(dialect="clickhouse")
 
 
 def _short(node: exp.Expr) -> str:

@@ -4,6 +4,23 @@ Every message says what is wrong, where, and what to do. The command line prints
 line; the API sends ``code`` and the same line.
 """
 
+import re
+
+# What the engine says when the query is not at fault.
+_OF_THE_STORE = {
+    "NOT_ENOUGH_SPACE",
+    "CANNOT_WRITE_TO_FILE_DESCRIPTOR",
+    "CANNOT_READ_FROM_FILE_DESCRIPTOR",
+    "CANNOT_OPEN_FILE",
+    "CHECKSUM_DOESNT_MATCH",
+    "CORRUPTED_DATA",
+    "NETWORK_ERROR",
+    "SOCKET_TIMEOUT",
+    "TABLE_IS_READ_ONLY",
+    "TOO_MANY_PARTS",
+    "UNKNOWN_TABLE",
+}
+
 
 class EveryhitError(Exception):
     """Root of all errors that are meant for a user's eyes."""
@@ -42,6 +59,12 @@ class StoreError(EveryhitError):
     """The store can't be opened, read or written: look at its address, its owner or its disk."""
 
     code = "store"
+
+    @property
+    def of_the_query(self) -> bool:
+        """Whether the engine blames the query, by the name with which it ends its sentence."""
+        named = re.search(r"\(([A-Z_]+)\)\s*$", str(self))
+        return named is not None and named[1] not in _OF_THE_STORE
 
 
 class TriggerError(EveryhitError):

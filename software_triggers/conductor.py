@@ -65,6 +65,8 @@ class Progress:
     """Cells from here on are not wanted."""
     done_to: int
     """All cells before it are committed."""
+    least: int = -EVER
+    """Cells before it are not wanted, even if late data touch them."""
     done: set[int] = field(default_factory=set)
     """Committed cells from ``done_to`` on."""
     suspects: set[int] = field(default_factory=set)
@@ -84,7 +86,7 @@ class Progress:
         """Note that inputs at times [a, b) have changed."""
         cell, reach = self.stage.run.cell, self.stage.reach
         first, stop = (a - reach) // cell, -(-(b + reach) // cell)
-        self.suspects.update(range(first, min(stop, self.next)))
+        self.suspects.update(range(max(first, self.least), min(stop, self.next)))
 
     @property
     def backlog(self) -> int:
@@ -168,6 +170,8 @@ class Job:
         for stage in self.stages:
             first, stop = cells[stage.name]
             progress = Progress(stage, first, next=first, stop=stop, done_to=first)
+            if self._span:
+                progress.least = first
             known = ledger.current(
                 self._engine, self.run.run_id, stage.lineage.lineage, first, stop
             )
@@ -255,7 +259,7 @@ class Job:
             passed = newest = EVER
         hasty = newest - self.latency if self.latency is not None else passed
         for name in stage.inputs:
-            passed = min(passed, self._done_time(self.progress[name]))
+            passed = min(passed, self._complete_time(self.progress[name]))
             hasty = min(hasty, self._done_time(self.progress[name]))
         return (
             min(last, (passed - stage.reach) // cell),
@@ -267,6 +271,11 @@ class Job:
         if self.closed and progress.done_to >= self.stop_of(progress):
             return EVER
         return progress.done_to * self.run.cell
+
+    def _complete_time(self, progress: Progress) -> int:
+        """Return the time before which a stage's results are committed and lack nothing."""
+        lacking = min(progress.incomplete, default=EVER)
+        return min(self._done_time(progress), lacking * self.run.cell)
 
     def stop_of(self, progress: Progress) -> int:
         """Return the cell at which a stage has no more to do, once the run is closed."""

@@ -64,7 +64,7 @@ def _attempt(
     try:
         _store_rows(engine, stage, first, stop, attempt, int(cells["n_hits"].sum()), most_hits)
     except StoreError as fault:
-        if stage.trigger.kind != "sql":
+        if stage.trigger.kind != "sql" or not fault.of_the_query:
             raise
         _fail(engine, stage, cells, fault, worker, most_hits, complete=complete)
     except Exception as fault:

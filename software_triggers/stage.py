@@ -156,7 +156,22 @@ def compute(engine: Engine, stage: Stage, read: Window) -> pl.DataFrame:
             f"trigger {stage.name} returned columns {', '.join(rows.columns)};"
             f" on no hits it returned {', '.join(wanted)}: return the same ones always"
         )
+    if wanted:
+        _check_kinds(stage, rows)
     return rows
+
+
+def _check_kinds(stage: Stage, rows: pl.DataFrame) -> None:
+    for name, kind in rows.schema.items():
+        wanted = stage.lineage.columns[name]
+        found = _sql_type(stage, name, kind)
+        if found != wanted and not (name == "t" and kind.is_integer()):
+            raise TriggerError(
+                f"trigger {stage.name}: column {name} is {found}; on no hits it was {wanted}:"
+                " return the same kind always"
+            )
+        if rows[name].null_count():
+            raise TriggerError(f"trigger {stage.name}: column {name} lacks values (null): fill them")
 
 
 def _sql_columns(engine: Engine, stage: Stage) -> dict[str, str]:

@@ -75,7 +75,7 @@ class ChdbEngine:
 
     def _query(self, sql: str, fmt: str, params: Params | None, block: pa.Table = None) -> Any:
         try:
-            return self._connection().query(sql, fmt, params=dict(params or {}))
+            return self._connection().query(sql, fmt, params=_written(params or {}))
         except RuntimeError as fault:
             raise StoreError(_said(fault)) from None
 
@@ -93,6 +93,23 @@ class ChdbEngine:
             connection.query("SET max_threads = 1, output_format_arrow_compression_method = 'none'")
             self._mine.connection = connection
         return connection
+
+
+def _written(params: Params) -> dict[str, Any]:
+    """Return the parameters as the engine takes them: text with its own escapes."""
+    return {name: _escaped(value) for name, value in params.items()}
+
+
+def _escaped(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.translate(_ESCAPES)
+    if isinstance(value, list | tuple) and value and isinstance(value[0], str):
+        quoted = (each.translate(_ESCAPES).replace("'", "\\'") for each in value)
+        return "[" + ",".join(f"'{each}'" for each in quoted) + "]"
+    return value
+
+
+_ESCAPES = str.maketrans({"\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"})
 
 
 def _connect(folder: Path) -> Any:

@@ -31,6 +31,9 @@ _STYLE = {
     "figure.constrained_layout.use": True,
     "savefig.dpi": 150,
     "svg.fonttype": "none",
+    "date.autoformatter.microsecond": "%H:%M:%S.%f",
+    "date.autoformatter.minute": "%H:%M",
+    "date.autoformatter.hour": "%H:%M",
 }
 
 

@@ -7,7 +7,6 @@ from matplotlib.collections import EllipseCollection, LineCollection, PolyCollec
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
-from numpy.typing import NDArray
 
 from db.detector import Shape
 from db.runs import Run
@@ -16,6 +15,9 @@ from ops.plot.elements import NOWHERE, elements
 from ops.plot.event import Event, drifts, shape_of
 
 HIT, OTHER, CIRCLE, SEGMENT, TRACK = "#a9c6fe", "#f89c20", "#1f4fa8", "#e42536", "#7a21dd"
+Dashes = tuple[float, tuple[float, ...]]
+SOLID: Dashes = (0, ())
+DASHED: Dashes = (0, (5, 4))
 CELLS_AROUND = 5
 """A chamber's own picture shows at least so many cells to either side of its middle."""
 
@@ -31,7 +33,7 @@ def draw(run: Run, event: Event) -> Figure:
     groups = cells.group_by("group").agg(
         pl.col("view").first(), low=pl.col("z").min(), high=pl.col("z").max()
     )
-    view = groups["view"].mode().min()
+    view = int(groups["view"].mode().sort()[0])
     named = shape.element[0]
     with styled():
         figure = Figure(figsize=(13, 9.5), layout="compressed")
@@ -44,16 +46,17 @@ def draw(run: Run, event: Event) -> Figure:
         ):
             axes = figure.add_subplot(grid[row, 1])
             own, own_cells = hits.filter(group=group), cells.filter(group=group)
-            segments = event.segments.filter(**{named: group}) if len(event.segments) else None
             _cells(axes, shape, own_cells, own)
             _drift_circles(axes, own)
             if own_view != view:
-                _aside(whole, cells.filter(view=view), f"{named} {group}: view {own_view}", low, high)
+                _aside(
+                    whole, cells.filter(view=view), f"{named} {group}: view {own_view}", low, high
+                )
             low, high = low - shape.size_mm[0] / 2, high + shape.size_mm[0] / 2
             for each in (axes, whole) if own_view == view else (axes,):
-                _segments(each, segments, low, high)
+                _segments(each, event.segments.filter(chamber=group), low, high)
             _tracks(axes, event.tracks, own_view, low, high)
-            _frame(axes, own_cells, own, half_mm, low, high)
+            _frame(axes, shape, own_cells, own, half_mm)
             axes.set_title(f"{named} {group}, view {own_view}", loc="left")
         whole.autoscale_view()
         _tracks(whole, event.tracks, view, *whole.get_ylim())
@@ -77,48 +80,48 @@ def _placed(shape: Shape, frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def _cells(axes: Axes, shape: Shape, cells: pl.DataFrame, hits: pl.DataFrame) -> None:
+    corners = np.array([(-1, -1), (1, -1), (1, 1), (-1, 1)]) * np.array(shape.size_mm) / 2
     in_segment = pl.col("drift_mm").is_not_null()
-    for frame, style in (
-        (cells, {"facecolors": "white", "edgecolors": GREY, "linewidths": 0.4}),
-        (hits.filter(in_segment), {"facecolors": HIT, "edgecolors": "black", "linewidths": 0.6}),
-        (hits.filter(~in_segment), {"facecolors": OTHER, "edgecolors": "black", "linewidths": 0.6}),
+    for frame, face, edge, width in (
+        (cells, "white", GREY, 0.4),
+        (hits.filter(in_segment), HIT, "black", 0.6),
+        (hits.filter(~in_segment), OTHER, "black", 0.6),
     ):
-        corners = np.array([(-1, -1), (1, -1), (1, 1), (-1, 1)]) * np.array(shape.size_mm) / 2
         boxes = frame.select("x", "z").to_numpy()[:, None] + corners
-        axes.add_collection(PolyCollection(boxes, **style))
+        axes.add_collection(
+            PolyCollection(boxes, facecolors=face, edgecolors=edge, linewidths=width)
+        )
 
 
 def _drift_circles(axes: Axes, hits: pl.DataFrame) -> None:
     drifted = hits.drop_nulls("drift_mm")
     wires, radius = drifted.select("x", "z").to_numpy(), drifted["drift_mm"].abs().to_numpy()
-    axes.add_collection(
-        EllipseCollection(
-            2 * radius, 2 * radius, np.zeros(len(radius)), units="xy", offsets=wires,
-            offset_transform=axes.transData, facecolors="none", edgecolors=CIRCLE, linewidths=1.2,
-        )
+    circles = EllipseCollection(
+        2 * radius, 2 * radius, np.zeros(len(radius)), units="xy", offsets=wires
     )
+    circles.set(offset_transform=axes.transData, facecolor="none", edgecolor=CIRCLE, linewidth=1.2)
+    axes.add_collection(circles)
     passage = drifted.select(pl.col("x") + pl.col("side") * pl.col("drift_mm"), "z").to_numpy()
     axes.plot(*passage.T, ".", color=CIRCLE, markersize=6, zorder=3)
     axes.plot(*hits.select("x", "z").to_numpy().T, "+", color="black", markersize=4, mew=0.8)
 
 
-def _segments(axes: Axes, segments: pl.DataFrame | None, low: float, high: float) -> None:
-    if segments is not None:
-        _straight(axes, segments.select("x_mm", "z_mm", "slope").to_numpy(), low, high, SEGMENT, "-")
+def _segments(axes: Axes, segments: pl.DataFrame, low: float, high: float) -> None:
+    _straight(axes, segments.select("x_mm", "z_mm", "slope"), low, high, SEGMENT, SOLID)
 
 
 def _tracks(axes: Axes, tracks: pl.DataFrame, view: int, low: float, high: float) -> None:
-    if len(tracks):
-        own = tracks.filter(view=view).select("x0_mm", pl.lit(0.0).alias("z"), "slope")
-        _straight(axes, own.to_numpy(), low, high, TRACK, (0, (5, 4)))
+    lines = tracks.filter(view=view).select("x0_mm", pl.lit(0.0).alias("z_mm"), "slope")
+    _straight(axes, lines, low, high, TRACK, DASHED)
 
 
 def _straight(
-    axes: Axes, lines: NDArray[np.float64], low: float, high: float, colour: str, dashes: object
+    axes: Axes, lines: pl.DataFrame, low: float, high: float, colour: str, dashes: Dashes
 ) -> None:
-    """Draw lines given by x, z and dx/dz, between two heights."""
-    z = np.array([low, high])
-    ends = [np.column_stack([x + slope * (z - z_0), z]) for x, z_0, slope in lines]
+    """Draw lines given by x, z and dx/dz from one height to another."""
+    ends = [
+        [(x + slope * (end - z), end) for end in (low, high)] for x, z, slope in lines.iter_rows()
+    ]
     axes.add_collection(
         LineCollection(ends, colors=colour, linestyles=[dashes], linewidths=1.6), autolim=False
     )
@@ -126,30 +129,34 @@ def _straight(
 
 def _aside(axes: Axes, cells: pl.DataFrame, text: str, low: float, high: float) -> None:
     """Mark where a chamber lies that this view does not show."""
-    left, right = cells["x"].min(), cells["x"].max()
-    axes.add_patch(
-        Rectangle((left, low), right - left, high - low, facecolor="none", edgecolor=GREY, hatch="///", linewidth=0.4)
-    )
-    box = {"facecolor": "white", "edgecolor": "none", "pad": 2}
-    axes.text((left + right) / 2, (low + high) / 2, text, ha="center", va="center", fontsize=10, bbox=box)
+    x = cells["x"].to_numpy()
+    box = Rectangle((x.min(), low), np.ptp(x), high - low)
+    box.set(facecolor="none", edgecolor=GREY, hatch="///", linewidth=0.4)
+    axes.add_patch(box)
+    behind = {"facecolor": "white", "edgecolor": "none", "pad": 2}
+    middle = (np.median(x), (low + high) / 2)
+    axes.text(*middle, text, ha="center", va="center", fontsize=10, bbox=behind)
 
 
 def _half_width(shape: Shape, hits: pl.DataFrame) -> float:
-    """Return how far from its middle a chamber's own picture reaches so that it holds its segments."""
+    """Return how far from its middle a chamber's picture must reach to hold all its segments."""
     used = hits.drop_nulls("drift_mm").group_by("group").agg(pl.col("x").max() - pl.col("x").min())
-    widest = used["x"].max() or 0.0
+    widest = max([0.0, *used["x"].to_list()])
     return max(CELLS_AROUND * shape.size_mm[0], widest / 2 + 2 * shape.size_mm[0])
 
 
 def _frame(
-    axes: Axes, cells: pl.DataFrame, hits: pl.DataFrame, half_mm: float, low: float, high: float
+    axes: Axes, shape: Shape, cells: pl.DataFrame, hits: pl.DataFrame, half_mm: float
 ) -> None:
     """Show the chamber around its segments, or its hits, and say how many lie outside."""
+    margin_mm = shape.size_mm[0] / 2
     used = hits.drop_nulls("drift_mm")
-    inner = (used if len(used) else hits if len(hits) else cells)["x"]
-    left, right = cells["x"].min() + half_mm, cells["x"].max() - half_mm
-    middle = min(max((inner.min() + inner.max()) / 2, min(left, 0)), max(right, 0))
-    axes.set(aspect="equal", xlim=(middle - half_mm, middle + half_mm), ylim=(low, high))
+    inner = (used if len(used) else hits if len(hits) else cells)["x"].to_numpy()
+    x, z = cells["x"].to_numpy(), cells["z"].to_numpy()
+    centre, room = (x.min() + x.max()) / 2, max(0, np.ptp(x) / 2 + 2 * margin_mm - half_mm)
+    middle = np.clip((inner.min() + inner.max()) / 2, centre - room, centre + room)
+    axes.set(aspect="equal", xlim=(middle - half_mm, middle + half_mm))
+    axes.set_ylim(z.min() - margin_mm, z.max() + margin_mm)
     axes.tick_params(top=False, right=False, direction="out", which="both")
     outside = len(hits.filter((pl.col("x") - middle).abs() > half_mm))
     if outside:
@@ -157,13 +164,15 @@ def _frame(
 
 
 def _legend() -> list[Patch | Line2D]:
+    circle = Line2D([], [], color=CIRCLE, marker="o", markersize=11, fillstyle="none", linestyle="")
+    circle.set_label("drift distance")
     return [
         Patch(facecolor=HIT, edgecolor="black", label="hit of a segment"),
         Patch(facecolor=OTHER, edgecolor="black", label="other hit (noise)"),
-        Line2D([], [], color=CIRCLE, marker="o", markersize=11, fillstyle="none", linestyle="none", label="drift distance"),
-        Line2D([], [], color=CIRCLE, marker=".", linestyle="none", label="passage"),
+        circle,
+        Line2D([], [], color=CIRCLE, marker=".", linestyle="", label="passage"),
         Line2D([], [], color=SEGMENT, label="segment"),
-        Line2D([], [], color=TRACK, linestyle=(0, (5, 4)), label="track"),
+        Line2D([], [], color=TRACK, linestyle=DASHED, label="track"),
     ]
 
 

@@ -12,6 +12,8 @@ from db.detector import Detector, Shape, decode
 from db.engine import Engine
 from db.errors import UsageError
 from db.runs import Run
+from software_triggers.library.mean_timer import SEGMENT
+from software_triggers.library.straight_track import TRACK
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,9 @@ class Event:
     hits: pl.DataFrame
     """t, and the columns of the shape: element, position, view."""
     segments: pl.DataFrame
+    """Rows of ``mean_timer.segments``."""
     tracks: pl.DataFrame
+    """Rows of ``straight_track.tracks``."""
 
 
 def read(
@@ -47,7 +51,7 @@ def read(
     if at is not None:
         before = f"SELECT count() AS n FROM ({relations['events']}) WHERE t < {{t:Int64}}"
         number = engine.fetch(before, {"t": event["t"]})["n"][0].as_py()
-    found_in = {"segments": pl.DataFrame(), "tracks": pl.DataFrame()}
+    found_in = {"segments": SEGMENT.to_frame(), "tracks": TRACK.to_frame()}
     for name in found_in.keys() & relations.keys():
         sql = f"SELECT * FROM ({relations[name]}) WHERE t >= {{a:Int64}} AND t < {{b:Int64}}"
         rows = engine.fetch(sql, {"a": event["t"], "b": event["t_end"]})
@@ -83,9 +87,10 @@ def drifts(detector: Detector, event: Event) -> pl.DataFrame:
     The drift distance is the drift velocity times the hit's t less its segment's t0; the passage
     is that far from the wire along x, on that side. Both are null for hits of no segment.
     """
-    if event.segments.is_empty():
-        nothing = pl.lit(None, pl.Float64)
-        return event.hits.with_columns(drift_mm=nothing, side=nothing)
+    if event.segments.is_empty():  # and perhaps of a detector that knows no drift
+        return event.hits.with_columns(
+            drift_mm=pl.lit(None, pl.Float64), side=pl.lit(None, pl.Int8)
+        )
     v_mm_per_ns = detector.constants["v_drift_um_per_ns"] / 1000
     lists = event.segments.select(
         "chamber",
@@ -101,7 +106,7 @@ def drifts(detector: Detector, event: Event) -> pl.DataFrame:
     keys = ("chamber", "layer", "wire", "t")
     used = used.select(
         *(pl.col(name).cast(event.hits.schema[name]) for name in keys),
-        pl.col("side").cast(pl.Float64),
+        "side",
         drift_mm=v_mm_per_ns * late_ns,
     )
     return event.hits.join(used.unique(keys), on=keys, how="left", maintain_order="left")

@@ -42,7 +42,7 @@ def count(engine: Engine, run: Run, relations: Mapping[str, str]) -> pl.DataFram
     every = elements(run.detector)
     if every.is_empty():
         return found
-    known = every.select(named).unique().cast(dict(found.select(named).schema))
+    known = every.select(named).unique().cast(found.select(named).schema)
     return known.join(found, on=named, how="left").fill_null(0).sort(named)
 
 
@@ -64,7 +64,7 @@ def draw(run: Run, counted: pl.DataFrame) -> Figure:
         colour = ScalarMappable(Normalize(0, min(most, HOT * median)), "viridis")
         grid = figure.subplots(n_down, n_across, squeeze=False, sharex=True, sharey=True)
         for axes, part in zip(grid.flat, parts, strict=False):
-            _map(axes, part.select(names[-2:] + ["n_hits"]), colour)
+            _map(axes, part.select([*names[-2:], "n_hits"]), colour)
             place = " ".join(f"{name} {part[name][0]}" for name in names[:-2])
             axes.label_outer()
             axes.set_title(f"{place}  ·  {part['n_hits'].sum():,} hits".lstrip(" ·"), loc="left")

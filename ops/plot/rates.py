@@ -1,5 +1,4 @@
 import polars as pl
-from matplotlib.dates import AutoDateLocator, DateFormatter, date2num
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter
 
@@ -11,13 +10,8 @@ from ops.plot.elements import elements
 
 MOST_BINS = 400
 MOST_LINES = 10
-# From how many seconds on, a unit of time in seconds, its name, and how dates are then written.
-_SCALES = (
-    (3 * 86400, 86400, "days", "%m-%d %H:%M"),
-    (3 * 3600, 3600, "h", "%H:%M"),
-    (600, 60, "min", "%H:%M"),
-    (0, 1, "s", "%H:%M:%S"),
-)
+_UNITS = ((3 * 86400, 86400, "days"), (3 * 3600, 3600, "h"), (600, 60, "min"), (0, 1, "s"))
+"""From how many seconds on, a unit of time in seconds, and its name."""
 
 
 def count(engine: Engine, run: Run, a: int, b: int, by: str) -> tuple[pl.DataFrame, int]:
@@ -36,8 +30,8 @@ def count(engine: Engine, run: Run, a: int, b: int, by: str) -> tuple[pl.DataFra
         pl.from_arrow(
             engine.fetch(
                 f"SELECT {a} + intDiv(t - {a}, {length}) * {length} AS t, link, channel,"
-                " sum(n_hits) AS n_words"
-                f" FROM ({rates_sql(engine, run, a, a + n_bins * length)}) GROUP BY t, link, channel"
+                f" sum(n_hits) AS n_words FROM ({rates_sql(engine, run, a, a + n_bins * length)})"
+                " GROUP BY t, link, channel"
             )
         )
     )
@@ -61,7 +55,7 @@ def draw(run: Run, counted: pl.DataFrame, length: int, gaps: pl.DataFrame) -> Fi
     by = counted.columns[1]
     second = 1e9 / float(run.detector.tick)
     first, last = int(counted["t"].min()), int(counted["t"].max()) + length  # type: ignore[arg-type]
-    _, unit_s, unit, dates = next(scale for scale in _SCALES if last - first >= scale[0] * second)
+    unit_s, unit = next((s, name) for least, s, name in _UNITS if last - first >= least * second)
     with styled():
         figure = Figure(figsize=(10, 5))
         axes = figure.add_subplot()
@@ -87,18 +81,11 @@ def draw(run: Run, counted: pl.DataFrame, length: int, gaps: pl.DataFrame) -> Fi
         axes.yaxis.set_major_formatter(EngFormatter(sep=" "))
         axes.set_xlabel(f"time since the run's start ({unit})")
         axes.set_ylabel("words / s")
-        zero = date2num(utc(run, 0))
-        clock = axes.secondary_xaxis(
-            "top",
-            functions=(
-                lambda since: zero + since * unit_s / 86400,
-                lambda date: (date - zero) * 86400 / unit_s,
-            ),
-        )
-        clock.xaxis.set_major_locator(AutoDateLocator(maxticks=8))
-        clock.xaxis.set_major_formatter(DateFormatter(dates))
+        clock = axes.twiny()
+        clock.set_xlim(utc(run, first), utc(run, last))  # type: ignore[arg-type]
         clock.set_xlabel(f"UTC ({utc(run, first):%Y-%m-%d})")
         axes.tick_params(axis="x", which="both", top=False)
+        clock.tick_params(axis="x", which="both", bottom=False)
         axes.set_title(title(run), loc="left")
         axes.legend(loc="upper left", bbox_to_anchor=(1, 1))
     return figure

@@ -55,7 +55,7 @@ anomaly = replace(anomaly, source=anomaly.source + blake2b(SHIPPED.read_bytes())
 def features(
     hits: pl.DataFrame, bin_ticks: int, n_chambers: int
 ) -> tuple[NDArray[np.int64], Floats]:
-    """Return the bins in which there are hits on wires, ascending, and what a model is told of them.
+    """Return the bins that have hits on wires, ascending, and what a model is told of them.
 
     Bin k holds the times [k, k + 1) * ``bin_ticks``. The second array is (bins, n_chambers * 6):
     FEATURES of chamber 0, of chamber 1, ...; hits in chambers beyond are left out. All are whole

@@ -47,9 +47,6 @@ def test_a_result_without_rows_has_its_columns(engine):
     assert empty.column_names == ["t", "near"]
 
 
-ESCAPES = pytest.mark.xfail(
-    strict=True, reason="the engine takes text parameters with escapes, and none are written"
-)
 NEED_ESCAPES = [
     ("String", "a\\b"),
     ("String", "a\\nb"),
@@ -67,7 +64,7 @@ NEED_ESCAPES = [
         ("Float64", 0.1),
         ("String", 'it\'s "quoted" é {x:Int64}'),
         ("Array(Int64)", [1, -2]),
-        *(pytest.param(*bad, marks=ESCAPES) for bad in NEED_ESCAPES),
+        *NEED_ESCAPES,
     ],
 )
 def test_parameters_arrive_as_they_are(engine, kind, value):

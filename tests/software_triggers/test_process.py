@@ -121,7 +121,6 @@ def test_when_the_store_fails_nothing_is_committed_and_the_task_can_be_repeated(
     assert rows(engine, [stage])["echoes"] == expected(SOME)["echoes"]
 
 
-@pytest.mark.xfail(strict=True, reason="a fault of the store is taken for one of the SQL")
 def test_when_the_store_fails_an_sql_trigger_is_not_blamed(engine):
     (stage,) = prepared(engine, SOME, wanted={"pairs": {}})
     broken = Mortal(engine, 3, fault=lambda: StoreError("the disk is full"))
@@ -232,7 +231,6 @@ WRONG_KINDS = {
 }
 
 
-@pytest.mark.xfail(strict=True, reason="kinds of columns are checked on a window without hits only")
 @pytest.mark.parametrize("kind", WRONG_KINDS)
 def test_a_window_with_columns_of_another_kind_is_set_aside(engine, kind):
     triggers = {"spoilt": spoilt(WRONG_KINDS[kind])}
