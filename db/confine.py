@@ -79,6 +79,13 @@ def reads(tree: exp.Query) -> set[str]:
     }
 
 
+def columns_named(tree: exp.Query) -> set[str] | None:
+    """Return all names in a tree, among them every column that it reads; None where it has a *."""
+    if tree.find(exp.Star):
+        return None
+    return {identifier.name for identifier in tree.find_all(exp.Identifier)}
+
+
 def bound(tree: exp.Query, relations: Mapping[str, str]) -> str:
     """Return SQL in which each relation's name stands for the SELECT given for it.
 

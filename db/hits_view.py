@@ -1,5 +1,7 @@
 """What the store makes of a detector's declaration: views that decode, a rollup that counts."""
 
+from collections.abc import Collection
+
 from db.detector import Detector, column_sql
 from db.engine import Engine
 
@@ -50,6 +52,34 @@ def create_views(engine: Engine, detector: Detector) -> None:
         FROM chunks {_unfold(detector)}
         WHERE detector = '{name}'
         GROUP BY run_id, slice, link, channel, hit""")
+
+
+def hits_sql(
+    detector: Detector,
+    run_id: int,
+    a: int,
+    b: int,
+    columns: Collection[str] | None = None,
+    *,
+    hits_only: bool = True,
+) -> str:
+    """Return the SELECT of what the views ``hits_`` and ``words_`` show of a run in [a, b).
+
+    With ``columns`` it has only these, and ``t``: the engine resolves every column of a view anew
+    for each statement, which costs several times a small window's work (33 against 9 ms).
+    """
+    sql = column_sql(detector)
+    known = ["link", *detector.column_names, *([] if hits_only else ["hit"])]
+    wanted = [name for name in known if columns is None or name in columns]
+    shown = [f"{sql['t']} AS t"]
+    for name in wanted:
+        shown.append("link" if name == "link" else f"{sql[name]} AS `{name}`")
+    kind = sql["hit"] if hits_only else sql["timed"]
+    return (
+        f"SELECT {', '.join(shown)} FROM chunks {_unfold(detector)}"
+        f" WHERE run_id = {run_id} AND t_first < {b} AND t_first > {a - detector.slice}"
+        f" AND t_last >= {a} AND {kind} AND NOT {sql['corrupt']} AND t >= {a} AND t < {b}"
+    )
 
 
 def _unfold(detector: Detector) -> str:

@@ -46,7 +46,8 @@ def create_results(engine: Engine, lineage: Lineage) -> None:
     columns = ",\n".join(f"`{name}` {kind}" for name, kind in lineage.columns.items())
     engine.execute(
         f"CREATE TABLE IF NOT EXISTS {lineage.table}"
-        f" (run_id UInt32, cell Int64, attempt UInt64, {columns})"
+        f" (run_id UInt32, cell Int64, attempt UInt64, {columns},"
+        f" digest__ UInt64 MATERIALIZED cityHash64({', '.join(f'`{n}`' for n in lineage.columns)}))"
         " ENGINE = MergeTree ORDER BY (run_id, cell, attempt, t)"
     )
     if known["n"][0].as_py():
@@ -131,11 +132,10 @@ def count_rows(
 ) -> pl.DataFrame:
     """Return cell, n_rows and digest of what an attempt stored in cells [first, stop).
 
-    The digest is a sum of row hashes: equal for equal rows in any order.
+    The digest is a sum of row hashes, taken at insert: equal for equal rows in any order.
     """
-    names = ", ".join(f"`{name}`" for name in lineage.columns)
     table = engine.fetch(
-        f"SELECT cell, toUInt32(count()) AS n_rows, sum(cityHash64({names})) AS digest"
+        "SELECT cell, toUInt32(count()) AS n_rows, sum(digest__) AS digest"
         f" FROM {lineage.table} WHERE run_id = {{run:UInt32}} AND cell >= {{first:Int64}}"
         " AND cell < {stop:Int64} AND attempt = {attempt:UInt64} GROUP BY cell",
         {"run": lineage.run_id, "first": first, "stop": stop, "attempt": attempt},

@@ -11,6 +11,7 @@ from celery import signals
 from celery.platforms import SecurityWarning
 
 from db.engine import Engine
+from db.errors import StoreError
 from ops.private_redis import private_redis
 from software_triggers.conductor import Job, conduct
 from software_triggers.tasks import LIVE, REPROCESS, Bench, app, attach, celery_submit
@@ -54,27 +55,47 @@ def worker_threads(engine: Engine, n: int, folders: Iterable[Path] = ()) -> Iter
         finally:
             worker.stop()
             thread.join(30)
+            _forget_broker()
 
 
 @contextmanager
 def conductor_thread(
     jobs: Sequence[Job], wanted: Mapping[str, Mapping[str, Any]], queue: str = LIVE
 ) -> Iterator[threading.Thread]:
-    """Conduct the jobs beside whatever the context does; at its end, stop."""
+    """Conduct the jobs beside whatever the context does; at its end, stop.
+
+    Raises StoreError when the conductor died on the way.
+    """
     stop = threading.Event()
-    thread = threading.Thread(
-        target=conduct,
-        args=(jobs, celery_submit(wanted, queue)),
-        kwargs={"until": stop.is_set},
-        name="conductor",
-        daemon=True,
-    )
+    died: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            conduct(jobs, celery_submit(wanted, queue), until=stop.is_set)
+        except BaseException as fault:
+            died.append(fault)
+            raise
+
+    thread = threading.Thread(target=work, name="conductor", daemon=True)
     thread.start()
     try:
         yield thread
     finally:
         stop.set()
         thread.join(60)
+    if died:
+        raise StoreError(f"the conductor died: {died[0]}; go on with everyhit reprocess") from died[
+            0
+        ]
+
+
+def _forget_broker() -> None:
+    """Let go of connections to a Redis that is about to end: the next one has another socket."""
+    app.pool.force_close_all()
+    app.close()
+    app.amqp._producer_pool = None
+    app._backend_cache = None
+    app._local.__dict__.pop("backend", None)
 
 
 def _leave_logging_alone(**_: object) -> None:

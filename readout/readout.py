@@ -18,7 +18,7 @@ from readout.unwrap import Anomaly
 from readout.writer import Writer, Written
 
 # A block of this many words costs the store one insert.
-BLOCK_WORDS = 1 << 20
+BLOCK_WORDS = 1 << 21
 
 
 @dataclass

@@ -77,7 +77,8 @@ def _attempt(
 def _store_rows(
     engine: Engine, stage: Stage, first: int, stop: int, attempt: int, n_hits: int, most: int
 ) -> None:
-    for window in cut(of_cells(first, stop, stage.run.cell), n_hits, most):
+    words = n_hits if stage.reads_words else 0  # counts and results are small: cutting costs
+    for window in cut(of_cells(first, stop, stage.run.cell), words, most):
         read = window.widened(stage.reach)
         if stage.trigger.kind == "sql":
             found = select(engine, stage, read)

@@ -1,6 +1,6 @@
 """What stands behind a name that a trigger reads: a SELECT for SQL, a frame for Python."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -8,7 +8,7 @@ import polars as pl
 from db.chunks import read_words
 from db.detector.loop import reader
 from db.engine import Engine
-from db.hits_view import key
+from db.hits_view import hits_sql
 from db.rates import rates_sql
 from db.results import Lineage, committed_sql, read_committed
 from db.runs import Run
@@ -18,24 +18,39 @@ if TYPE_CHECKING:
     from software_triggers.trigger import Trigger
 
 
-def select_of(engine: Engine, run: Run, name: str, lineage: Lineage | None, window: Window) -> str:
-    """Return the SELECT that a relation's name stands for, limited to times in the window."""
+def select_of(
+    engine: Engine,
+    run: Run,
+    name: str,
+    lineage: Lineage | None,
+    window: Window,
+    columns: Collection[str] | None = None,
+) -> str:
+    """Return the SELECT that a relation's name stands for, limited to times in the window.
+
+    ``columns`` names those of hits and words that are wanted; None for all.
+    """
     if lineage is not None:
         return committed_sql(lineage, run.cell, f"toInt64({window.a})", f"toInt64({window.b})")
     if name == "rates":
         return rates_sql(engine, run, window.a, window.b)
-    return (
-        f"SELECT * FROM {name}_{key(run.detector)}"
-        f"(run = {run.run_id}, a = {window.a}, b = {window.b})"
+    return hits_sql(
+        run.detector, run.run_id, window.a, window.b, columns, hits_only=name == "hits"
     )
 
 
 def selects(
-    engine: Engine, run: Run, trigger: "Trigger", lineages: Mapping[str, Lineage], window: Window
+    engine: Engine,
+    run: Run,
+    trigger: "Trigger",
+    lineages: Mapping[str, Lineage],
+    window: Window,
+    columns: Collection[str] | None = None,
 ) -> dict[str, str]:
-    """Return the SELECT for each name that a trigger reads."""
+    """Return the SELECT for each name that a trigger reads; see ``select_of``."""
     return {
-        name: select_of(engine, run, name, lineages.get(name), window) for name in trigger.reads
+        name: select_of(engine, run, name, lineages.get(name), window, columns)
+        for name in trigger.reads
     }
 
 

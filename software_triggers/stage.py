@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from db.confine import bound, confined
+from db.confine import bound, columns_named, confined
 from db.engine import Engine
 from db.errors import EveryhitError, TriggerError
 from db.hits_view import create_views
@@ -43,8 +43,13 @@ class Stage:
 
     @property
     def reads_hits(self) -> bool:
-        """Whether it looks at hits or words itself, and not only at results of other triggers."""
+        """Whether it looks at hits, words or rates, and not only at results of other triggers."""
         return any(name in SOURCES for name in self.trigger.reads)
+
+    @property
+    def reads_words(self) -> bool:
+        """Whether it brings words into memory."""
+        return "hits" in self.trigger.reads or "words" in self.trigger.reads
 
 
 def bind(
@@ -130,8 +135,9 @@ def _stage(
 
 def select(engine: Engine, stage: Stage, read: Window) -> str:
     """Return the SQL of an SQL stage with every name bound to its rows in ``read``."""
-    names = selects(engine, stage.run, stage.trigger, stage.inputs, read)
-    return bound(confined(stage.trigger.source, names), names)
+    tree = confined(stage.trigger.source, stage.trigger.reads)
+    names = selects(engine, stage.run, stage.trigger, stage.inputs, read, columns_named(tree))
+    return bound(tree, names)
 
 
 def compute(engine: Engine, stage: Stage, read: Window) -> pl.DataFrame:
@@ -171,7 +177,9 @@ def _check_kinds(stage: Stage, rows: pl.DataFrame) -> None:
                 " return the same kind always"
             )
         if rows[name].null_count():
-            raise TriggerError(f"trigger {stage.name}: column {name} lacks values (null): fill them")
+            raise TriggerError(
+                f"trigger {stage.name}: column {name} lacks values (null): fill them"
+            )
 
 
 def _sql_columns(engine: Engine, stage: Stage) -> dict[str, str]:

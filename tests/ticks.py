@@ -38,7 +38,6 @@ channel = "wire"
 SLICE = TOY.slice
 HIT, CORRUPT, MARK, UNTIMED = range(4)
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
-FAR = 2**40
 
 
 class Hit(NamedTuple):
@@ -49,8 +48,9 @@ class Hit(NamedTuple):
 
 
 def toy_chunks(run_id: int, hits: Sequence[Hit], most: int = 3) -> list[Chunk]:
-    """Chunks of at most ``most`` words, and a heartbeat at each link's end."""
+    """Chunks of at most ``most`` words, and a heartbeat that says of each link that this is all."""
     chunks = []
+    end = max((hit.t for hit in hits), default=0) + 200
     for link in sorted({hit.link for hit in hits}):
         own = sorted(hit for hit in hits if hit.link == link)
         pieces = []
@@ -61,7 +61,7 @@ def toy_chunks(run_id: int, hits: Sequence[Hit], most: int = 3) -> list[Chunk]:
             later = [p[0].t for p in pieces[seq + 1 :]]
             mark = min([*later, piece[-1].t + 1])
             chunks.append(toy_chunk(run_id, link, seq, piece, mark))
-        chunks.append(toy_chunk(run_id, link, len(pieces), [], FAR, at=own[-1].t))
+        chunks.append(toy_chunk(run_id, link, len(pieces), [], end, at=own[-1].t))
     return chunks
 
 

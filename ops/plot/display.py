@@ -141,8 +141,8 @@ def _aside(axes: Axes, cells: pl.DataFrame, text: str, low: float, high: float) 
 def _half_width(shape: Shape, hits: pl.DataFrame) -> float:
     """Return how far from its middle a chamber's picture must reach to hold all its segments."""
     used = hits.drop_nulls("drift_mm").group_by("group").agg(pl.col("x").max() - pl.col("x").min())
-    widest = max([0.0, *used["x"].to_list()])
-    return max(CELLS_AROUND * shape.size_mm[0], widest / 2 + 2 * shape.size_mm[0])
+    widest: float = max([0.0, *used["x"].to_list()])
+    return shape.size_mm[0] * max(CELLS_AROUND, 2 + widest / shape.size_mm[0] / 2)
 
 
 def _frame(

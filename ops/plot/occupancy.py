@@ -10,12 +10,14 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, MaxNLocator
 
 from db.engine import Engine
+from db.errors import UsageError
 from db.runs import Run
 from ops.plot import styled, title
 from ops.plot.elements import elements
 
 DENSE = 10_000
 """Numbers that spread further than that are drawn one beside the other, in order."""
+COLOURS = "viridis"
 HOT = 3
 """The colours end at so many times the median: one hot channel doesn't leave the rest dark."""
 
@@ -25,6 +27,8 @@ def count(engine: Engine, run: Run, relations: Mapping[str, str]) -> pl.DataFram
 
     ``relations`` are the SELECTs behind names. Elements that the declaration knows are there with
     no hits, too; hits that lie nowhere are not. Without a shape, an element is a channel.
+
+    Raises UsageError where there are no hits.
     """
     shape = run.detector.shape
     named = shape.element if shape else ("channel",)
@@ -39,6 +43,8 @@ def count(engine: Engine, run: Run, relations: Mapping[str, str]) -> pl.DataFram
             )
         )
     )
+    if found.is_empty():
+        raise UsageError(f"run {run.run_id} has no hits in this range: ask for another one")
     every = elements(run.detector)
     if every.is_empty():
         return found
@@ -59,30 +65,30 @@ def draw(run: Run, counted: pl.DataFrame) -> Figure:
         n_across = ceil(sqrt(len(parts)))
         n_down = -(-len(parts) // n_across)
         figure = Figure(figsize=(1.5 + 5.5 * n_across, 1.2 + 2.4 * n_down))
-        shown = counted.filter(pl.col("n_hits") > 0)["n_hits"]
-        most, median = int(shown.max() or 1), float(shown.median() or 1)  # type: ignore[arg-type]
-        colour = ScalarMappable(Normalize(0, min(most, HOT * median)), "viridis")
+        shown = counted.filter(pl.col("n_hits") > 0)["n_hits"].to_numpy()
+        most, median = np.max(shown, initial=1), np.median(shown) if len(shown) else 1
+        colours = Normalize(0, min(most, HOT * median))
         grid = figure.subplots(n_down, n_across, squeeze=False, sharex=True, sharey=True)
         for axes, part in zip(grid.flat, parts, strict=False):
-            _map(axes, part.select([*names[-2:], "n_hits"]), colour)
+            _map(axes, part.select([*names[-2:], "n_hits"]), colours)
             place = " ".join(f"{name} {part[name][0]}" for name in names[:-2])
             axes.label_outer()
             axes.set_title(f"{place}  ·  {part['n_hits'].sum():,} hits".lstrip(" ·"), loc="left")
         for axes in grid.flat[len(parts) :]:
             axes.remove()
-        figure.colorbar(
-            colour, ax=grid, label="hits", extend="max" if most > colour.norm.vmax else "neither"
-        )
+        bar = ScalarMappable(colours, COLOURS)
+        extend = "max" if most > HOT * median else "neither"
+        figure.colorbar(bar, ax=list(grid.flat[: len(parts)]), label="hits", extend=extend)
         figure.suptitle(title(run), x=0.01, ha="left")
     return figure
 
 
-def _map(axes: Axes, part: pl.DataFrame, colour: ScalarMappable) -> None:
+def _map(axes: Axes, part: pl.DataFrame, colours: Normalize) -> None:
     (rows, y_label), (across, x_label) = (_places(part[name]) for name in part.columns[:2])
     n_hits = np.full((rows.max() - rows.min() + 1, across.max() - across.min() + 1), np.nan)
     n_hits[rows - rows.min(), across - across.min()] = part["n_hits"]
     x, y = (np.arange(p.min(), p.max() + 2) - 0.5 for p in (across, rows))
-    axes.pcolormesh(x, y, n_hits, cmap=colour.cmap, norm=colour.norm)
+    axes.pcolormesh(x, y, n_hits, cmap=COLOURS, norm=colours)
     dead = part["n_hits"].to_numpy() == 0
     axes.plot(across[dead], rows[dead], "x", color="white", markersize=6)
     axes.set(xlabel=x_label, ylabel=y_label)

@@ -1,8 +1,10 @@
+import numpy as np
 import polars as pl
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter
 
 from db.engine import Engine
+from db.errors import UsageError
 from db.rates import rates_sql
 from db.runs import Run
 from ops.plot import GREY, styled, title, utc
@@ -14,77 +16,76 @@ _UNITS = ((3 * 86400, 86400, "days"), (3 * 3600, 3600, "h"), (600, 60, "min"), (
 """From how many seconds on, a unit of time in seconds, and its name."""
 
 
-def count(engine: Engine, run: Run, a: int, b: int, by: str) -> tuple[pl.DataFrame, int]:
-    """Return the words in bins of time that lie in [a, b), from the rollup, and a bin's length.
+def count(engine: Engine, run: Run, a: int, b: int, by: str) -> pl.DataFrame:
+    """Return the words in each of some hundred bins of time from a to b, out of the rollup.
 
-    Columns: t (ticks, where the bin begins), the one called ``by``, n_words; a row for each bin,
-    also of none. ``by`` is link, or a column of the detector's elements: what lies nowhere is
-    null. A bin is one slice of the detector or several; what is only partly in [a, b) is left out,
-    but for a single one.
+    Columns: t and t_end (ticks, half-open), the one called ``by``, n_words; a row for each bin,
+    also where there were none. ``by`` is link, or a column of the detector's elements, null for
+    words that belong to none. A bin is a slice of the detector or several: the first is that of a,
+    the last is all before b (but for a single one). Raises UsageError where there are no words.
     """
-    ticks = run.detector.slice
-    a = a // ticks * ticks
-    length = ticks * -(-max(1, (b - a) // ticks) // MOST_BINS)
+    slice_ = run.detector.slice
+    a = a // slice_ * slice_
+    length = slice_ * max(1, -(-(b - a) // slice_ // MOST_BINS))
     n_bins = max(1, (b - a) // length)
-    known = pl.DataFrame(
-        pl.from_arrow(
-            engine.fetch(
-                f"SELECT {a} + intDiv(t - {a}, {length}) * {length} AS t, link, channel,"
-                f" sum(n_hits) AS n_words FROM ({rates_sql(engine, run, a, a + n_bins * length)})"
-                " GROUP BY t, link, channel"
-            )
-        )
+    sql = (
+        f"SELECT intDiv(t - {a}, {length}) AS bin, link, channel, sum(n_hits) AS n_words"
+        f" FROM ({rates_sql(engine, run, a, a + n_bins * length)}) GROUP BY bin, link, channel"
     )
+    known = pl.DataFrame(pl.from_arrow(engine.fetch(sql)))
+    if known.is_empty():
+        raise UsageError(f"run {run.run_id} has no words in this range: ask for another one")
     if by != "link":
-        place = elements(run.detector).select("channel", by).unique("channel")
-        known = known.join(place.cast({"channel": pl.UInt64}), on="channel", how="left")
-    counted = known.group_by("t", by).agg(pl.col("n_words").sum())
-    bins = pl.DataFrame({"t": range(a, a + n_bins * length, length)}, schema={"t": pl.Int64})
-    full = bins.join(counted.select(by).unique(), how="cross")
-    filled = full.join(counted, on=("t", by), how="left", nulls_equal=True)
-    return filled.with_columns(pl.col("n_words").fill_null(0)).sort(
-        by, "t", nulls_last=True
-    ), length
+        place = elements(run.detector).select(pl.col("channel").cast(pl.UInt64), by)
+        known = known.cast({"channel": pl.UInt64}).join(
+            place.unique("channel"), on="channel", how="left"
+        )
+    counted = known.group_by("bin", by).agg(pl.col("n_words").sum())
+    bins = pl.DataFrame({"bin": range(n_bins)}, schema={"bin": pl.Int64})
+    full = bins.join(counted.select(by).unique(), how="cross").join(
+        counted, on=("bin", by), how="left", nulls_equal=True
+    )
+    begin = a + pl.col("bin") * length
+    return full.select(
+        begin.alias("t"), (begin + length).alias("t_end"), by, pl.col("n_words").fill_null(0)
+    ).sort(by, "t", nulls_last=True)
 
 
-def draw(run: Run, counted: pl.DataFrame, length: int, gaps: pl.DataFrame) -> Figure:
+def draw(run: Run, counted: pl.DataFrame, gaps: pl.DataFrame) -> Figure:
     """Return the picture of words a second against time.
 
-    ``counted`` and ``length`` are what ``count`` returned; dead ones of ``gaps`` are shaded.
+    ``counted`` is what ``count`` returned; dead ones of ``gaps`` are shaded.
     """
-    by = counted.columns[1]
+    by = counted.columns[2]
+    edges = np.array([*counted["t"].unique().sort(), *counted["t_end"].sort()[-1:]])
     second = 1e9 / float(run.detector.tick)
-    first, last = int(counted["t"].min()), int(counted["t"].max()) + length  # type: ignore[arg-type]
-    unit_s, unit = next((s, name) for least, s, name in _UNITS if last - first >= least * second)
+    span_s = (edges[-1] - edges[0]) / second
+    unit_s, unit = next((s, name) for least, s, name in _UNITS if span_s >= least)
+    groups = counted.partition_by(by, maintain_order=True)
+    labels = [f"no {by}" if group[by][0] is None else f"{by} {group[by][0]}" for group in groups]
+    if len(groups) > MOST_LINES:
+        groups = [counted.group_by("t", maintain_order=True).agg(pl.col("n_words").sum())]
+        labels = [f"all {len(labels)} {by}s"]
     with styled():
         figure = Figure(figsize=(10, 5))
         axes = figure.add_subplot()
-        groups = counted.partition_by(by, maintain_order=True)
-        if len(groups) > MOST_LINES:
-            groups = [counted.group_by("t", maintain_order=True).agg(pl.col("n_words").sum())]
-            label = [f"all {counted[by].n_unique()} {by}s"]
-        else:
-            label = ["no " + by if g[by][0] is None else f"{by} {g[by][0]}" for g in groups]
-        for group, name in zip(groups, label, strict=True):
-            edges = [*group["t"], last]
-            rate = group["n_words"].to_numpy() * second / length
-            axes.stairs(rate, [t / second / unit_s for t in edges], label=name, baseline=None)
-        shade = "dead time"
-        for gap in gaps.filter("dead", pl.col("a") < last, pl.col("b") > first).iter_rows(
-            named=True
-        ):
-            ends = (max(gap["a"], first), min(gap["b"], last))
-            axes.axvspan(*(t / second / unit_s for t in ends), color=GREY, alpha=0.3, label=shade)
-            shade = ""
-        axes.set_xlim(first / second / unit_s, last / second / unit_s)
-        axes.set_ylim(0, axes.get_ylim()[1] * 1.05)
+        time = edges / second / unit_s
+        for group, label in zip(groups, labels, strict=True):
+            rate = group.sort("t")["n_words"].to_numpy() / np.diff(edges) * second
+            axes.stairs(rate, time, label=label, baseline=None)
+        label = "dead time"
+        for a, b in gaps.filter("dead").select("a", "b").iter_rows():
+            ends = np.clip([a, b], edges[0], edges[-1]) / second / unit_s
+            if ends[0] < ends[1]:
+                axes.axvspan(*ends, color=GREY, alpha=0.3, linewidth=0, label=label)
+                label = ""
+        axes.set(xlim=time[[0, -1]], ylim=(0, 1.05 * axes.get_ylim()[1]))
+        axes.set(xlabel=f"time since the run's start ({unit})", ylabel="words / s")
         axes.yaxis.set_major_formatter(EngFormatter(sep=" "))
-        axes.set_xlabel(f"time since the run's start ({unit})")
-        axes.set_ylabel("words / s")
-        clock = axes.twiny()
-        clock.set_xlim(utc(run, first), utc(run, last))  # type: ignore[arg-type]
-        clock.set_xlabel(f"UTC ({utc(run, first):%Y-%m-%d})")
         axes.tick_params(axis="x", which="both", top=False)
+        clock = axes.twiny()
+        clock.set_xlim(*(utc(run, int(t)) for t in edges[[0, -1]]))  # type: ignore[arg-type]
+        clock.set_xlabel(f"UTC ({utc(run, int(edges[0])):%Y-%m-%d})")
         clock.tick_params(axis="x", which="both", bottom=False)
         axes.set_title(title(run), loc="left")
         axes.legend(loc="upper left", bbox_to_anchor=(1, 1))

@@ -5,8 +5,9 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from ticks import FAR, Hit, toy_chunk, toy_chunks, toy_run, write
+from ticks import Hit, toy_chunk, toy_chunks, toy_run, write
 from workbench import (
+    PAIRS,
     TRIGGERS,
     WANTED,
     Mortal,
@@ -29,6 +30,7 @@ from db.runs import close_run
 from software_triggers.conductor import LOST_AFTER_S, Job, conduct, needed_cells
 from software_triggers.stage import bind
 from software_triggers.threads import run_stages, thread_submit
+from software_triggers.trigger import sql_trigger
 
 SOME = [Hit(t, k % 3, k % 4) for k, t in enumerate(range(0, 1500, 37))]
 
@@ -176,21 +178,22 @@ def test_late_chunks_reopen_only_what_they_touch(engine, made, data, cell, live)
 
 
 def test_late_chunks_that_change_no_row_reopen_nothing_below(engine):
-    stages = stages_of(engine, wanted={"pairs": {}, "crowds": {}})
-    run = stages[0].run
-    of = {stage.name: stage for stage in stages}
+    after = sql_trigger("-- trigger: after\n-- reach: 10 ns\nSELECT t FROM pairs")
+    run = toy_run(engine)
+    pairs, below = bind(engine, run, {"pairs": PAIRS, "after": after}, {"after": {}})
     write(engine, run, toy_chunks(run.run_id, [Hit(0, 0, 0), Hit(10, 0, 0), Hit(800, 0, 0)]))
-    finished(engine, run, stages)
+    finished(engine, run, [pairs, below])
     write(engine, run, toy_chunks(run.run_id, [Hit(550, 5, 0)]))  # far from all: no new pair
-    finished(engine, run, stages)
-    assert {c for c, n in attempts(engine, of["pairs"]).items() if n > 1} == {5}
-    assert {c for c, n in attempts(engine, of["crowds"]).items() if n > 1} == {5}  # reads hits, too
-    echoes = bind(engine, run, TRIGGERS, {"second_echoes": {}})
-    finished(engine, run, echoes)
-    write(engine, run, [toy_chunk(run.run_id, 9, 0, [], FAR, at=550)])  # a heartbeat
-    finished(engine, run, echoes)
-    for stage in echoes:
-        assert set(attempts(engine, stage).values()) == {1}
+    finished(engine, run, [pairs, below])
+    assert {c for c, n in attempts(engine, pairs).items() if n > 1} == {5}
+    assert {c for c, n in attempts(engine, below).items() if n > 1} == set()
+    write(engine, run, [toy_chunk(run.run_id, 9, 0, [], 900, at=550)])  # a heartbeat
+    finished(engine, run, [pairs, below])
+    assert {c for c, n in attempts(engine, pairs).items() if n > 1} == {5}
+    write(engine, run, toy_chunks(run.run_id, [Hit(555, 6, 0)]))
+    finished(engine, run, [pairs, below])
+    assert {c for c, n in attempts(engine, below).items() if n > 1} == {4, 5, 6}
+    assert len(rows(engine, [below])["after"]) == 4
 
 
 def test_hits_before_the_first_that_was_seen_are_not_lost(engine):
@@ -274,7 +277,9 @@ def test_a_reader_waits_for_the_results_that_it_reads(engine):
     Workers(engine)(task)
     sent.ended = True
     job.advance(hold, 0.0, 5, 1)
-    upto = {task.stage.name: task.stop for task, _ in held}
+    upto = {}
+    for sent_out, _ in held:
+        upto[sent_out.stage.name] = max(sent_out.stop, upto.get(sent_out.stage.name, -9))
     assert task.stop == task.first + 5
     # The reader's last window looks into a window of the input that is not there yet.
     assert upto == {"echoes": task.stop + 5, "second_echoes": task.stop - 1}
@@ -285,7 +290,7 @@ def silent_link(engine, wanted, latency=300):
     stages = stages_of(engine, wanted=wanted)
     run = stages[0].run
     here, there = [h for h in SOME if h.link != 1], [h for h in SOME if h.link == 1]
-    write(engine, run, [c for c in toy_chunks(run.run_id, here) if c.watermark < FAR])
+    write(engine, run, [c for c in toy_chunks(run.run_id, here) if c.n_hits])
     job = Job(engine, run, stages, latency=latency, links=[0, 1, 2])
     settle(job, Workers(engine))
     return stages, job, there
@@ -387,7 +392,7 @@ def test_a_run_without_hits_is_finished_when_it_is_closed(engine):
     job = Job(engine, run, stages)
     job.advance(Workers(engine), 0.0, 100, 8)
     assert not job.finished
-    write(engine, run, [toy_chunk(run.run_id, 0, 0, [], FAR)])
+    write(engine, run, [toy_chunk(run.run_id, 0, 0, [], 900)])
     job.close()
     follow(job, Workers(engine))
     assert not any(rows(engine, stages).values())

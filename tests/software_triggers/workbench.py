@@ -6,7 +6,7 @@ from random import Random
 
 import polars as pl
 from hypothesis import strategies as st
-from ticks import FAR, HIT, Hit
+from ticks import HIT, Hit
 
 from db.ledger import current
 from db.results import read_committed
@@ -51,6 +51,7 @@ def crowds(hits: pl.DataFrame, pairs: pl.DataFrame, within: str = "60 ns") -> pl
     return found.select(pl.col("t").cast(pl.Int64), pl.col("other").cast(pl.List(pl.Int64)))
 
 
+FAR = 2**40
 some_hits = st.lists(
     st.builds(
         Hit, st.integers(-200, 700), st.integers(0, 2), st.integers(0, 3), st.just(HIT)

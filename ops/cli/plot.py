@@ -1,0 +1,136 @@
+"""Pictures of a run. What draws is imported by the commands: Matplotlib is an extra, and slow."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from db.engine import Engine
+from db.errors import UsageError
+from db.gaps import read_gaps
+from db.moments import parse_moment
+from db.runs import Run, find_run
+from ops.cli import app
+from ops.cli.opening import opened, span_of
+from ops.cli.query import newest, relations
+from ops.cli.runs import extent
+from ops.cli.show import From, RunOption, Store, To
+
+plots = typer.Typer(help="Pictures of a run, as PNG, PDF or SVG.", no_args_is_help=True)
+app.add_typer(plots, name="plot")
+
+Out = Annotated[Path, typer.Option("--out", help="The file to write: .png, .pdf or .svg.")]
+
+
+@plots.command("rates")
+def rates(
+    out: Out,
+    by: Annotated[
+        str | None, typer.Option("--by", help="link, or what elements are grouped by: chamber, ...")
+    ] = None,
+    run: RunOption = None,
+    start: From = None,
+    stop: To = None,
+    store: Store = None,
+) -> None:
+    """Draw words a second against time, from counts taken at insert; dead time is shaded."""
+    from ops.plot import rates as picture
+    from ops.plot import save
+    from ops.plot.elements import elements
+
+    with _asked(out, store, run, start, stop) as of:
+        shape = of.run.detector.shape
+        groups = [shape.element[0]] if shape and len(elements(of.run.detector)) else []
+        groups.append("link")
+        if by is not None and by not in groups:
+            raise UsageError(f"can't draw rates by {by}; by {' or '.join(groups)}")
+        counted = picture.count(of.engine, of.run, of.a, of.b, by or groups[0])
+        gaps = read_gaps(of.engine, of.run.run_id)
+    save(picture.draw(of.run, counted, gaps), out)
+
+
+@plots.command("occupancy")
+def occupancy(
+    out: Out, run: RunOption = None, start: From = None, stop: To = None, store: Store = None
+) -> None:
+    """Draw how many hits each wire, or each channel, has."""
+    from ops.plot import occupancy as picture
+    from ops.plot import save
+
+    with _asked(out, store, run, start, stop) as of:
+        counted = picture.count(of.engine, of.run, of.relations)
+    save(picture.draw(of.run, counted), out)
+
+
+@plots.command("drift-times")
+def drift_times(
+    out: Out, run: RunOption = None, start: From = None, stop: To = None, store: Store = None
+) -> None:
+    """Draw the drift times of hits in segments: all, and chamber by chamber."""
+    from ops.plot import drift_times as picture
+    from ops.plot import save
+
+    with _asked(out, store, run, start, stop) as of:
+        newest(of.engine, of.run, "segments")
+        counted = picture.count(of.engine, of.run, of.relations["segments"])
+    save(picture.draw(of.run, counted), out)
+
+
+@plots.command("event")
+def event(
+    out: Out,
+    number: Annotated[
+        int, typer.Option("--event", min=0, help="Which one of the range, from 0 in time's order.")
+    ] = 0,
+    moment: Annotated[
+        str | None, typer.Option("--at", help="As --from: the event then, or the next one.")
+    ] = None,
+    name: Annotated[str, typer.Option("--trigger", help="Which event builder.")] = "events",
+    run: RunOption = None,
+    start: From = None,
+    stop: To = None,
+    store: Store = None,
+) -> None:
+    """Draw an event: hit cells, drift distances, segments and tracks."""
+    from ops.plot import display, save
+    from ops.plot import event as picture
+
+    if number and moment is not None:
+        raise UsageError("an event has a number or a moment: give --event or --at, not both")
+    with _asked(out, store, run, start, stop) as of:
+        newest(of.engine, of.run, name)
+        names = {**of.relations, "events": of.relations[name]}
+        when = None
+        if moment is not None:
+            when = parse_moment(moment, of.run.detector.tick, of.run.started_at)
+        found = picture.read(of.engine, of.run, names, number, when)
+    save(display.draw(of.run, found), out)
+
+
+@dataclass(frozen=True)
+class _Asked:
+    engine: Engine
+    run: Run
+    a: int
+    b: int
+    """The range [a, b) asked for, within that in which the run has hits."""
+    relations: dict[str, str]
+
+
+@contextmanager
+def _asked(
+    out: Path, store: str | None, run: str | None, start: str | None, stop: str | None
+) -> Iterator[_Asked]:
+    """Open what a picture is drawn from, once it is sure that the picture can be written."""
+    from ops.plot import checked
+
+    checked(out)
+    with opened(store) as at:
+        found = find_run(at.engine, run)
+        first, last = extent(at.engine, found)
+        a, b = span_of(found, start, stop) or (first, last)
+        a, b = max(a, first), min(b, last)
+        yield _Asked(at.engine, found, a, b, relations(at.engine, found, (a, b)))
