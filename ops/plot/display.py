@@ -168,7 +168,7 @@ def _legend() -> list[Patch | Line2D]:
     circle.set_label("drift distance")
     return [
         Patch(facecolor=HIT, edgecolor="black", label="hit of a segment"),
-        Patch(facecolor=OTHER, edgecolor="black", label="other hit (noise)"),
+        Patch(facecolor=OTHER, edgecolor="black", label="hit of no segment"),
         circle,
         Line2D([], [], color=CIRCLE, marker=".", linestyle="", label="passage"),
         Line2D([], [], color=SEGMENT, label="segment"),

@@ -21,13 +21,16 @@ def count(engine: Engine, run: Run, a: int, b: int, by: str) -> pl.DataFrame:
 
     Columns: t and t_end (ticks, half-open), the one called ``by``, n_words; a row for each bin,
     also where there were none. ``by`` is link, or a column of the detector's elements, null for
-    words that belong to none. A bin is a slice of the detector or several: the first is that of a,
-    the last is all before b (but for a single one). Raises UsageError where there are no words.
+    words that belong to none. A bin is a slice of the detector or several. The last one ends where
+    the run's hits do, or is left out if less than half of it is there. Raises UsageError where
+    there are no words.
     """
     slice_ = run.detector.slice
     a = a // slice_ * slice_
     length = slice_ * max(1, -(-(b - a) // slice_ // MOST_BINS))
-    n_bins = max(1, (b - a) // length)
+    ends = f"SELECT max(t_last) + 1 AS t FROM chunks WHERE run_id = {run.run_id}"
+    last = engine.fetch(ends)["t"][0].as_py()
+    n_bins = max(1, round((min(-(-b // slice_) * slice_, last) - a) / length))
     sql = (
         f"SELECT intDiv(t - {a}, {length}) AS bin, link, channel, sum(n_hits) AS n_words"
         f" FROM ({rates_sql(engine, run, a, a + n_bins * length)}) GROUP BY bin, link, channel"
@@ -47,7 +50,10 @@ def count(engine: Engine, run: Run, a: int, b: int, by: str) -> pl.DataFrame:
     )
     begin = a + pl.col("bin") * length
     return full.select(
-        begin.alias("t"), (begin + length).alias("t_end"), by, pl.col("n_words").fill_null(0)
+        begin.alias("t"),
+        pl.min_horizontal(begin + length, last).alias("t_end"),
+        by,
+        pl.col("n_words").fill_null(0),
     ).sort(by, "t", nulls_last=True)
 
 
@@ -57,7 +63,7 @@ def draw(run: Run, counted: pl.DataFrame, gaps: pl.DataFrame) -> Figure:
     ``counted`` is what ``count`` returned; dead ones of ``gaps`` are shaded.
     """
     by = counted.columns[2]
-    edges = np.array([*counted["t"].unique().sort(), *counted["t_end"].sort()[-1:]])
+    edges = np.array([*counted["t"].unique().sort(), counted["t_end"].max()])
     second = 1e9 / float(run.detector.tick)
     span_s = (edges[-1] - edges[0]) / second
     unit_s, unit = next((s, name) for least, s, name in _UNITS if span_s >= least)
@@ -85,7 +91,7 @@ def draw(run: Run, counted: pl.DataFrame, gaps: pl.DataFrame) -> Figure:
         axes.tick_params(axis="x", which="both", top=False)
         clock = axes.twiny()
         clock.set_xlim(*(utc(run, int(t)) for t in edges[[0, -1]]))  # type: ignore[arg-type]
-        clock.set_xlabel(f"UTC ({utc(run, int(edges[0])):%Y-%m-%d})")
+        clock.set_xlabel(f"UTC, from {utc(run, int(edges[0])):%Y-%m-%d}")
         clock.tick_params(axis="x", which="both", bottom=False)
         axes.set_title(title(run), loc="left")
         axes.legend(loc="upper left", bbox_to_anchor=(1, 1))

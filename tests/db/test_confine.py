@@ -2,6 +2,7 @@
 
 import json
 import re
+from contextlib import suppress
 from importlib.resources import files
 
 import pytest
@@ -9,8 +10,9 @@ import sqlglot
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from db import schema
 from db.confine import bound, confined, parameters, parse, reads
-from db.errors import SqlError, StoreError
+from db.errors import SqlError
 from software_triggers import library
 
 RELATIONS = {
@@ -154,31 +156,30 @@ SELECT t FROM hits WHERE sleep(3) = 0
 """.strip().splitlines()
 
 # Each of these was seen to run, or to break, when it was found.
-HOLES = {
-    "a name of a WITH stands for the table outside of it": [
-        "WITH chunks AS (SELECT * FROM chunks) SELECT * FROM chunks",
-        "SELECT * FROM ledger WHERE 1 IN (WITH ledger AS (SELECT 1 AS x) SELECT x FROM ledger)",
-        "WITH a AS (SELECT * FROM chunks), chunks AS (SELECT 1) SELECT * FROM a",
-        "SELECT 1 FROM (WITH runs AS (SELECT 1 AS a) SELECT a FROM runs) AS x, runs",
-    ],
-    "IN takes a table's name in parentheses, and as a function": [
-        "SELECT 0 IN (system.one)",
-        "SELECT t FROM hits WHERE t NOT IN (chunks)",
-        "SELECT notIn(0, system.one)",
-        "SELECT globalIn(0, system.one)",
-        "SELECT nullIn(0, chunks)",
-        "SELECT inIgnoreSet(0, chunks)",
-        "SELECT `in`(0, chunks)",
-    ],
-    "FROM takes any function that the parser knows, if its first argument is 'numbers'": [
-        "SELECT * FROM upper('numbers')",
-    ],
-    "what is different each time can't be found again": [
-        "SELECT now() AS t",
-        "SELECT rand() AS t",
-        "SELECT generateUUIDv4()",
-    ],
-}  # fmt: skip
+ONCE_OPEN = """
+WITH chunks AS (SELECT * FROM chunks) SELECT * FROM chunks
+SELECT * FROM ledger WHERE 1 IN (WITH ledger AS (SELECT 1 AS x) SELECT x FROM ledger)
+WITH a AS (SELECT * FROM chunks), chunks AS (SELECT 1) SELECT * FROM a
+SELECT 1 FROM (WITH runs AS (SELECT 1 AS a) SELECT a FROM runs) AS x, runs
+SELECT 0 IN (system.one)
+SELECT t FROM hits WHERE t NOT IN (chunks)
+SELECT notIn(0, system.one)
+SELECT globalIn(0, system.one)
+SELECT globalNotIn(0, system.one)
+SELECT nullIn(0, chunks)
+SELECT notNullIn(0, chunks)
+SELECT inIgnoreSet(0, chunks)
+SELECT globalNotNullInIgnoreSet(0, chunks)
+SELECT `in`(0, chunks)
+SELECT arrayMap(x -> notIn(x, chunks), [1])
+SELECT * FROM upper('numbers')
+SELECT {x:Identifier} FROM hits
+SELECT now() AS t
+SELECT rand() AS t
+SELECT generateUUIDv4()
+""".strip().splitlines()
+TABLES = re.findall(r"CREATE TABLE (\w+)", (files(schema) / "0001_first.sql").read_text())
+STILL_OPEN = ("gaps", "rates")
 
 
 def case(sql):
@@ -192,22 +193,32 @@ def test_what_reaches_outside_is_refused(sql):
     assert len(str(told.value)) < 400
 
 
-@pytest.mark.parametrize(
-    "sql",
-    [
-        pytest.param(sql, id=case(sql))
-        for several in HOLES.values()
-        for sql in several
-    ],
-)
+@pytest.mark.parametrize("sql", ONCE_OPEN, ids=case)
 def test_what_once_slipped_through_is_refused(sql):
     with pytest.raises(SqlError):
         confined(sql, RELATIONS)
 
 
-def test_an_identifier_as_a_parameter_is_refused_in_a_column_too():
-    with pytest.raises(SqlError):
-        confined("SELECT {x:Identifier} FROM hits", RELATIONS)
+@pytest.mark.parametrize(
+    "table",
+    [
+        pytest.param(
+            table,
+            marks=[pytest.mark.xfail(strict=True, reason="not on the list of names to refuse")]
+            if table in STILL_OPEN
+            else [],
+        )
+        for table in TABLES
+    ],
+)
+def test_no_with_hides_a_table_of_the_store(table):
+    for sql in (
+        "WITH {0} AS (SELECT * FROM {0}) SELECT * FROM {0}",
+        "SELECT * FROM {0} WHERE 1 IN (WITH {0} AS (SELECT 1 AS x) SELECT x FROM {0})",
+        "WITH a AS (SELECT * FROM {0}), {0} AS (SELECT 1) SELECT * FROM a",
+    ):
+        with pytest.raises(SqlError):
+            confined(sql.format(table), RELATIONS)
 
 
 def test_a_with_may_bear_the_name_of_what_it_narrows(engine):
@@ -250,10 +261,34 @@ def test_the_place_of_a_fault_is_told():
         confined("SELECT t\nFROM hits WHERE (", RELATIONS)
 
 
+READS = {
+    "SELECT t FROM hits WHERE t IN (SELECT t FROM tracks)": {"hits", "tracks"},
+    "WITH a AS (SELECT t FROM hits) SELECT t FROM a": {"hits"},
+    "WITH hits AS (SELECT * FROM hits) SELECT t FROM hits": {"hits"},
+    "WITH tracks AS (SELECT t FROM hits) SELECT t FROM tracks": {"hits"},
+    "SELECT t FROM hits UNION ALL (SELECT t FROM tracks)": {"hits", "tracks"},
+    "SELECT t FROM (hits JOIN tracks USING t)": {"hits", "tracks"},
+    "SELECT (SELECT max(t) FROM tracks) AS x": {"tracks"},
+    "SELECT arrayMap(x -> (SELECT max(t) FROM tracks), [1]) AS a": {"tracks"},
+    "SELECT t FROM hits ORDER BY (SELECT max(t) FROM tracks)": {"hits", "tracks"},
+    "SELECT sum(t) OVER (ORDER BY (SELECT max(t) FROM tracks)) FROM hits": {"hits", "tracks"},
+    "SELECT t FROM numbers((SELECT max(t) FROM tracks))": {"tracks"},
+    "SELECT tracks.t FROM hits AS tracks": {"hits"},
+    "SELECT a.t FROM hits AS a, tracks AS a": {"hits", "tracks"},
+    "SELECT 1": set(),
+}
+
+
+@pytest.mark.parametrize("sql", READS, ids=case)
+def test_what_a_query_reads_is_told_and_bound(sql):
+    tree = confined(sql, RELATIONS)
+    assert reads(tree) == READS[sql]
+    run = bound(tree, RELATIONS)
+    for name, select in RELATIONS.items():
+        assert name not in READS[sql] or f"`{name}` AS ({select})" in run
+
+
 def test_only_relations_that_are_read_are_bound():
-    tree = confined("SELECT t FROM hits WHERE t IN (SELECT t FROM tracks)", RELATIONS)
-    assert reads(tree) == {"hits", "tracks"}
-    assert reads(confined("WITH a AS (SELECT t FROM hits) SELECT t FROM a", RELATIONS)) == {"hits"}
     assert "`tracks`" not in bound(confined("SELECT t FROM hits", RELATIONS), RELATIONS)
 
 
@@ -262,129 +297,15 @@ def test_parameters_are_told_with_their_types():
     assert parameters(tree) == {"a": "Int64", "b": "Array(UInt8)"}
 
 
-PIECES = [
-    "SELECT",
-    "FROM",
-    "WHERE",
-    "WITH",
-    "AS",
-    "JOIN",
-    "ARRAY",
-    "IN",
-    "NOT",
-    "GLOBAL",
-    "UNION",
-    "ALL",
-    "SETTINGS",
-    "FORMAT",
-    "INTO",
-    "OUTFILE",
-    "GROUP",
-    "BY",
-    "ORDER",
-    "HAVING",
-    "LIMIT",
-    "OVER",
-    "PARTITION",
-    "RANGE",
-    "BETWEEN",
-    "CURRENT",
-    "ROW",
-    "AND",
-    "FOLLOWING",
-    "CASE",
-    "WHEN",
-    "THEN",
-    "END",
-    "CAST",
-    "INTERVAL",
-    "EXISTS",
-    "DISTINCT",
-    "QUALIFY",
-    "WINDOW",
-    "PREWHERE",
-    "FINAL",
-    "SAMPLE",
-    "(",
-    ")",
-    "[",
-    "]",
-    "{",
-    "}",
-    ",",
-    ";",
-    ".",
-    "*",
-    ":",
-    "::",
-    "->",
-    "=",
-    "==",
-    "!=",
-    "<",
-    ">",
-    "+",
-    "-",
-    "/",
-    "%",
-    "?",
-    "'",
-    '"',
-    "`",
-    "--",
-    "/*",
-    "*/",
-    "#",
-    "$",
-    "$$",
-    "@",
-    "\\",
-    "|",
-    "||",
-    "&",
-    "~",
-    "^",
-    "hits",
-    "chunks",
-    "system.one",
-    "t",
-    "layer",
-    "0",
-    "1.5",
-    "0x1f",
-    "1e999",
-    "'x'",
-    "{x:Int64}",
-    "{x:Identifier}",
-    "{x}",
-    "{x:}",
-    "count(t)",
-    "file('x')",
-    "url('x')",
-    "x->x",
-    "NULL",
-    "inf",
-    "INSERT",
-    "DROP",
-    "SET",
-    "EXPLAIN",
-    "VALUES",
-    "ANY",
-    "ASOF",
-    "LEFT",
-    "USING",
-    "ON",
-    "TOP",
-    "FILL",
-    "EXCEPT",
-    "REPLACE",
-    "APPLY",
-    "COLUMNS('x')",
-    "TIMESTAMP",
-    "DATE",
-    "[1,2][1]",
-    "(1,2)",
-]
+WORDS_OF_SQL = """
+SELECT FROM WHERE WITH AS JOIN ARRAY IN NOT GLOBAL UNION ALL SETTINGS FORMAT INTO OUTFILE GROUP BY
+ORDER HAVING LIMIT OVER PARTITION RANGE BETWEEN CURRENT ROW AND FOLLOWING CASE WHEN THEN END CAST
+INTERVAL EXISTS DISTINCT QUALIFY WINDOW PREWHERE FINAL SAMPLE ( ) [ ] { } , ; . * : :: -> = == != < >
++ - / % ? ' " ` -- /* */ # $ $$ @ \\ | || & ~ ^ hits chunks system.one t layer 0 1.5 0x1f 1e999 'x'
+{x:Int64} {x:Identifier} {x} {x:} count(t) file('x') url('x') x->x NULL inf INSERT DROP SET EXPLAIN
+VALUES ANY ASOF LEFT USING ON TOP FILL EXCEPT REPLACE APPLY COLUMNS('x') TIMESTAMP DATE [1,2][1] (1,2)
+"""
+PIECES = WORDS_OF_SQL.split()
 
 
 @settings(max_examples=400)
@@ -406,16 +327,16 @@ def test_whatever_is_written_it_is_taken_or_refused(sql):
     except SqlError:
         return
     assert isinstance(bound(tree, RELATIONS), str)
+    assert reads(tree) <= RELATIONS.keys()
+    assert isinstance(parameters(tree), dict)
 
 
 @settings(max_examples=300)
 @given(st.text(max_size=60))
 def test_no_text_breaks_the_parser(text):
     for sql in (text, f"SELECT {text} FROM hits", f"SELECT t FROM hits WHERE {text}"):
-        try:
+        with suppress(SqlError):
             confined(sql, RELATIONS)
-        except SqlError:
-            pass
 
 
 @pytest.mark.parametrize("part", ["::Int8", ".b", " NOT IN (1)"])

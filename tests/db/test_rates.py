@@ -17,7 +17,9 @@ words = st.builds(
 
 
 def counted(engine, run, a, b):
-    table = engine.fetch(f"SELECT t, link, channel, hit, n_hits FROM ({rates_sql(engine, run, a, b)})")
+    table = engine.fetch(
+        f"SELECT t, link, channel, hit, n_hits FROM ({rates_sql(engine, run, a, b)})"
+    )
     return {tuple(row.values())[:4]: row["n_hits"] for row in table.to_pylist()}
 
 

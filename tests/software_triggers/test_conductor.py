@@ -171,8 +171,15 @@ def test_late_chunks_reopen_only_what_they_touch(engine, made, data, cell, live)
         touched = {
             c
             for c in before[name]["cell"]
-            if (stage.reads_hits and any(overlaps(name, c, k.t_first, k.t_last + 1) for k in late if k.n_hits))
-            or any(overlaps(name, c, u * cell, (u + 1) * cell) for i in stage.inputs for u in changed[i])
+            if (
+                stage.reads_hits
+                and any(overlaps(name, c, k.t_first, k.t_last + 1) for k in late if k.n_hits)
+            )
+            or any(
+                overlaps(name, c, u * cell, (u + 1) * cell)
+                for i in stage.inputs
+                for u in changed[i]
+            )
         }
         assert reopened[name] == touched, name
 
@@ -321,7 +328,6 @@ def test_a_silent_link_holds_windows_no_longer_than_the_latency_limit(engine):
     assert standing(engine, stage)["complete"].all()
 
 
-
 def test_what_rests_on_incomplete_windows_is_incomplete(engine):
     stages, _, _ = silent_link(engine, {"second_echoes": {}})
     below = standing(engine, stages[-1])
@@ -414,7 +420,6 @@ def test_a_span_brings_the_rows_in_it(engine):
         assert set(range(first, stop)) <= set(standing(engine, stage)["cell"])
 
 
-
 def test_a_span_brings_no_windows_beyond_it(engine):
     """They would be told complete, though not all that they read is there."""
     stages = stages_of(engine, wanted={"second_echoes": {}})
@@ -470,7 +475,9 @@ def test_threads_do_it_all(engine):
     run = toy_run(engine)
     write(engine, run, toy_chunks(run.run_id, SOME))
     looks = []
-    stages = run_stages(engine, run, TRIGGERS, WANTED, n_threads=3, most_cells=4, progress=looks.append)
+    stages = run_stages(
+        engine, run, TRIGGERS, WANTED, n_threads=3, most_cells=4, progress=looks.append
+    )
     assert same(engine, stages, SOME)
     assert looks
     again = run_stages(engine, run, TRIGGERS, WANTED)

@@ -53,9 +53,7 @@ def crowds(hits: pl.DataFrame, pairs: pl.DataFrame, within: str = "60 ns") -> pl
 
 FAR = 2**40
 some_hits = st.lists(
-    st.builds(
-        Hit, st.integers(-200, 700), st.integers(0, 2), st.integers(0, 3), st.just(HIT)
-    ),
+    st.builds(Hit, st.integers(-200, 700), st.integers(0, 2), st.integers(0, 3), st.just(HIT)),
     min_size=1,
     max_size=20,
 )
