@@ -34,9 +34,7 @@ def select_of(
         return committed_sql(lineage, run.cell, f"toInt64({window.a})", f"toInt64({window.b})")
     if name == "rates":
         return rates_sql(engine, run, window.a, window.b)
-    return hits_sql(
-        run.detector, run.run_id, window.a, window.b, columns, hits_only=name == "hits"
-    )
+    return hits_sql(run.detector, run.run_id, window.a, window.b, columns, hits_only=name == "hits")
 
 
 def selects(

@@ -61,7 +61,7 @@ def occupancy(
     from ops.plot import save
 
     with _asked(out, store, run, start, stop) as of:
-        counted = picture.count(of.engine, of.run, of.relations)
+        counted = picture.count(of.engine, of.run, of.relations["hits"], of.a, of.b)
     save(picture.draw(of.run, counted), out)
 
 

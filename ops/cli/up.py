@@ -53,12 +53,11 @@ def up(
         wanted = wanted_triggers(names, param or [])
         with live_run(
             at, declared, wanted, name=run or source.name, events=candidates, origin=origin
-        ) as live:
-            with watched(live, quiet=as_json):
-                for block in stream:
-                    live.readout.push(block)
-                    if wish.is_set():
-                        break
+        ) as live, watched(live, quiet=as_json):
+            for block in stream:
+                live.readout.push(block)
+                if wish.is_set():
+                    break
         summary = live.summary()
     if as_json:
         show_json(summary)

@@ -1,4 +1,3 @@
-from collections.abc import Mapping
 from math import ceil, sqrt
 
 import numpy as np
@@ -11,6 +10,7 @@ from matplotlib.ticker import EngFormatter, MaxNLocator
 
 from db.engine import Engine
 from db.errors import UsageError
+from db.rates import rates_sql
 from db.runs import Run
 from ops.plot import styled, title
 from ops.plot.elements import elements
@@ -22,19 +22,22 @@ HOT = 3
 """The colours end at so many times the median: one hot channel doesn't leave the rest dark."""
 
 
-def count(engine: Engine, run: Run, relations: Mapping[str, str]) -> pl.DataFrame:
-    """Return the hits of each element: columns are its names, and n_hits.
+def count(engine: Engine, run: Run, hits: str, a: int, b: int) -> pl.DataFrame:
+    """Return the hits of each element in [a, b): columns are its names, and n_hits.
 
-    ``relations`` are the SELECTs behind names. Elements that the declaration knows are there with
-    no hits, too; hits that lie nowhere are not. Without a shape, an element is a channel.
+    ``hits`` is the SELECT of the hits in that range. Elements that the declaration knows are there
+    with no hits, too; hits that lie nowhere are not. Without a shape an element is a channel, and
+    what is counted are whole slices of the rollup.
 
     Raises UsageError where there are no hits.
     """
-    shape = run.detector.shape
-    named = shape.element if shape else ("channel",)
+    shape, slice_ = run.detector.shape, run.detector.slice
+    if shape:
+        named, n, source = shape.element, "count()", f"({hits})"
+    else:
+        rates = rates_sql(engine, run, a // slice_ * slice_, b)
+        named, n, source = ("channel",), "sum(n_hits)", f"({rates}) WHERE hit"
     columns = ", ".join(f"`{name}`" for name in named)
-    source = f"({relations['hits']})" if shape else f"({relations['rates']}) WHERE hit"
-    n = "count()" if shape else "sum(n_hits)"
     found = pl.DataFrame(
         pl.from_arrow(
             engine.fetch(

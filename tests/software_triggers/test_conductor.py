@@ -347,6 +347,28 @@ def test_without_a_limit_windows_wait_for_a_silent_link(engine):
     assert same(engine, [stage], SOME)
 
 
+@pytest.mark.parametrize("period", [500, 1000, 700])
+def test_counts_of_a_period_are_right_though_its_last_slice_reaches_beyond(engine, period):
+    """A slice of 500 ticks that begins in a period counts in it as a whole."""
+    counted = sql_trigger(
+        "-- trigger: counted\n-- reach: period\n-- params: period Int64 = 1 us\n"
+        "SELECT intDiv(t - positiveModulo(t, {period:Int64}), {period:Int64}) * {period:Int64}"
+        " AS t, sum(n_hits) AS n FROM rates GROUP BY t"
+    )
+    run = toy_run(engine)
+    stages = bind(engine, run, {"counted": counted}, {"counted": {"period": period}})
+    job = Job(engine, run, stages)
+    made = [Hit(t, 0, 0) for t in range(0, 3000, 45)]
+    for chunk in toy_chunks(run.run_id, made, most=2):
+        write(engine, run, [chunk])
+        settle(job, Workers(engine))
+    job.close()
+    follow(job, Workers(engine))
+    starts = [hit.t // 500 * 500 // period * period for hit in made]
+    found = sorted(repr((t, starts.count(t))) for t in set(starts))
+    assert rows(engine, stages)["counted"] == found
+
+
 def test_nobody_waits_for_a_dead_link(engine):
     (stage,), job, _ = silent_link(engine, {"echoes": {}}, latency=None)
     job.watermarks.dead.add(1)

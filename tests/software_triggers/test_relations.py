@@ -55,7 +55,9 @@ def test_hits_and_words_are_the_same_in_sql_and_in_frames(engine, made, a, lengt
     inside = [hit for hit in made if window.a <= hit.t < window.b]
     expected = {
         "hits": sorted((h.t, h.link, h.wire) for h in inside if h.kind == HIT),
-        "words": sorted((h.t, h.link, h.wire, h.kind == HIT) for h in inside if h.kind in (HIT, MARK)),
+        "words": sorted(
+            (h.t, h.link, h.wire, h.kind == HIT) for h in inside if h.kind in (HIT, MARK)
+        ),
     }
     for name, rows in expected.items():
         columns = ["t", "link", "wire", "hit"][: 3 if name == "hits" else 4]

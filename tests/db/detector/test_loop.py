@@ -25,7 +25,12 @@ def test_the_loop_gives_what_decode_and_a_mask_give(name, hits_only, words, cut,
     )
     sound = known["hit"] & ~known["corrupt"]
     a, b = (int(np.quantile(known["t"], q)) for q in (0.2, 0.8)) if n else (0, 1)
-    mask = (known["t"] >= a) & (known["t"] < b) & ~known["corrupt"] & (sound if hits_only else known["timed"])
+    mask = (
+        (known["t"] >= a)
+        & (known["t"] < b)
+        & ~known["corrupt"]
+        & (sound if hits_only else known["timed"])
+    )
 
     columns = ("t", "link", *detector.column_names, "w0", "hit")
     read = reader(detector, columns, hits_only=hits_only)

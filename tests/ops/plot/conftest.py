@@ -1,0 +1,60 @@
+from typing import NamedTuple
+
+import polars as pl
+import pytest
+
+from db.detector import decode, load
+from db.engine import Engine
+from db.hits_view import create_views
+from db.runs import Run, close_run, open_run
+from ops.cli.query import relations
+from ops.cli.runs import extent
+from readout.readout import Readout
+from readout.simulator.conditions import Conditions
+from readout.simulator.simulate import simulate
+from readout.source.block import Block
+from software_triggers.library.events import event_builder
+from software_triggers.registry import known_triggers
+from software_triggers.threads import run_stages
+
+TICKS = 370_000_000
+"""Three slices, and most of a fourth one."""
+
+
+class Telescope(NamedTuple):
+    """A simulated run in the store, with segments, tracks and events."""
+
+    engine: Engine
+    run: Run
+    words: pl.DataFrame
+    """All words of it, decoded as they were simulated: no store was between."""
+    a: int
+    b: int
+    names: dict[str, str]
+
+    def rows(self, name: str) -> list[dict]:
+        """What stands behind a name, in order of t."""
+        return self.engine.fetch(f"SELECT * FROM ({self.names[name]}) ORDER BY t").to_pylist()
+
+
+@pytest.fixture(scope="session")
+def telescope(engine):
+    detector = load("drift_tubes_v2")
+    conditions = Conditions(muon_rate_hz=1500, noise_rate_hz=50_000)
+    stream = simulate(detector, conditions, 4, 0, TICKS).stream
+    run = open_run(engine, detector, name="pictures", cell=120_000_000)
+    create_views(engine, run.detector)
+    with Readout(engine, run) as readout:
+        for link in (0, 1):
+            readout.push(Block(link, stream.of_link(link), 0))
+    run = close_run(engine, run)
+    builder = event_builder(["tracks"])
+    run_stages(engine, run, {**known_triggers(), "events": builder}, {"events": {}})
+    words = pl.DataFrame(decode(detector, stream.words.ravel()))
+    return Telescope(
+        engine,
+        run,
+        words.with_columns(hit=pl.col("head") == 2, link=pl.col("fpga")),
+        *(ab := extent(engine, run)),
+        relations(engine, run, ab),
+    )
