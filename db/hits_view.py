@@ -19,8 +19,8 @@ def create_views(engine: Engine, detector: Detector) -> None:
     """Create the views ``words_<key>``, ``hits_<key>``, ``channels_<key>``, and the rollup.
 
     The views take (run, a, b). ``words`` shows every sound word that carries a time, if it
-    lies in [a, b), with ``hit`` telling which are hits; ``hits`` shows only those; ``channels`` shows
-    all words of the chunks that begin in [a, b), as the rollup into ``rates`` counts them.
+    lies in [a, b), with ``hit`` telling which are hits; ``hits`` shows only those; ``channels``
+    shows all words of the chunks that begin in [a, b), as the rollup into ``rates`` counts them.
     """
     name, ticks = key(detector), detector.slice
     sql = column_sql(detector)
@@ -72,8 +72,7 @@ def hits_sql(
     known = ["link", *detector.column_names, *([] if hits_only else ["hit"])]
     wanted = [name for name in known if columns is None or name in columns]
     shown = [f"{sql['t']} AS t"]
-    for name in wanted:
-        shown.append("link" if name == "link" else f"{sql[name]} AS `{name}`")
+    shown += ["link" if name == "link" else f"{sql[name]} AS `{name}`" for name in wanted]
     kind = sql["hit"] if hits_only else sql["timed"]
     return (
         f"SELECT {', '.join(shown)} FROM chunks {_unfold(detector)}"

@@ -106,7 +106,8 @@ class LiveRun:
         last = self.job.watermarks.newest // ticks - 1
         table = self.store.engine.fetch(
             "SELECT channel, hit, sum(n_hits) AS n FROM rates WHERE run_id = {run:UInt32}"
-            " AND slice > {last:Int64} - {slices:Int64} AND slice <= {last:Int64} GROUP BY channel, hit",
+            " AND slice > {last:Int64} - {slices:Int64} AND slice <= {last:Int64}"
+            " GROUP BY channel, hit",
             {"run": self.run.run_id, "last": last, "slices": slices},
         )
         rates: dict[str, float] = {}

@@ -230,7 +230,7 @@ class Job:
             )
             for a, b in _spans(old["cell"].to_list(), most_cells):
                 self._submit(progress, submit, now, a, b, complete=b <= sure)
-            # What is up to date was done by someone: another conductor, or a task given up for lost.
+            # What is up to date was done by another conductor, or by a task given up for lost.
             for a, b in _spans(sorted(set(range(first, stop)).difference(old["cell"])), most_cells):
                 progress.commit(range(a, b))
                 for reader in self._readers(progress):

@@ -51,9 +51,12 @@ def up(
         if pace:
             stream = paced(stream, declared, origin, pace)
         wanted = wanted_triggers(names, param or [])
-        with live_run(
-            at, declared, wanted, name=run or source.name, events=candidates, origin=origin
-        ) as live, watched(live, quiet=as_json):
+        with (
+            live_run(
+                at, declared, wanted, name=run or source.name, events=candidates, origin=origin
+            ) as live,
+            watched(live, quiet=as_json),
+        ):
             for block in stream:
                 live.readout.push(block)
                 if wish.is_set():

@@ -17,8 +17,8 @@ from software_triggers.library.events import event_builder
 from software_triggers.registry import known_triggers
 from software_triggers.threads import run_stages
 
-TICKS = 370_000_000
-"""Three slices, and most of a fourth one."""
+TICKS = 450_000_000
+"""Three slices, and three quarters of a fourth."""
 
 
 class Telescope(NamedTuple):

@@ -121,3 +121,10 @@ def test_elements_are_the_wires_that_the_readout_has():
     assert len(rows) == len(expected)
     assert set(rows) == expected
     assert elements(load("km3net")).is_empty()
+
+
+def test_less_than_half_a_bin_at_the_end_is_left_out(telescope):
+    # 801.75 slices in bins of three: the last would hold three quarters of a slice.
+    found = count(telescope.engine, telescope.run, -798 * SLICE, telescope.b, "link")
+    assert found["t_end"].max() == 3 * SLICE
+    assert found["n_words"].sum() == (telescope.words["t"] < 3 * SLICE).sum()
