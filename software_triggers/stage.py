@@ -101,7 +101,8 @@ def _stage(
     ticks = in_ticks(given, tick)
     inputs = {name: stages[name].lineage for name in trigger.reads if name not in SOURCES}
     reads = {name: lineage.lineage for name, lineage in inputs.items()}
-    reach = trigger.reach_ticks(given, tick)
+    # A count bears the time at which its slice begins, and its words may lie anywhere in the slice.
+    reach = trigger.reach_ticks(given, tick) + run.detector.slice * ("rates" in trigger.reads)
     told = {
         "name": trigger.name,
         "version": trigger.version,

@@ -55,8 +55,8 @@ def reader(detector: Detector, columns: tuple[str, ...], *, hits_only: bool) -> 
     It takes the words of all chunks, the number of hits in each chunk, their epochs and links, and
     the range [a, b) in ticks, and returns the ``columns``, in order of storage: of sound hits, or
     of all sound words that carry a time. Columns are those of ``decode``, ``link``, the raw words
-    ``w0``, ``w1``, …, and ``hit``, which tells hits from other words. Compiling takes a second, once
-    a machine.
+    ``w0``, ``w1``, …, and ``hit``, which tells hits from other words. Compiling takes a second, a
+    single time on a machine.
     """
     nodes = detector.nodes
     fields = {field.name for field in detector.fields}

@@ -358,8 +358,8 @@ def test_counts_of_a_period_are_right_though_its_last_slice_reaches_beyond(engin
     run = toy_run(engine)
     stages = bind(engine, run, {"counted": counted}, {"counted": {"period": period}})
     job = Job(engine, run, stages)
-    made = [Hit(t, 0, 0) for t in range(0, 3000, 45)]
-    for chunk in toy_chunks(run.run_id, made, most=2):
+    made = [Hit(t, 0, 0) for t in range(0, 2600, 60)]
+    for chunk in toy_chunks(run.run_id, made, most=4):
         write(engine, run, [chunk])
         settle(job, Workers(engine))
     job.close()
