@@ -149,10 +149,11 @@ def _load(path: Path, _changed: int) -> Scorer:
     try:
         session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     except Exception as fault:
-        raise TriggerError(f"model {path} is no ONNX file that can be used: {fault}") from None
+        said = str(fault).splitlines()[0]
+        raise TriggerError(f"model {path} is no ONNX file that can be used: {said}") from None
     (first, *others), n = session.get_inputs(), len(FEATURES)
     width = first.shape[-1] if len(first.shape) == 2 else None
-    if others or not isinstance(width, int) or width % n:
+    if others or not isinstance(width, int) or width < n or width % n:
         raise TriggerError(
             f"model {path} takes {_shapes(session.get_inputs())}; it must take one array of shape"
             f" (bins, {n} * chambers): see train_anomaly"

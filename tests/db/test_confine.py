@@ -216,6 +216,10 @@ def test_no_with_hides_a_table_of_the_store(table):
         "WITH {0} AS (SELECT * FROM {0}) SELECT * FROM {0}",
         "SELECT * FROM {0} WHERE 1 IN (WITH {0} AS (SELECT 1 AS x) SELECT x FROM {0})",
         "WITH a AS (SELECT * FROM {0}), {0} AS (SELECT 1) SELECT * FROM a",
+        "WITH (SELECT 1) AS {0} SELECT * FROM {0}",
+        "WITH 1 AS {0} SELECT * FROM {0}",
+        "(WITH {0} AS (SELECT 1 AS x) SELECT x FROM {0}) UNION ALL SELECT link FROM {0}",
+        "WITH a AS (WITH {0} AS (SELECT 1 AS x) SELECT x FROM {0}) SELECT x FROM a, {0}",
     ):
         with pytest.raises(SqlError):
             confined(sql.format(table), RELATIONS)
