@@ -32,7 +32,7 @@ _FORBIDDEN = re.compile(
 _GENERATORS = {"numbers", "generate_series", "generateseries"}
 # What a store calls its own tables: a WITH must not hide behind such a name.
 _TABLES = re.compile(
-    r"chunks|runs|lineages|ledger|failures|triggers|schema_versions"
+    r"chunks|runs|rates|gaps|lineages|ledger|failures|triggers|schema_versions"
     r"|(rows|words|hits|channels|rates_of)_.*"
 )
 
@@ -122,7 +122,8 @@ def _check(node: exp.Expr, tree: exp.Query, relations: Collection[str]) -> None:
         or any(isinstance(each, exp.Column | exp.Dot | exp.Table) for each in node.expressions)
     ):
         raise SqlError(f"IN wants a list of values or a subquery in parentheses: {_short(node)}")
-    if isinstance(node, exp.CTE) and _TABLES.fullmatch(node.alias):
+    hides = isinstance(node, exp.CTE) and node.alias not in relations
+    if hides and _TABLES.fullmatch(node.alias):
         raise SqlError(f"{node.alias} is the name of a table: call this WITH something else")
     if isinstance(node, exp.Func):
         name = node.name if node.key == "anonymous" else node.sql_name()

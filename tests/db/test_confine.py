@@ -179,7 +179,6 @@ SELECT rand() AS t
 SELECT generateUUIDv4()
 """.strip().splitlines()
 TABLES = re.findall(r"CREATE TABLE (\w+)", (files(schema) / "0001_first.sql").read_text())
-STILL_OPEN = ("gaps", "rates")
 
 
 def case(sql):
@@ -199,18 +198,7 @@ def test_what_once_slipped_through_is_refused(sql):
         confined(sql, RELATIONS)
 
 
-@pytest.mark.parametrize(
-    "table",
-    [
-        pytest.param(
-            table,
-            marks=[pytest.mark.xfail(strict=True, reason="not on the list of names to refuse")]
-            if table in STILL_OPEN
-            else [],
-        )
-        for table in TABLES
-    ],
-)
+@pytest.mark.parametrize("table", TABLES)
 def test_no_with_hides_a_table_of_the_store(table):
     for sql in (
         "WITH {0} AS (SELECT * FROM {0}) SELECT * FROM {0}",
