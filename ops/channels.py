@@ -25,12 +25,10 @@ def groups_of_channels(detector: Detector) -> dict[int, str]:
     values = {name: each.ravel() for name, each in zip(needed, grid, strict=True)}
     n = len(next(iter(values.values())))
     known = {name: values.get(name, np.zeros(n, np.int64)) for name in fields}
-    made = decode(detector, encode(detector, known), 0, ["channel", column, "hit"])
+    made = decode(detector, encode(detector, known), 0, ["channel", column])
     return {
         int(channel): f"{column} {group}"
-        for channel, group in zip(
-            made["channel"][made["hit"]], made[column][made["hit"]], strict=True
-        )
+        for channel, group in zip(made["channel"], made[column], strict=True)
     }
 
 

@@ -19,7 +19,7 @@ from software_triggers.library.events import event_builder
 from software_triggers.trigger import Trigger, sql_trigger
 
 ENTRY_POINTS = "everyhit.triggers"
-# Built-in Python triggers. Those that need an extra are imported only when it is installed.
+# Built-in Python triggers. One that needs an extra says so when it is used.
 _BUILT_IN = ("anomaly", "drift_tubes")
 
 

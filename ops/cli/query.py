@@ -98,7 +98,8 @@ def events(
 def relations(engine: Engine, run: Run, span: tuple[int, int] | None) -> dict[str, str]:
     """Return the SELECT behind each name that a query may use: of triggers, the newest lineage."""
     create_views(engine, run.detector)
-    window = Window(*(span or extent(engine, run)))
+    a, b = span or extent(engine, run)
+    window = Window(a if span else a - a % run.detector.slice, b)  # with the first slice's rates
     names = {name: select_of(engine, run, name, None, window) for name in SOURCES}
     for lineage in reversed(list_lineages(engine, run.run_id)):
         names[lineage.name] = select_of(engine, run, lineage.name, lineage, window)

@@ -101,7 +101,7 @@ def drifts(detector: Detector, event: Event) -> pl.DataFrame:
         pl.col("sides").alias("side"),
         pl.col("t").alias("t0"),
     )
-    used = lists.explode("layer", "wire", "t", "side").filter(pl.col("wire") > 0)
+    used = lists.explode("layer", "wire", "t", "side")
     late_ns = (pl.col("t") - pl.col("t0")) * float(detector.tick) - pl.col("t0_ns")
     keys = ("chamber", "layer", "wire", "t")
     used = used.select(
