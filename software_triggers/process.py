@@ -67,7 +67,7 @@ def _attempt(
         if stage.trigger.kind != "sql" or not fault.of_the_query:
             raise
         _fail(engine, stage, cells, fault, worker, most_hits, complete=complete)
-    except Exception as fault:
+    except (Exception, pl.exceptions.PanicException) as fault:
         _fail(engine, stage, cells, fault, worker, most_hits, complete=complete)
     else:
         counted = count_rows(engine, stage.lineage, attempt, first, stop)

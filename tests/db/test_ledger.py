@@ -1,7 +1,7 @@
 from itertools import count
 
 import polars as pl
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from db import ledger
@@ -25,7 +25,21 @@ entries = st.lists(
 )
 
 
+def entry(revision, n_inputs, attempt):
+    row = {"cell": 0, "revision": revision, "attempt": attempt, "n_rows": 1, "digest": attempt}
+    return row | {"inputs": attempt, "n_inputs": n_inputs, "complete": attempt % 2 == 0}
+
+
+UNSEEN = entry(0, 0, 1)  # goes to the other lineage
+
+
 @settings(max_examples=30)
+@example([entry(0, 5, 9), UNSEEN, entry(1, 4, 8)], 0, 1)
+@example([entry(1, 4, 8), UNSEEN, entry(0, 5, 9)], 0, 1)
+@example([entry(0, 5, 8), UNSEEN, entry(0, 4, 9)], 0, 1)
+@example([entry(0, 4, 9), UNSEEN, entry(0, 5, 8)], 0, 1)
+@example([entry(0, 4, 8), UNSEEN, entry(0, 4, 9)], 0, 1)
+@example([entry(0, 4, 9), UNSEEN, entry(0, 4, 8)], 0, 1)
 @given(entries, st.integers(-4, 4), st.integers(0, 6))
 def test_the_newest_revision_counts_and_of_equal_ones_the_one_that_read_more(
     engine, rows, first, n

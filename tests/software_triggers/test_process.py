@@ -182,7 +182,12 @@ def raises(found):
     raise ValueError("no such wire")
 
 
+def panics(found):
+    raise pl.exceptions.PanicException("index out of bounds")
+
+
 PYTHON_FAULTS = {
+    "panics": (panics, "PanicException: index out of bounds"),
     "raises": (raises, "ValueError: no such wire"),
     "other columns": (lambda found: found.select("t"), "on no hits it returned t, wire"),
     "no t": (lambda found: found.select("wire"), "integer column t"),
@@ -275,6 +280,20 @@ def test_a_window_set_aside_is_done_when_its_trigger_is_mended(engine):
     assert standing(engine, stage)["complete"].all()
 
 
+def test_a_window_set_aside_is_tried_once_by_each_conductor(engine):
+    after = sql_trigger("-- trigger: after\n-- reach: 0 ns\nSELECT t FROM spoilt")
+    triggers = {"spoilt": spoilt(raises), "after": after}
+    stages = prepared(engine, SOME, triggers=triggers, wanted={"after": {}})
+    finished(engine, stages[0].run, stages)
+    assert len(failures(engine, stages[0])) == 1
+    again = Workers(engine)
+    finished(engine, stages[0].run, stages, again)
+    assert [(task.stage.name, task.first, task.stop) for task in again.tasks] == [
+        ("spoilt", BAD, BAD + 1)
+    ]
+    assert len(failures(engine, stages[0])) == 2
+
+
 def test_several_bad_windows_are_found_among_many(engine):
     bad = {3, 4, 17, 40}
 
@@ -313,7 +332,7 @@ def test_of_two_that_worked_at_once_one_counts(engine):
 
 
 def test_of_two_that_worked_at_once_the_one_that_saw_more_counts(engine):
-    for overtakes in (True, False):
+    for overtakes in (True, False) * 3:  # the numbers of attempts are random
         run = toy_run(engine)
         write(engine, run, toy_chunks(run.run_id, SOME))
         (stage,) = bind(engine, run, TRIGGERS, {"echoes": {}})
