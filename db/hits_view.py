@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from db.detector import Detector, column_sql
+from db.detector import Detector, bare_sql, column_sql
 from db.engine import Engine
 
 
@@ -23,19 +23,17 @@ def create_views(engine: Engine, detector: Detector) -> None:
     shows all words of the chunks that begin in [a, b), as the rollup into ``rates`` counts them.
     """
     name, ticks = key(detector), detector.slice
-    sql = column_sql(detector)
-    sound = f"({sql['hit']} AND NOT {sql['corrupt']})"
+    sql, bare = column_sql(detector), bare_sql(detector)
+    sound = f"toBool({bare['hit']} AND NOT {bare['corrupt']})"
     shown = ",\n        ".join(f"{sql[column]} AS `{column}`" for column in detector.column_names)
     engine.execute(f"""
         CREATE VIEW IF NOT EXISTS words_{name} AS
-        SELECT * EXCEPT timed FROM (
-            SELECT link, {sql["t"]} AS t, {shown},
-                {sound} AS hit,
-                ({sql["timed"]} AND NOT {sql["corrupt"]}) AS timed
-            FROM chunks {_unfold(detector)}
-            WHERE run_id = {{run:UInt32}} AND t_first < {{b:Int64}}
-                AND t_first > {{a:Int64}} - {ticks} AND t_last >= {{a:Int64}}
-        ) WHERE timed AND t >= {{a:Int64}} AND t < {{b:Int64}}""")
+        SELECT link, {sql["t"]} AS t, {shown}, {sound} AS hit
+        FROM chunks {_unfold(detector)}
+        WHERE run_id = {{run:UInt32}} AND t_first < {{b:Int64}}
+            AND t_first > {{a:Int64}} - {ticks} AND t_last >= {{a:Int64}}
+            AND {bare["timed"]} AND NOT {bare["corrupt"]}
+            AND {bare["t"]} >= {{a:Int64}} AND {bare["t"]} < {{b:Int64}}""")
     engine.execute(f"""
         CREATE VIEW IF NOT EXISTS hits_{name} AS
         SELECT * EXCEPT hit
@@ -68,16 +66,16 @@ def hits_sql(
     With ``columns`` it has only these, and ``t``: the engine resolves every column of a view anew
     for each statement, which costs several times a small window's work (33 against 9 ms).
     """
-    sql = column_sql(detector)
+    sql, bare = column_sql(detector), bare_sql(detector)
     known = ["link", *detector.column_names, *([] if hits_only else ["hit"])]
     wanted = [name for name in known if columns is None or name in columns]
     shown = [f"{sql['t']} AS t"]
     shown += ["link" if name == "link" else f"{sql[name]} AS `{name}`" for name in wanted]
-    kind = sql["hit"] if hits_only else sql["timed"]
+    kind, t = bare["hit"] if hits_only else bare["timed"], bare["t"]
     return (
         f"SELECT {', '.join(shown)} FROM chunks {_unfold(detector)}"
         f" WHERE run_id = {run_id} AND t_first < {b} AND t_first > {a - detector.slice}"
-        f" AND t_last >= {a} AND {kind} AND NOT {sql['corrupt']} AND t >= {a} AND t < {b}"
+        f" AND t_last >= {a} AND {kind} AND NOT {bare['corrupt']} AND {t} >= {a} AND {t} < {b}"
     )
 
 

@@ -1,6 +1,6 @@
 """Detectors: one declaration gives decoders for NumPy, Polars and ClickHouse, and the encoder."""
 
-from db.detector.column_sql import column_sql
+from db.detector.column_sql import bare_sql, column_sql
 from db.detector.declaration import available, load, loads
 from db.detector.decode import decode
 from db.detector.decode_polars import decode_polars
@@ -14,6 +14,7 @@ __all__ = [
     "Shape",
     "TextColumn",
     "available",
+    "bare_sql",
     "column_sql",
     "decode",
     "decode_polars",

@@ -77,6 +77,8 @@ def to_sql(node: Node, bind: Mapping[str, str] = NOTHING) -> str:
         case Choose(yes=yes, no=no):
             return f"if({texts[0]}, {', '.join(_compatible((yes, no), texts[1:]))})"
         case Member(members=members):
+            if len(members) < 3 and len(texts[0]) < REPEATED:  # IN is evaluated row by row
+                return "(" + " or ".join(f"{texts[0]} = {each}" for each in members) + ")"
             return f"({texts[0]} IN ({', '.join(map(str, members))}))"
         case Lookup(table=table):
             return f"arrayElement([{', '.join(map(repr, table))}], {texts[0]} + 1)"
