@@ -45,6 +45,8 @@ CREATE TABLE chunks (
 PARTITION BY toStartOfHour(recorded_at)
 ORDER BY (run_id, t_first, link, seq)
 SETTINGS non_replicated_deduplication_window = 10000,
+    -- the least that a window reads of a part: two chunks instead of twenty
+    index_granularity_bytes = 1048576,
     -- the rows are already large blocks: merging big parts again gains nothing
     max_bytes_to_merge_at_max_space_in_pool = 1073741824;
 

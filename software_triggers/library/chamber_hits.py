@@ -6,13 +6,12 @@ from numba import njit
 from numpy.typing import NDArray
 
 from db.errors import TriggerError
+from software_triggers.library.time_order import time_order
 
 Array = NDArray[Any]
 
 WIRE_BITS = 10
 CELL_BITS = WIRE_BITS + 2
-FEW = 24
-"""Hits that are sorted by insertion, the fastest way for so few."""
 
 
 class ChamberHits(NamedTuple):
@@ -38,14 +37,12 @@ def by_chamber(hits: pl.DataFrame) -> list[ChamberHits]:
     t_first, t_last = (int(t.min()), int(t.max())) if t.size else (0, 0)
     if (t_last - t_first) >> (63 - CELL_BITS):
         raise TriggerError(f"hits from t = {t_first} to {t_last}: look at a shorter range at once")
-    keys, start, row, x_mm, wrong = _sorted_keys(
-        t,
-        column(hits, "chamber", pl.UInt8),
+    chamber = column(hits, "chamber", pl.UInt8)
+    cell, row, x_of, wrong = _cells(
+        chamber,
         column(hits, "layer", pl.UInt8),
         column(hits, "wire", pl.UInt16),
         column(hits, "x_mm", pl.Float64),
-        t_first,
-        t_last,
     )
     if wrong >= 0:
         raise TriggerError(
@@ -54,12 +51,12 @@ def by_chamber(hits: pl.DataFrame) -> list[ChamberHits]:
             " columns, or give such hits wire 0"
         )
     found = []
-    for c in range(row.size):
-        key = keys[start[c] : start[c + 1]]
-        cell = (key & ((1 << CELL_BITS) - 1)).astype(np.int16)
-        layer, wire = (cell >> WIRE_BITS).astype(np.int8), cell & ((1 << WIRE_BITS) - 1)
-        t_hit = (key >> CELL_BITS) + t_first
-        found.append(ChamberHits(int(row[c]), t_hit, layer, wire, x_mm[c][cell]))
+    chambers, start, keys = time_order(t, chamber, cell, CELL_BITS, t_first, t_last)
+    for number, own in zip(chambers, np.split(keys, start[1:-1])[: len(chambers)], strict=True):
+        cells = (own & ((1 << CELL_BITS) - 1)).astype(np.int16)
+        layer, wire = (cells >> WIRE_BITS).astype(np.int8), cells & ((1 << WIRE_BITS) - 1)
+        t_hit = (own >> CELL_BITS) + t_first
+        found.append(ChamberHits(int(row[number]), t_hit, layer, wire, x_of[number][cells]))
     return found
 
 
@@ -74,51 +71,20 @@ def column(frame: pl.DataFrame, name: str, dtype: type[pl.DataType]) -> Array:
 
 
 @njit(cache=True, nogil=True)
-def _sorted_keys(
-    t: Array, chamber: Array, layer: Array, wire: Array, x_mm: Array, t_first: int, t_last: int
-) -> tuple[Array, Array, Array, Array, int]:
-    # Sorted keys (time above layer above wire) chamber by chamber; where each chamber's start, a
-    # row of each, x of its cells; and the row of a hit in no cell, if there is one. Streams are
-    # nearly in order, so that hits are first put into buckets of time of a hit or two each.
-    row_of = np.full(256, -1)
-    n = 0
-    for i in range(t.size):
+def _cells(
+    chamber: Array, layer: Array, wire: Array, x_mm: Array
+) -> tuple[Array, Array, Array, int]:
+    # Each hit's cell (layer above wire; negative for no wire), for each chamber the row of a hit
+    # and the x of its cells, and the row of a hit in no cell, if there is one.
+    cell, row = np.full(chamber.size, -1, np.int16), np.full(256, -1)
+    for i in range(chamber.size):
         if wire[i]:
-            row_of[chamber[i]] = i
-            n += 1
+            row[chamber[i]] = i
             if not 1 <= layer[i] <= 4 or wire[i] >> WIRE_BITS:
-                return t, row_of, row_of, np.zeros((0, 0)), i
-    chambers = np.flatnonzero(row_of >= 0)
-    rank = np.searchsorted(chambers, np.arange(256))
-    shift = 0
-    while ((t_last - t_first) >> shift) * chambers.size * 2 > n:
-        shift += 1
-    n_buckets = ((t_last - t_first) >> shift) + 1
-    end = np.zeros(chambers.size * n_buckets + 1, np.int64)
-    for i in range(t.size):
+                return cell, row, np.zeros((0, 0)), i
+            cell[i] = (np.int16(layer[i]) - 1) << WIRE_BITS | wire[i]
+    x_of = np.zeros((1 + np.flatnonzero(row >= 0).max() if (row >= 0).any() else 0, 1 << CELL_BITS))
+    for i in range(chamber.size):
         if wire[i]:
-            end[rank[chamber[i]] * n_buckets + ((t[i] - t_first) >> shift) + 1] += 1
-    end = np.cumsum(end)
-    start = end[::n_buckets].copy()
-    keys = np.empty(n, np.int64)
-    x_of = np.zeros((chambers.size, 1 << CELL_BITS))
-    for i in range(t.size):
-        if wire[i]:
-            c, cell = rank[chamber[i]], (np.int64(layer[i]) - 1) << WIRE_BITS | wire[i]
-            b = c * n_buckets + ((t[i] - t_first) >> shift)
-            keys[end[b]] = (t[i] - t_first) << CELL_BITS | cell
-            end[b] += 1
-            x_of[c, cell] = x_mm[i]
-    first = 0
-    for b in range(end.size - 1):
-        if end[b] - first > FEW:
-            keys[first : end[b]].sort()
-        else:
-            for i in range(first + 1, end[b]):
-                key, j = keys[i], i
-                while j > first and keys[j - 1] > key:
-                    keys[j] = keys[j - 1]
-                    j -= 1
-                keys[j] = key
-        first = end[b]
-    return keys, start, row_of[chambers], x_of, -1
+            x_of[chamber[i], cell[i]] = x_mm[i]
+    return cell, row, x_of, -1

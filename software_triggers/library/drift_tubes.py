@@ -63,8 +63,7 @@ def segment_clusters(
 ) -> pl.DataFrame:
     """For each segment time that the front-end sent, the hits of its chamber that belong to it."""
     return clusters.segment_clusters(
-        words.filter(pl.col("head") == 0),
-        words.filter(pl.col("hit") & (pl.col("wire") > 0)),
+        words.with_columns(segment=pl.col("head") == 0),
         tick_ns=float(detector.tick),
         t_max_ns=detector.constants["t_max_ns"],
         margin_ns=margin_ns,

@@ -7,67 +7,109 @@ import pyarrow as pa
 from numba import njit
 from numpy.typing import NDArray
 
-from software_triggers.library.chamber_hits import by_chamber, column
+from db.errors import TriggerError
+from software_triggers.library.chamber_hits import CELL_BITS, WIRE_BITS, column
+from software_triggers.library.time_order import time_order
 
 Array = NDArray[Any]
 
 
 def segment_clusters(
-    t0s: pl.DataFrame,
-    hits: pl.DataFrame,
-    *,
-    tick_ns: float,
-    t_max_ns: float,
-    margin_ns: float = 10.0,
+    words: pl.DataFrame, *, tick_ns: float, t_max_ns: float, margin_ns: float = 10.0
 ) -> pl.DataFrame:
     """Return for each segment time that the front-end sent the hits that belong to it.
 
-    ``t0s`` has t (ticks) and chamber, one row per segment word; ``hits`` has t, chamber, layer
-    and wire (0 is no wire, left out); both in any order. To a segment time belong the hits of its
-    chamber with t0 - margin <= t < t0 + t_max + margin, the limits rounded outwards to ticks: a
-    hit may belong to several. It depends on hits up to t_max_ns + margin_ns and a tick from t.
+    ``words`` has, in any order, t (ticks), chamber, ``segment`` (true for a segment time), ``hit``,
+    layer and wire (0 is no wire, left out). To a segment time belong the hits of its chamber with
+    t0 - margin <= t < t0 + t_max + margin, the limits rounded outwards to ticks: a hit may belong
+    to several. It depends on hits up to t_max_ns + margin_ns and a tick from t.
 
     Columns, in order of t, then of chamber: t and chamber of the segment time, n_hits, and the
-    lists hit_t (ticks), layers (1 .. 4) and wires, sorted by t, then by layer and wire.
+    lists drift (ticks from t to the hit), layers (1 .. 4) and wires, sorted by time, then by layer
+    and wire. Raises TriggerError for a margin of 2**15 ticks and more.
     """
-    t, chamber = column(t0s, "t", pl.Int64), column(t0s, "chamber", pl.UInt8)
-    order = np.lexsort((chamber, t))
-    t, chamber = t[order], chamber[order]
-    begin, end = t - ceil(margin_ns / tick_ns), t + ceil((t_max_ns + margin_ns) / tick_ns)
-    first, last = np.zeros((2, t.size), np.int64)
-    n_before, parts = 0, [(np.empty(0, np.int64), np.empty(0, np.int8), np.empty(0, np.int16))]
-    for group in by_chamber(hits.with_columns(x_mm=pl.lit(0.0))):
-        own = np.flatnonzero(chamber == hits["chamber"][group.row])
-        first[own] = n_before + _count_below(group.t, begin[own])
-        last[own] = n_before + _count_below(group.t, end[own])
-        n_before += group.t.size
-        parts.append((group.t, group.layer + np.int8(1), group.wire))
-    n_hits = last - first
-    start = np.concatenate([[0], np.cumsum(n_hits)])
-    taken = np.arange(start[-1]) + np.repeat(first - start[:-1], n_hits)
-    hit_t, layers, wires = (
-        pa.LargeListArray.from_arrays(start, np.concatenate(values)[taken])
-        for values in zip(*parts, strict=True)
+    before, after = ceil(margin_ns / tick_ns), ceil((t_max_ns + margin_ns) / tick_ns)
+    if max(before, after) >> 15:
+        raise TriggerError(f"margin_ns = {margin_ns}: give less than {1 << 15} ticks")
+    t = column(words, "t", pl.Int64)
+    found = _clusters(
+        t,
+        column(words, "chamber", pl.UInt8),
+        column(words, "segment", pl.Boolean),
+        column(words, "hit", pl.Boolean),
+        column(words, "layer", pl.UInt8),
+        column(words, "wire", pl.UInt16),
+        before,
+        after,
+        int(t.min()) if t.size else 0,
+        int(t.max()) if t.size else 0,
     )
-    return pl.DataFrame(
-        {
-            "t": t,
-            "chamber": chamber,
-            "n_hits": n_hits,
-            "hit_t": hit_t,
-            "layers": layers,
-            "wires": wires,
-        }
-    ).cast({"n_hits": pl.UInt32, "layers": pl.List(pl.UInt8), "wires": pl.List(pl.UInt16)})
+    t0, chamber, start, drift, layers, wires = found
+    lists = {
+        name: pa.LargeListArray.from_arrays(start, values)
+        for name, values in {"drift": drift, "layers": layers, "wires": wires}.items()
+    }
+    n_hits = np.diff(start).astype(np.uint32)
+    return pl.DataFrame({"t": t0, "chamber": chamber, "n_hits": n_hits, **lists})
 
 
 @njit(cache=True, nogil=True)
-def _count_below(t: Array, limits: Array) -> Array:
-    # As np.searchsorted, but walks through both once, as they are sorted.
-    below = np.empty_like(limits)
-    n = 0
-    for i in range(limits.size):
-        while n < t.size and t[n] < limits[i]:
-            n += 1
-        below[i] = n
-    return below
+def _clusters(
+    t: Array,
+    chamber: Array,
+    segment: Array,
+    hit: Array,
+    layer: Array,
+    wire: Array,
+    before: int,
+    after: int,
+    t_first: int,
+    t_last: int,
+) -> tuple[Array, Array, Array, Array, Array, Array]:
+    cell, mark = np.full(t.size, -1, np.int16), np.full(t.size, -1, np.int16)
+    for i in range(t.size):
+        if segment[i]:
+            mark[i] = 0
+        if hit[i] and wire[i]:
+            cell[i] = (np.int16(layer[i]) - 1) << WIRE_BITS | wire[i]
+    groups, begin, t0s = time_order(t, chamber, mark, 0, t_first, t_last)
+    owners, bounds, keys = time_order(t, chamber, cell, CELL_BITS, t_first, t_last)
+    low, high = np.zeros(groups.size, np.int64), np.zeros(groups.size, np.int64)
+    limit = np.zeros(groups.size, np.int64)
+    for g in range(groups.size):
+        for k in range(owners.size):
+            if owners[k] == groups[g]:
+                low[g] = high[g] = bounds[k]
+                limit[g] = bounds[k + 1]
+    # Merge the chambers' segment times, walking through the hits of each chamber once.
+    at = begin[:-1].copy()
+    order, first = np.empty(t0s.size, np.uint8), np.empty(t0s.size, np.int64)
+    start = np.zeros(t0s.size + 1, np.int64)
+    for n in range(t0s.size):
+        g = -1
+        for k in range(groups.size):
+            if at[k] < begin[k + 1] and (g < 0 or t0s[at[k]] < t0s[at[g]]):
+                g = k
+        t0 = t0s[at[g]]
+        at[g] += 1
+        while low[g] < limit[g] and keys[low[g]] >> CELL_BITS < t0 - before:
+            low[g] += 1
+        while high[g] < limit[g] and keys[high[g]] >> CELL_BITS < t0 + after:
+            high[g] += 1
+        order[n], first[n] = g, low[g]
+        start[n + 1] = start[n] + high[g] - low[g]
+    times, chambers = np.empty(t0s.size, np.int64), np.empty(t0s.size, np.uint8)
+    drift = np.empty(start[-1], np.int16)
+    layers, wires = np.empty(start[-1], np.uint8), np.empty(start[-1], np.uint16)
+    at = begin[:-1].copy()
+    for n in range(t0s.size):
+        g = order[n]
+        t0 = t0s[at[g]]
+        at[g] += 1
+        times[n], chambers[n] = t0 + t_first, groups[g]
+        for i in range(start[n + 1] - start[n]):
+            key = keys[first[n] + i]
+            drift[start[n] + i] = (key >> CELL_BITS) - t0
+            layers[start[n] + i] = (key >> WIRE_BITS & 3) + 1
+            wires[start[n] + i] = key & ((1 << WIRE_BITS) - 1)
+    return times, chambers, start, drift, layers, wires

@@ -2,8 +2,9 @@
 -- about: for each segment time that the front-end sent, the hits of its chamber that belong to it
 -- reach: margin + after
 -- params: margin Int64 = 10 ns, after Int64 = 400 ns
-SELECT t, chamber, arraySort(arrayFilter(x -> x < t + {after:Int64}, around)) AS hit_t,
-    toUInt32(length(hit_t)) AS n_hits
+SELECT t, chamber,
+    arrayMap(x -> toInt16(x - t), arraySort(arrayFilter(x -> x < t + {after:Int64}, around))) AS drift,
+    toUInt32(length(drift)) AS n_hits
 FROM (
     SELECT t, chamber, is_segment,
         groupArrayIf(t, NOT is_segment) OVER (

@@ -23,7 +23,11 @@ def random_times(rng: np.random.Generator, n: int, span_ns: float) -> pl.DataFra
 
 
 def clusters(t0s: pl.DataFrame, hits: pl.DataFrame) -> pl.DataFrame:
-    return segment_clusters(t0s, hits, tick_ns=TICK_NS, t_max_ns=T_MAX_NS, margin_ns=MARGIN_NS)
+    marks = t0s.with_columns(segment=True, hit=False, layer=9, wire=0)
+    words = pl.concat(
+        [hits.with_columns(segment=False, hit=True), marks], how="diagonal_relaxed"
+    ).cast({"layer": pl.UInt8, "wire": pl.UInt16})
+    return segment_clusters(words, tick_ns=TICK_NS, t_max_ns=T_MAX_NS, margin_ns=MARGIN_NS)
 
 
 @given(st.integers(0, 2**32), st.integers(0, 30), st.integers(0, 200))
@@ -38,7 +42,9 @@ def test_agrees_with_looking_at_all_hits_for_each_time(seed, n_times, n_hits) ->
         own = hits.filter(
             pl.col("t") >= t0 - before, pl.col("t") < t0 + after, chamber=chamber
         ).sort("t", "layer", "wire")
-        lists = (own[name].to_list() for name in ("t", "layer", "wire"))
+        lists = (
+            own.select(each).to_series().to_list() for each in (pl.col("t") - t0, "layer", "wire")
+        )
         expected.append((t0, chamber, len(own), *lists))
     assert found.rows() == expected
 
