@@ -1,7 +1,8 @@
 """What triggers found: a table of rows for each lineage, of which the ledger says what counts."""
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import polars as pl
@@ -36,6 +37,10 @@ class Lineage:
         return f"rows_{self.name}_{self.lineage}"
 
 
+# T64 packs whole numbers into the bits that they need: a third smaller, and no slower.
+_WIDE = re.compile(r"^(Array\()?U?Int(16|32|64)\)?$")
+
+
 def create_results(engine: Engine, lineage: Lineage) -> None:
     """Enter a lineage and create the table for its rows; doing it again changes nothing."""
     known = engine.fetch(
@@ -43,10 +48,13 @@ def create_results(engine: Engine, lineage: Lineage) -> None:
         " AND run_id = {run:UInt32}",
         {"lineage": lineage.lineage, "run": lineage.run_id},
     )
-    columns = ",\n".join(f"`{name}` {kind}" for name, kind in lineage.columns.items())
+    columns = ",\n".join(
+        f"`{name}` {kind} {'CODEC(T64, LZ4)' if _WIDE.search(kind) else ''}"
+        for name, kind in lineage.columns.items()
+    )
     engine.execute(
         f"CREATE TABLE IF NOT EXISTS {lineage.table}"
-        f" (run_id UInt32, cell Int64, attempt UInt64, {columns},"
+        f" (run_id UInt32, cell Int64, attempt UInt64 CODEC(T64, LZ4), {columns},"
         f" digest__ UInt64 MATERIALIZED cityHash64({', '.join(f'`{n}`' for n in lineage.columns)}))"
         " ENGINE = MergeTree ORDER BY (run_id, cell, attempt, t)"
     )
@@ -143,12 +151,14 @@ def count_rows(
     return pl.DataFrame(pl.from_arrow(table))
 
 
-def committed_sql(lineage: Lineage, cell_ticks: int, a: str, b: str) -> str:
-    """Return the SELECT of a lineage's committed rows with t in [a, b).
+def committed_sql(
+    lineage: Lineage, cell_ticks: int, a: str, b: str, columns: Collection[str] = ()
+) -> str:
+    """Return the SELECT of a lineage's committed rows with t in [a, b), all or some columns.
 
     ``a`` and ``b`` are SQL of type Int64: parameters or numbers, never text of a user.
     """
-    names = ", ".join(f"`{name}`" for name in lineage.columns)
+    names = ", ".join(f"`{name}`" for name in columns or lineage.columns)
     cells = (
         f"run_id = {lineage.run_id}"
         f" AND cell >= intDiv({a} - positiveModulo({a}, {cell_ticks}), {cell_ticks})"
@@ -162,11 +172,21 @@ def committed_sql(lineage: Lineage, cell_ticks: int, a: str, b: str) -> str:
 
 
 def read_committed(
-    engine: Engine, lineage: Lineage, cell_ticks: int, a: int, b: int
+    engine: Engine,
+    lineage: Lineage,
+    cell_ticks: int,
+    a: int,
+    b: int,
+    columns: Collection[str] = (),
+    *,
+    ordered: bool = True,
 ) -> pl.DataFrame:
-    """Return the committed rows of a lineage with t in [a, b), ordered by t."""
-    sql = committed_sql(lineage, cell_ticks, "{a:Int64}", "{b:Int64}")
-    rows = engine.fetch(f"SELECT * FROM ({sql}) ORDER BY t", {"a": a, "b": b})
+    """Return the committed rows of a lineage with t in [a, b), ordered by t unless told not to.
+
+    ``columns`` are those wanted; none means all.
+    """
+    sql = committed_sql(lineage, cell_ticks, "{a:Int64}", "{b:Int64}", columns)
+    rows = engine.fetch(sql + " ORDER BY t" * ordered, {"a": a, "b": b})
     return pl.DataFrame(pl.from_arrow(rows))
 
 

@@ -17,7 +17,8 @@ def input_state(engine: Engine, stage: Stage, first: int, stop: int) -> pl.DataF
 
     Columns: ``cell``; ``inputs``, a hash of the chunks and of the committed results that overlap
     the cell and its margins; ``n_inputs``, which grows with every chunk and revision; ``n_hits``,
-    words in those chunks. Take it before reading: what arrives in between then shows as a change.
+    words in the chunks that begin in the cell. Take it before reading: what arrives in between then
+    shows as a change.
     """
     cells = np.arange(first, stop, dtype=np.int64)
     starts = cells * stage.run.cell - stage.reach
@@ -37,15 +38,18 @@ def _of_chunks(
     engine: Engine, stage: Stage, starts: NDArray[np.int64], stops: NDArray[np.int64]
 ) -> NDArray[np.uint64]:
     """Sum over chunks that overlap [start, stop): those that begin before stop less those that
-    end before start."""
+    end before start. Words are counted where their chunk begins."""
     run = stage.run
     spans = read_spans(engine, run.run_id, int(starts[0]), int(stops[-1]), run.detector.slice)
     weights = np.stack(
         [spans["id"].to_numpy(), np.ones(len(spans), np.uint64), spans["n_hits"].to_numpy()]
     ).astype(np.uint64)
-    begun = _sums_before(spans["t_first"].to_numpy(), weights, stops)
+    t_first = spans["t_first"].to_numpy()
+    begun = _sums_before(t_first, weights, stops)
     ended = _sums_before(spans["t_last"].to_numpy(), weights, starts)
-    return begun - ended
+    own = _sums_before(t_first, weights[2:], stops - stage.reach)
+    own -= _sums_before(t_first, weights[2:], starts + stage.reach)
+    return np.concatenate([(begun - ended)[:2], own])
 
 
 def _of_results(

@@ -8,6 +8,7 @@ import polars as pl
 from db.chunks import read_words
 from db.detector.loop import reader
 from db.engine import Engine
+from db.errors import TriggerError
 from db.hits_view import hits_sql
 from db.rates import rates_sql
 from db.results import Lineage, committed_sql, read_committed
@@ -55,17 +56,39 @@ def selects(
 def frames(
     engine: Engine, run: Run, trigger: "Trigger", lineages: Mapping[str, Lineage], window: Window
 ) -> dict[str, pl.DataFrame]:
-    """Return the frame for each name that a trigger reads, with times in the window."""
+    """Return the frame for each name that a trigger reads, with times in the window.
+
+    Raises TriggerError when it ``uses`` a column that nothing has that it reads.
+    """
+    has = {name: _columns(run, name, lineages) for name in trigger.reads}
+    for column in trigger.uses:
+        if not any(column in columns for columns in has.values()):
+            raise TriggerError(
+                f"trigger {trigger.name} uses column {column!r}; there are "
+                + "; ".join(f"{', '.join(columns)} of {name}" for name, columns in has.items())
+            )
     out = {}
     for name in trigger.reads:
+        uses = [column for column in trigger.uses if column in has[name]]
         if name in lineages:
-            out[name] = read_committed(engine, lineages[name], run.cell, window.a, window.b)
+            out[name] = read_committed(
+                engine, lineages[name], run.cell, window.a, window.b, uses, ordered=False
+            )
         elif name == "rates":
             rates = engine.fetch(rates_sql(engine, run, window.a, window.b))
             out[name] = pl.DataFrame(pl.from_arrow(rates))
         else:
-            out[name] = read_frame(engine, run, window, trigger.uses, hits_only=name == "hits")
+            out[name] = read_frame(engine, run, window, uses, hits_only=name == "hits")
     return out
+
+
+def _columns(run: Run, name: str, lineages: Mapping[str, Lineage]) -> list[str]:
+    if name in lineages:
+        return list(lineages[name].columns)
+    if name == "rates":
+        return ["t", "link", "channel", "hit", "n_hits"]
+    raw = [f"w{k}" for k in range(run.detector.words_per_hit)]
+    return ["t", "link", "raw", *raw, *run.detector.column_names, *["hit"] * (name == "words")]
 
 
 def read_frame(

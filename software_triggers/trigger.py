@@ -36,7 +36,7 @@ class Trigger:
     source: str = ""
     doc: str = ""
     uses: tuple[str, ...] = ()
-    """Columns of hits that it needs; empty for all."""
+    """Columns that it looks at, of whatever it reads; empty for all."""
     compute: Callable[..., pl.DataFrame] | None = field(default=None, compare=False)
 
     @property
@@ -91,8 +91,9 @@ def trigger(
 
     The function takes what it depends on by argument name, in order of t or not, with all rows of
     the window and its margins; it may also ask for ``detector``, the declaration. Keyword arguments
-    with defaults are the trigger's parameters. What it returns must be right for every t in the
-    window, given that it sees ``reach`` beyond; rows outside are cut off by the caller.
+    with defaults are the trigger's parameters; ``uses`` names the columns that it looks at, of
+    whatever it reads, so that no others are fetched. What it returns must be right for every t in
+    the window, given that it sees ``reach`` beyond; rows outside are cut off by the caller.
     """
     reads = (depends_on,) if isinstance(depends_on, str) else tuple(depends_on)
 

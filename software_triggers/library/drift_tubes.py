@@ -35,7 +35,7 @@ def segments(
     )
 
 
-@trigger(reach=_TRACK_REACH, depends_on="segments")
+@trigger(reach=_TRACK_REACH, depends_on="segments", uses=straight_track.USES)
 def tracks(
     segments: pl.DataFrame,
     detector: Detector,

@@ -96,14 +96,13 @@ def _with_words(
     named: pl.Series,
 ) -> pl.DataFrame:
     raw = [name for name in words.columns if name not in ("t", "link")]
-    # Whatever the order of arrival, an event's words stand in the same order.
-    words = words.sort("t", "link", *raw)
-    t = words["t"].to_numpy()
+    order = _in_order(words)
+    t = words["t"].to_numpy()[order]
     low, high = np.searchsorted(t, begin), np.searchsorted(t, end)
     n = high - low
     offsets = np.concatenate([[0], np.cumsum(n)])
     picked = np.arange(offsets[-1]) + np.repeat(low - offsets[:-1], n)
-    taken = words[picked]
+    taken = words[order[picked]]
     flat = np.stack([taken[name].to_numpy() for name in raw], axis=1).reshape(-1)
     return pl.DataFrame(
         {
@@ -117,6 +116,17 @@ def _with_words(
             "raw": _lists(offsets * len(raw), flat),
         }
     )
+
+
+def _in_order(words: pl.DataFrame) -> NDArray[np.int64]:
+    """Return the rows by t, then by link and words: the same order however they arrived."""
+    t = words["t"].to_numpy()
+    order = np.argsort(t, kind="stable")  # quick, as streams are nearly in order
+    same = np.diff(t[order]) == 0
+    tied = np.flatnonzero(np.append(same, False) | np.append(False, same))
+    rows = words[order[tied]].with_columns(row=order[tied])
+    order[tied] = rows.sort(words.columns)["row"].to_numpy()
+    return order
 
 
 def _lists(offsets: NDArray[np.int64], values: NDArray[np.generic]) -> pl.Series:

@@ -4,7 +4,6 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 from numpy.typing import NDArray
-from polars import selectors
 
 from db.errors import TriggerError
 from software_triggers.library.chamber_hits import column
@@ -15,6 +14,12 @@ Array = NDArray[Any]
 
 REACH_NS = 500
 """How far from a track's t the segments lie, at most, that decide on it."""
+
+USES = (
+    *("t", "t0_ns", "chamber", "view", "n_hits", "x_mm", "z_mm", "slope", "chi2"),
+    *("t0_err_ns", "x_err_mm", "slope_err", "x_slope_corr"),
+)
+"""Columns of segments that are looked at."""
 
 TRACK = pl.Schema(
     {
@@ -63,7 +68,7 @@ def tracks(
             f"within_ns = {within_ns} makes a track depend on segments"
             f" {reach_ns(within_ns, tick_ns):.0f} ns away, and {REACH_NS} ns are read: lower it"
         )
-    numbers = segments.select(selectors.numeric())  # without the lists, which are slow to sort
+    numbers = segments.select(USES)  # without the lists, which are slow to sort
     ordered = numbers.sort("t", "t0_ns", "chamber", "x_mm", "slope", "chi2")
     found = [pl.DataFrame(schema=TRACK)]
     for view in ordered["view"].unique():
