@@ -67,7 +67,7 @@ def test_the_state_of_a_cell_tells_what_overlaps_it_and_its_margins(
             for other, (revision, _, digest) in counted.items()
             if other * cell < b and (other + 1) * cell > a
         }
-        assert n_hits == sum(c.n_hits for c in seen)
+        assert n_hits == sum(c.n_hits for c in chunks if c.t_first // cell == at)
         assert n_inputs == len(seen) + sum(revision + 1 for revision, _ in read.values())
         of_chunks = frozenset((c.link, c.seq) for c in seen)
         of_results = frozenset((other, digest) for other, (_, digest) in read.items())
