@@ -11,11 +11,14 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from db.chunk import Chunk, Words
+from db.detector import Detector
+from db.detector.tally import tally
 from db.engine import Engine
+from db.hits_view import key
 
 
 def write_chunks(
-    engine: Engine, chunks: Sequence[Chunk], detector_key: str, recorded_at: datetime
+    engine: Engine, chunks: Sequence[Chunk], detector: Detector, recorded_at: datetime
 ) -> None:
     """Store the chunks as one block, once, however often it is tried.
 
@@ -30,12 +33,13 @@ def write_chunks(
     offsets = np.zeros(len(chunks) + 1, np.int32)
     np.cumsum([len(c.words) for c in chunks], out=offsets[1:])
     words = np.concatenate([c.words for c in chunks]) if len(chunks) > 1 else chunks[0].words
+    counted = tally(detector)(words, np.diff(offsets) // detector.words_per_hit)
     rows = pa.table(
         {
             "run_id": _column(chunks, "run_id", pa.uint32()),
             "link": _column(chunks, "link", pa.uint16()),
             "seq": _column(chunks, "seq", pa.uint64()),
-            "detector": pa.repeat(detector_key, len(chunks)),
+            "detector": pa.repeat(key(detector), len(chunks)),
             "epoch": _column(chunks, "epoch", pa.int64()),
             "t_first": _column(chunks, "t_first", pa.int64()),
             "t_last": _column(chunks, "t_last", pa.int64()),
@@ -46,7 +50,11 @@ def write_chunks(
             "recorded_at": pa.repeat(
                 pa.scalar(recorded_at, pa.timestamp("ms", "UTC")), len(chunks)
             ),
-            "words": pa.ListArray.from_arrays(pa.array(offsets), pa.array(words)),
+            "words": pa.ListArray.from_arrays(offsets, words),
+            "slice": pa.array([c.t_first // detector.slice for c in chunks], pa.int64()),
+            "tally_channel": pa.ListArray.from_arrays(counted.offsets, counted.channels),
+            "tally_hit": pa.ListArray.from_arrays(counted.offsets, counted.sound),
+            "tally_n": pa.ListArray.from_arrays(counted.offsets, counted.counts),
         }
     )
     engine.insert("chunks", rows, _token(chunks, sums))

@@ -1,4 +1,4 @@
-"""What the store makes of a detector's declaration: views that decode, a rollup that counts."""
+"""What the store makes of a detector's declaration: views that decode."""
 
 from collections.abc import Collection
 
@@ -16,11 +16,10 @@ def key(detector: Detector) -> str:
 
 
 def create_views(engine: Engine, detector: Detector) -> None:
-    """Create the views ``words_<key>``, ``hits_<key>``, ``channels_<key>``, and the rollup.
+    """Create the views ``words_<key>`` and ``hits_<key>``.
 
-    The views take (run, a, b). ``words`` shows every sound word that carries a time, if it
-    lies in [a, b), with ``hit`` telling which are hits; ``hits`` shows only those; ``channels``
-    shows all words of the chunks that begin in [a, b), as the rollup into ``rates`` counts them.
+    They take (run, a, b). ``words`` shows every sound word that carries a time, if it lies in
+    [a, b), with ``hit`` telling which are hits; ``hits`` shows only those.
     """
     name, ticks = key(detector), detector.slice
     sql, bare = column_sql(detector), bare_sql(detector)
@@ -38,18 +37,6 @@ def create_views(engine: Engine, detector: Detector) -> None:
         CREATE VIEW IF NOT EXISTS hits_{name} AS
         SELECT * EXCEPT hit
         FROM words_{name}(run = {{run:UInt32}}, a = {{a:Int64}}, b = {{b:Int64}}) WHERE hit""")
-    engine.execute(f"""
-        CREATE VIEW IF NOT EXISTS channels_{name} AS
-        SELECT t_first, link, {sql["channel"]} AS channel, {sound} AS hit
-        FROM chunks {_unfold(detector)}
-        WHERE run_id = {{run:UInt32}} AND t_first >= {{a:Int64}} AND t_first < {{b:Int64}}""")
-    engine.execute(f"""
-        CREATE MATERIALIZED VIEW IF NOT EXISTS rates_of_{name} TO rates AS
-        SELECT run_id, intDiv(t_first - positiveModulo(t_first, {ticks}), {ticks}) AS slice,
-            link, {sql["channel"]} AS channel, {sound} AS hit, count() AS n_hits
-        FROM chunks {_unfold(detector)}
-        WHERE detector = '{name}'
-        GROUP BY run_id, slice, link, channel, hit""")
 
 
 def hits_sql(

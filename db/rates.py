@@ -1,7 +1,6 @@
-"""Words of each channel in each slice of time, counted at insert."""
+"""Words of each channel in each slice of time, counted when they were stored."""
 
 from db.engine import Engine
-from db.hits_view import key
 from db.runs import Run
 
 
@@ -11,8 +10,8 @@ def rates_sql(engine: Engine, run: Run, a: int, b: int) -> str:
     ``hit`` tells sound hits from corrupt and other words.
 
     The rollup is filled a moment after the chunks, and lacks a block whose insert was killed in
-    between. Where it does not account for every word, the words themselves are counted: slower,
-    and always right.
+    between. Where it does not account for every word, the tallies of the chunks are summed:
+    slower, and always right.
     """
     ticks = run.detector.slice
     first, stop = -(-a // ticks), -(-b // ticks)
@@ -29,7 +28,8 @@ def rates_sql(engine: Engine, run: Run, a: int, b: int) -> str:
     if counted["rolled"] == counted["stored"]:
         return rollup
     return (
-        f"SELECT intDiv(t_first - positiveModulo(t_first, {ticks}), {ticks}) * {ticks} AS t, link,"
-        f" channel, hit, count() AS n_hits FROM channels_{key(run.detector)}(run = {run.run_id},"
-        f" a = {first * ticks}, b = {stop * ticks}) GROUP BY t, link, channel, hit"
+        f"SELECT slice * {ticks} AS t, link, channel, hit, sum(n) AS n_hits FROM chunks"
+        " ARRAY JOIN tally_channel AS channel, tally_hit AS hit, tally_n AS n"
+        f" WHERE run_id = {run.run_id} AND t_first >= {first * ticks}"
+        f" AND t_first < {stop * ticks} GROUP BY slice, link, channel, hit"
     )

@@ -9,7 +9,6 @@ from db.chunk import Chunk
 from db.chunks import link_state, write_chunks
 from db.engine import Engine
 from db.gaps import Gap, book_gaps
-from db.hits_view import key
 from db.runs import Run
 from readout.chunker import Chunker
 from readout.prefilter import Prefilter
@@ -43,9 +42,8 @@ class Readout:
     """The first hundred contradictions in the links' clocks; all of them are booked as gaps."""
 
     def __post_init__(self) -> None:
-        detector_key = key(self.run.detector)
         self._writer = Writer(
-            lambda chunks, at: write_chunks(self.engine, chunks, detector_key, at),
+            lambda chunks, at: write_chunks(self.engine, chunks, self.run.detector, at),
             give_up_s=self.give_up_s,
             committed=self.committed,
         )

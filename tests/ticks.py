@@ -10,7 +10,6 @@ import numpy as np
 from db.chunk import Chunk
 from db.chunks import write_chunks
 from db.detector import loads
-from db.hits_view import key
 from db.runs import open_run
 
 TOY = loads("""
@@ -88,7 +87,7 @@ def toy_chunk(
 
 def write(engine, run, chunks) -> None:
     """Store chunks as one block."""
-    write_chunks(engine, chunks, key(run.detector), NOW)
+    write_chunks(engine, chunks, run.detector, NOW)
 
 
 def toy_run(engine, cell=100, detector=TOY):

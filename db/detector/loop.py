@@ -84,7 +84,7 @@ def reader(detector: Detector, columns: tuple[str, ...], *, hits_only: bool) -> 
         wanted=wanted,
         outputs="; ".join(f"c{k}[n] = {shown[name]}" for k, name in enumerate(columns)),
     )
-    compiled = _compiled(text)
+    loop = compiled(text)
     kinds = [_kind(detector, name) for name in columns]
 
     def read(
@@ -97,7 +97,7 @@ def reader(detector: Detector, columns: tuple[str, ...], *, hits_only: bool) -> 
     ) -> Columns:
         hits = words.reshape(-1, detector.words_per_hit)
         out = [np.empty(len(hits), kind) for kind in kinds]
-        n = compiled(hits, lengths, epochs, links, a, b, *tables, *out)
+        n = loop(hits, lengths, epochs, links, a, b, *tables, *out)
         return {name: values[:n] for name, values in zip(columns, out, strict=True)}
 
     return read
@@ -118,8 +118,8 @@ def _kind(detector: Detector, name: str) -> np.dtype[Any]:
     return dtype(detector.nodes[name])
 
 
-def _compiled(text: str) -> Callable[..., int]:
-    """Return the loop, from a file, so that Numba finds it again in its cache next time."""
+def compiled(text: str) -> Callable[..., int]:
+    """Compile a function ``loop``, in a file, so that Numba finds it in its cache next time."""
     whole = f"from numpy import float64 as f8, inf, int64 as i8, uint64 as u8\n\n\n{text}"
     name = f"loop_{sha256(whole.encode()).hexdigest()[:16]}"
     folder = Path(platformdirs.user_cache_dir("everyhit")) / "loops"

@@ -9,7 +9,7 @@ from db.chunk import Chunk
 from db.chunks import write_chunks
 from db.detector import Detector, load
 from db.engine import Engine
-from db.hits_view import create_views, key
+from db.hits_view import create_views
 from db.moments import duration_ticks
 from db.runs import Run, close_run, open_run
 from readout.chunker import Chunker
@@ -65,5 +65,5 @@ def stored(engine: Engine, given: list[Block]) -> Run:
     """Write the words as a run that is over, and return it."""
     run = new_run(engine)
     for group in cut(run.detector, run.run_id, given):
-        write_chunks(engine, group, key(run.detector), datetime.now(UTC))
+        write_chunks(engine, group, run.detector, datetime.now(UTC))
     return close_run(engine, run)

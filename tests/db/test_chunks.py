@@ -5,6 +5,7 @@ import numpy as np
 import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from ticks import TOY
 
 from db.chunk import Chunk
 from db.chunks import (
@@ -40,7 +41,7 @@ chunks = st.builds(
 def test_a_range_brings_the_words_of_all_chunks_that_overlap_it(engine, made, a, length):
     run, b = next(_runs), a + length
     written = [chunk(run, link, seq, *rest) for seq, (link, *rest) in enumerate(made)]
-    write_chunks(engine, written, "test", NOW)
+    write_chunks(engine, written, TOY, NOW)
 
     expected = sorted(
         (c for c in written if c.t_first < b and c.t_last >= a),
@@ -58,8 +59,8 @@ def test_a_range_brings_the_words_of_all_chunks_that_overlap_it(engine, made, a,
 def test_a_block_written_twice_is_stored_once_everywhere(engine):
     run = next(_runs)
     block = [chunk(run, 0, seq, 10 * seq, 10 * seq + 5, [seq, 2**64 - 1]) for seq in range(3)]
-    write_chunks(engine, block, "test", NOW)
-    write_chunks(engine, block, "test", NOW)
+    write_chunks(engine, block, TOY, NOW)
+    write_chunks(engine, block, TOY, NOW)
     assert len(read_arrivals(engine, run, {})) == 3
     assert len(read_words(engine, run, 0, 100, SLICE).words) == 6
 
@@ -67,14 +68,14 @@ def test_a_block_written_twice_is_stored_once_everywhere(engine):
 def test_equal_words_in_other_chunks_are_stored_again(engine):
     run = next(_runs)
     for seq in range(2):
-        write_chunks(engine, [chunk(run, 0, seq, 0, 5, [7, 7])], "test", NOW)
+        write_chunks(engine, [chunk(run, 0, seq, 0, 5, [7, 7])], TOY, NOW)
     assert read_words(engine, run, 0, 10, SLICE).words.tolist() == [7, 7, 7, 7]
 
 
 def test_arrivals_are_those_beyond_what_was_seen(engine):
     run = next(_runs)
-    write_chunks(engine, [chunk(run, 0, s, s, s, [s]) for s in range(5)], "test", NOW)
-    write_chunks(engine, [chunk(run, 1, s, s, s, [s]) for s in range(2)], "test", NOW)
+    write_chunks(engine, [chunk(run, 0, s, s, s, [s]) for s in range(5)], TOY, NOW)
+    write_chunks(engine, [chunk(run, 1, s, s, s, [s]) for s in range(2)], TOY, NOW)
     seen = read_arrivals(engine, run, {0: 3})
     assert seen.select("link", "seq").rows() == [(0, 3), (0, 4), (1, 0), (1, 1)]
     assert link_state(engine, run, 0) == (5, 4)
@@ -83,7 +84,7 @@ def test_arrivals_are_those_beyond_what_was_seen(engine):
 
 def test_a_heartbeat_brings_no_words_but_arrives(engine):
     run = next(_runs)
-    write_chunks(engine, [chunk(run, 0, 0, 50, 50, [])], "test", NOW)
+    write_chunks(engine, [chunk(run, 0, 0, 50, 50, [])], TOY, NOW)
     assert len(read_words(engine, run, 0, 100, SLICE).words) == 0
     assert read_spans(engine, run, 0, 100, SLICE).is_empty()
     assert len(read_arrivals(engine, run, {})) == 1
@@ -91,7 +92,7 @@ def test_a_heartbeat_brings_no_words_but_arrives(engine):
 
 def test_a_flipped_bit_is_found(engine):
     run = next(_runs)
-    write_chunks(engine, [chunk(run, 3, s, 0, 5, [s, s + 1]) for s in range(3)], "test", NOW)
+    write_chunks(engine, [chunk(run, 3, s, 0, 5, [s, s + 1]) for s in range(3)], TOY, NOW)
     assert damaged_chunks(engine, run).is_empty()
     engine.execute(
         f"ALTER TABLE chunks UPDATE words = [1, 3] WHERE run_id = {run} AND seq = 1"
@@ -102,9 +103,7 @@ def test_a_flipped_bit_is_found(engine):
 
 def test_links_and_epochs_come_per_hit_and_shrink_where_all_agree(engine):
     run = next(_runs)
-    write_chunks(
-        engine, [chunk(run, 4, 0, 0, 5, [1, 2]), chunk(run, 4, 1, 6, 9, [3, 4])], "test", NOW
-    )
+    write_chunks(engine, [chunk(run, 4, 0, 0, 5, [1, 2]), chunk(run, 4, 1, 6, 9, [3, 4])], TOY, NOW)
     read = read_words(engine, run, 0, 100, SLICE)
     assert read.per_hit(read.links, 1).ndim == 0
     assert read.per_hit(read.epochs, 2).tolist() == [0, 1000]

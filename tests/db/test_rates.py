@@ -70,7 +70,6 @@ def test_the_rollup_alone_has_it_all(engine):
     run, _ = stored(engine, made)
     sql = rates_sql(engine, run, 0, 1000)
     assert "chunks" not in sql
-    assert "channels_" not in sql
     assert sum(counted(engine, run, 0, 1000).values()) == len(made)
 
 
