@@ -56,7 +56,7 @@ SETTINGS non_replicated_deduplication_window = 10000,
     -- one file a part: a tenth less to do at insert
     min_bytes_for_wide_part = 1073741824,
     -- the rows are already large blocks: merging big parts again gains nothing
-    max_bytes_to_merge_at_max_space_in_pool = 1073741824;
+    max_bytes_to_merge_at_max_space_in_pool = 268435456;
 
 -- Every word counted at insert, so that monitoring is unbiased and costs nothing to ask.
 CREATE TABLE rates (
