@@ -26,7 +26,7 @@ def create_views(engine: Engine, detector: Detector) -> None:
     sql = column_sql(detector)
     sound = f"({sql['hit']} AND NOT {sql['corrupt']})"
     shown = ",\n        ".join(f"{sql[column]} AS `{column}`" for column in detector.column_names)
-    engine.execute(f"""
+    engine.define(f"""
         CREATE VIEW IF NOT EXISTS words_{name} AS
         SELECT * EXCEPT timed FROM (
             SELECT link, {sql["t"]} AS t, {shown},
@@ -36,16 +36,16 @@ def create_views(engine: Engine, detector: Detector) -> None:
             WHERE run_id = {{run:UInt32}} AND t_first < {{b:Int64}}
                 AND t_first > {{a:Int64}} - {ticks} AND t_last >= {{a:Int64}}
         ) WHERE timed AND t >= {{a:Int64}} AND t < {{b:Int64}}""")
-    engine.execute(f"""
+    engine.define(f"""
         CREATE VIEW IF NOT EXISTS hits_{name} AS
         SELECT * EXCEPT hit
         FROM words_{name}(run = {{run:UInt32}}, a = {{a:Int64}}, b = {{b:Int64}}) WHERE hit""")
-    engine.execute(f"""
+    engine.define(f"""
         CREATE VIEW IF NOT EXISTS channels_{name} AS
         SELECT t_first, link, {sql["channel"]} AS channel, {sound} AS hit
         FROM chunks {_unfold(detector)}
         WHERE run_id = {{run:UInt32}} AND t_first >= {{a:Int64}} AND t_first < {{b:Int64}}""")
-    engine.execute(f"""
+    engine.define(f"""
         CREATE MATERIALIZED VIEW IF NOT EXISTS rates_of_{name} TO rates AS
         SELECT run_id, intDiv(t_first - positiveModulo(t_first, {ticks}), {ticks}) AS slice,
             link, {sql["channel"]} AS channel, {sound} AS hit, count() AS n_hits

@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from db.chunk import Chunk
-from db.chunks import link_state, write_chunks
+from db.chunks import link_state
 from db.engine import Engine
 from db.gaps import Gap, book_gaps
 from db.hits_view import key
 from db.runs import Run
+from db.shards import write_by_shard
 from readout.chunker import Chunker
 from readout.prefilter import Prefilter
 from readout.source.block import Block
@@ -43,9 +44,10 @@ class Readout:
     """The first hundred contradictions in the links' clocks; all of them are booked as gaps."""
 
     def __post_init__(self) -> None:
-        detector_key = key(self.run.detector)
+        detector = self.run.detector
+        name = key(detector)
         self._writer = Writer(
-            lambda chunks, at: write_chunks(self.engine, chunks, detector_key, at),
+            lambda chunks, at: write_by_shard(self.engine, chunks, name, at, detector.slice),
             give_up_s=self.give_up_s,
             committed=self.committed,
         )

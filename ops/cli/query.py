@@ -104,7 +104,7 @@ def relations(engine: Engine, run: Run, span: tuple[int, int] | None) -> dict[st
     for lineage in reversed(list_lineages(engine, run.run_id)):
         names[lineage.name] = select_of(engine, run, lineage.name, lineage, window)
     names["gaps"] = (
-        "SELECT link, cause, a, b, dead, n_lost, detail FROM everyhit.gaps"
+        f"SELECT link, cause, a, b, dead, n_lost, detail FROM {engine.database}.gaps"
         f" WHERE run_id = {run.run_id}"
     )
     return names

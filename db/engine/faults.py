@@ -1,0 +1,89 @@
+"""What went wrong between us and a server, as one line that says what to do."""
+
+import re
+import socket
+import ssl
+
+from clickhouse_driver import errors
+
+from db.engine.address import Address
+from db.errors import StoreError
+
+_TABLE = re.compile(
+    r"(?:Table|identifier) [`']?(?P<name>[\w.]+)[`']?.*(?:not exist|in scope)|"
+    r"Unknown table expression identifier [`'](?P<other>[\w.]+)[`']",
+    re.DOTALL,
+)
+_FROM = re.compile(r"(?:Received from|While executing Remote|from) ([\w.\-\[\]:]+:\d+)")
+_OURS = re.compile(
+    r"(\w+\.)?(chunks|runs|rates|gaps|lineages|ledger|failures|triggers|schema_versions"
+    r"|(rows|words|hits|channels|rates_of)_\w+)"
+)
+
+_NAMES = {number: name for name, number in vars(errors.ErrorCodes).items() if name.isupper()} | {
+    425: "SYSTEM_ERROR",
+    439: "CANNOT_SCHEDULE_TASK",
+    497: "ACCESS_DENIED",
+    516: "AUTHENTICATION_FAILED",
+}
+
+
+def told(fault: Exception, address: Address, host: str) -> StoreError:
+    """Return the error to raise for what the driver raised while it spoke to ``host``."""
+    if isinstance(fault, StoreError):
+        return fault
+    if isinstance(fault, errors.ServerException):
+        return _of_the_server(fault, address, host)
+    cause = fault.__cause__ or fault
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return StoreError(
+            f"the certificate of {host} is not good: {cause.verify_message}; renew it, or name the"
+            " authority's certificate with ?ca=FILE"
+        )
+    if isinstance(cause, ssl.SSLError):
+        return StoreError(
+            f"{host} does not speak TLS, or not ours ({cause.reason}): write its secure port, or"
+            " clickhouse:// for a connection without TLS"
+        )
+    if isinstance(cause, socket.gaierror):
+        return StoreError(f"there is no host {host.rpartition(':')[0]}: mend the store's address")
+    if isinstance(cause, ConnectionRefusedError):
+        return StoreError(f"no server answers at {host}: start it, or mend the store's address")
+    if isinstance(cause, TimeoutError):
+        return StoreError(
+            f"{host} is silent: no answer within {address.connect_timeout:g} s to a greeting,"
+            f" or {address.timeout:g} s to a statement; look at the server"
+        )
+    if isinstance(cause, EOFError | ConnectionError):
+        return StoreError(
+            f"{host} closed the connection: it stopped, or its port is not the one of the native"
+            " protocol (9000; with TLS 9440)"
+        )
+    return StoreError(f"can't speak to {host}: {type(fault).__name__}: {fault}")
+
+
+def _of_the_server(fault: errors.ServerException, address: Address, host: str) -> StoreError:
+    name = _NAMES.get(fault.code, f"CODE_{fault.code}")
+    text = _sentence(str(fault.message))
+    if name in ("AUTHENTICATION_FAILED", "WRONG_PASSWORD", "UNKNOWN_USER"):
+        return StoreError(
+            f"{host} does not let user {address.user} in: the name or the password in the store's"
+            " address is wrong"
+        )
+    if name == "UNKNOWN_DATABASE":
+        return StoreError(f"{host}: {text.rstrip('.')}: run everyhit db init --store {address}")
+    if name == "UNKNOWN_TABLE" and (found := _TABLE.search(text)):
+        table = found["name"] or found["other"]
+        if _OURS.fullmatch(table):
+            place = _FROM.search(text)
+            return StoreError(
+                f"the shard {place[1] if place else host} lacks the table {table}: run everyhit db"
+                f" init --store {address}"
+            )
+    return StoreError(text if text.endswith(f"({name})") else f"{text} ({name})")
+
+
+def _sentence(message: str) -> str:
+    """The server's own words, without number in front and stack behind."""
+    text = message.split("Stack trace")[0].strip()
+    return text.removeprefix("DB::Exception: ").split(". DB::Exception: ", 1)[-1].rstrip()
