@@ -78,9 +78,9 @@ class ClickHouseEngine:
             "insert_deduplication_token": token,
             "deduplicate_blocks_in_dependent_materialized_views": 1,
         }
-        # Without a token equal rows are rows that were meant: the server would drop them.
-        how = once if token else {"insert_deduplicate": 0}
-        place._run(f"INSERT INTO {table} ({names}) VALUES", None, rows, how)
+        place._run(
+            f"INSERT INTO {table} ({names}) VALUES", None, rows, once if token else _EACH_TIME
+        )
 
     def define(self, sql: str) -> None:
         """Run a statement that creates a table or a view, on every shard."""
@@ -141,8 +141,8 @@ class ClickHouseEngine:
                 self._host,
                 self._port,
                 self.database,
-                at.user,
-                at.password,
+                user=at.user,
+                password=at.password,
                 client_name="everyhit",
                 connect_timeout=at.connect_timeout,
                 send_receive_timeout=at.timeout,
@@ -175,6 +175,9 @@ def whole_name(database: str) -> str:
 
 
 _STATEMENT = {"send_profile_events": 0}
+
+# Without a token equal rows are rows that were meant; the server would drop them.
+_EACH_TIME = {"deduplicate_insert": "disable", "insert_deduplicate": 0}
 
 
 def _of(shard: int) -> dict[str, Any]:

@@ -40,6 +40,11 @@ _OF_THE_CLIENT = {
 class ArrowConnection(Connection):  # type: ignore[misc]
     """The driver's connection: greeting, authentication, TLS, packets, errors; Arrow as blocks."""
 
+    def __init__(self, host: str, port: int, in_database: str, **how: Any) -> None:
+        super().__init__(host, port, **how)
+        self.in_database = in_database
+        self._settled: object = None
+
     def run(
         self,
         sql: str,
@@ -56,6 +61,7 @@ class ArrowConnection(Connection):  # type: ignore[misc]
             self.context.settings = dict(settings)
             self.context.client_settings = _OF_THE_CLIENT
             self.force_connect()
+            self._use_database()
             self.send_query(sql, params=params)
             self.send_external_tables(None)
             if rows is not None:
@@ -83,6 +89,14 @@ class ArrowConnection(Connection):  # type: ignore[misc]
         self.socket.settimeout(self.connect_timeout)
         super().receive_hello()
         self.socket.settimeout(self.send_receive_timeout)
+
+    def _use_database(self) -> None:
+        """Name the database in a statement of its own: the greeting is no place for its errors."""
+        if self._settled is not self.socket:
+            self.send_query(f"USE {self.in_database}")
+            self.send_external_tables(None)
+            list(self._batches())
+            self._settled = self.socket
 
     def _batches(self) -> Iterator[pa.RecordBatch]:
         while True:

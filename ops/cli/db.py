@@ -35,11 +35,14 @@ def status(store: Store = None, as_json: AsJson = False) -> None:
         show_json([asdict(state) for state in states])
     else:
         show([_line(asdict(state)) for state in states], as_json=False, title="shards")
-    bad = [state for state in states if state.fault or state.missing]
-    if bad:
-        first = bad[0]
-        lacks = f"the shard {first.host} lacks {', '.join(first.missing)}: run everyhit db init"
-        raise StoreError(first.fault or lacks)
+    faults = [
+        state.fault
+        or f"the shard {state.host} lacks {', '.join(state.missing)}: run everyhit db init"
+        for state in states
+        if state.fault or state.missing
+    ]
+    if faults:
+        raise StoreError("; ".join(dict.fromkeys(faults)))
 
 
 def _line(state: dict[str, object]) -> dict[str, object]:
@@ -47,9 +50,9 @@ def _line(state: dict[str, object]) -> dict[str, object]:
         f"{name.removesuffix('_bytes')} MB": int(str(state.pop(name))) >> 20
         for name in ("stored_bytes", "free_bytes")
     }
-    missing = state.pop("missing")
-    fault = state.pop("fault")
-    return {**state, **mega, "missing": ", ".join(missing), "fault": fault}  # type: ignore[arg-type]
+    missing, fault = state.pop("missing"), state.pop("fault")
+    said = "see below" if fault else "lacks tables" if missing else "ok"
+    return {**state, **mega, "state": said}
 
 
 def _done(address: Address, version: int, *, as_json: bool) -> None:
