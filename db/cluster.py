@@ -7,10 +7,37 @@ from db.engine.address import Address
 from db.engine.clickhouse import ClickHouseEngine, connect, whole_name
 from db.errors import StoreError
 from db.hits_view import create_views
+from db.reader import create_statements, reader_of, reader_xml
 from db.results import create_results, list_lineages
 from db.runs import list_runs
 from db.schema import migrate, newer, newest_version, tables, tables_of, version
 from db.server_config import cluster_xml
+
+
+def create_reader(address: Address) -> str:
+    """Make the user that only reads on every shard; return "" or the XML to add by hand.
+
+    By hand, where users live in the servers' configuration alone. Raises StoreError.
+    """
+    databases = _databases(address)
+    for k in range(len(address.hosts)):
+        alone = connect(replace(address.of_shard(k), database="default"))
+        try:
+            for statement in create_statements(address, databases):
+                alone.execute(statement)
+        except StoreError as fault:
+            reader = connect(replace(reader_of(address.of_shard(k)), database="default"))
+            try:
+                reader.fetch("SELECT 1")
+            except StoreError:
+                if "(ACCESS_" not in str(fault):
+                    raise fault from None
+                return reader_xml(address, databases)
+            finally:
+                reader.close()
+        finally:
+            alone.close()
+    return ""
 
 
 def create_schema(address: Address, *, upgrade_only: bool = False) -> int:
@@ -131,15 +158,17 @@ def _sizes(here: ClickHouseEngine) -> dict[str, Any]:
 
 
 def _create_databases(address: Address, k: int) -> None:
-    names = [address.database]
-    if len(address.hosts) > 1:
-        names.append(whole_name(address.database))
     alone = connect(replace(address.of_shard(k), database="default"))
     try:
-        for name in names:
+        for name in _databases(address):
             alone.execute(f"CREATE DATABASE IF NOT EXISTS {name}")
     finally:
         alone.close()
+
+
+def _databases(address: Address) -> list[str]:
+    whole = [whole_name(address.database)] if len(address.hosts) > 1 else []
+    return [address.database, *whole]
 
 
 def _same_servers(address: Address) -> None:

@@ -1,4 +1,4 @@
-"""What the configuration of servers must say for everyhit, as XML to add to theirs."""
+"""What the configuration of servers must say of a store on several shards."""
 
 from collections.abc import Sequence
 from xml.sax.saxutils import escape
@@ -14,8 +14,3 @@ def cluster_xml(name: str, shards: Sequence[tuple[str, int]], user: str, passwor
         for host, port in shards
     )
     return f"  <remote_servers>\n    <{name}>\n{shard}\n    </{name}>\n  </remote_servers>\n"
-
-
-def reader_xml(database: str, password: str) -> str:
-    """Return the user that may only read."""
-    return ""

@@ -32,6 +32,10 @@ class Engine(Protocol):
     def here(self) -> "Engine":
         """This shard alone: reads and writes what lies on it."""
 
+    @property
+    def reader(self) -> "Engine":
+        """The same store for SQL that people wrote: it may read what a query needs, no more."""
+
     def execute(self, sql: str, params: Params | None = None) -> None:
         """Run a statement that returns nothing; raises StoreError with the engine's words."""
 

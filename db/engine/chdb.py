@@ -22,6 +22,7 @@ class ChdbEngine:
         self.database = DATABASE
         self.shards = (self,)
         self.here = self
+        self.reader = self
         self._folder = folder
         self._mine = threading.local()
         self._lock = threading.Lock()

@@ -14,6 +14,7 @@ from db.engine.connection import ArrowConnection
 from db.engine.faults import told
 from db.engine.render import render
 from db.errors import StoreError
+from db.reader import reader_of
 
 # Tables of which a newer row replaces an older one, which the engine can see only side by side.
 _ON_THE_FIRST_SHARD = {"runs", "lineages", "triggers"}
@@ -42,6 +43,8 @@ class ClickHouseEngine:
         """The same shard alone: reads and writes what lies on it."""
         self.shards: Sequence[ClickHouseEngine] = (self,)
         """The store from the point of view of each shard."""
+        self.reader = self
+        """The store for SQL that people wrote; see ``db.reader``."""
         self.address = address
         self._host, self._port = address.hosts[home]
         self._settings = _STATEMENT if settings is None else settings
@@ -105,7 +108,7 @@ class ClickHouseEngine:
 
     def close(self) -> None:
         """Release all connections, those to other shards too. Further calls raise StoreError."""
-        for engine in {*self.shards, *(shard.here for shard in self.shards), self}:
+        for engine in {*self.shards, *(shard.here for shard in self.shards), self.reader, self}:
             engine._close()
 
     def _close(self) -> None:
@@ -159,6 +162,15 @@ class ClickHouseEngine:
 
 def connect(address: Address) -> ClickHouseEngine:
     """Return the store from the point of view of its first shard. Nothing is asked yet."""
+    first = _connect(address)
+    whole = whole_name(address.database) if len(address.hosts) > 1 else ""
+    reader = ClickHouseEngine(reader_of(address), 0, whole, {})
+    for shard in first.shards:
+        shard.reader = shard.here.reader = reader
+    return first
+
+
+def _connect(address: Address) -> ClickHouseEngine:
     places = range(len(address.hosts))
     alone = [ClickHouseEngine(address, k) for k in places]
     if len(alone) == 1:

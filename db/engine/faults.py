@@ -23,9 +23,13 @@ _OURS = re.compile(
 _NAMES = {number: name for name, number in vars(errors.ErrorCodes).items() if name.isupper()} | {
     425: "SYSTEM_ERROR",
     439: "CANNOT_SCHEDULE_TASK",
+    495: "ACCESS_STORAGE_READONLY",
     497: "ACCESS_DENIED",
+    514: "ACCESS_STORAGE_FOR_INSERTION_NOT_FOUND",
     516: "AUTHENTICATION_FAILED",
 }
+
+_REFUSED = {"AUTHENTICATION_FAILED", "WRONG_PASSWORD", "UNKNOWN_USER"}
 
 
 def told(fault: Exception, address: Address, host: str) -> StoreError:
@@ -65,7 +69,12 @@ def told(fault: Exception, address: Address, host: str) -> StoreError:
 def _of_the_server(fault: errors.ServerException, address: Address, host: str) -> StoreError:
     name = _NAMES.get(fault.code, f"CODE_{fault.code}")
     text = _sentence(str(fault.message))
-    if name in ("AUTHENTICATION_FAILED", "WRONG_PASSWORD", "UNKNOWN_USER"):
+    if name in _REFUSED and address.user.endswith("_reader"):
+        return StoreError(
+            f"{host} does not know the user {address.user}, as whom SQL of users runs: run everyhit"
+            " db init"
+        )
+    if name in _REFUSED:
         return StoreError(
             f"{host} does not let user {address.user} in: the name or the password in the store's"
             " address is wrong"

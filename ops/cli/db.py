@@ -2,7 +2,7 @@ from dataclasses import asdict
 
 import typer
 
-from db.cluster import create_schema, shard_states
+from db.cluster import create_reader, create_schema, shard_states
 from db.engine.address import Address, is_clickhouse, parse_address
 from db.errors import StoreError, UsageError
 from ops.cli import app
@@ -56,8 +56,15 @@ def _line(state: dict[str, object]) -> dict[str, object]:
 
 
 def _done(address: Address, version: int, *, as_json: bool) -> None:
+    by_hand = create_reader(address)
     told = {"store": str(address), "shards": len(address.hosts), "schema": version}
     show([told], as_json=as_json)
+    if by_hand:
+        typer.echo(
+            f"the servers keep their users in files: SQL of users (everyhit query) runs when this"
+            f" lies in users.d on each of them:\n{by_hand}",
+            err=True,
+        )
 
 
 def _address(store: str | None) -> Address:

@@ -58,7 +58,7 @@ def query(
     with opened(store) as at:
         found = find_run(at.engine, run)
         names = relations(at.engine, found, span_of(found, start, stop))
-        written = at.engine.render(
+        written = at.engine.reader.render(
             bound(confined(sql, names), names), _ENGINE_FORMAT[Format.JSON if as_json else fmt]
         )
     write(written, Format.JSON if as_json else fmt, out)

@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
 
-from db.engine.address import Address, parse_address
-from db.engine.clickhouse import ClickHouseEngine
+from db.engine.address import parse_address
+from db.engine.clickhouse import ClickHouseEngine, whole_name
 from db.errors import StoreError
+from db.reader import reader_xml
 from ops.servers import program
 from ops.servers.config import server_xml, users_xml
 
@@ -102,12 +103,12 @@ def url(servers: Sequence[ClickHouse], database: str = "everyhit", **options: ob
 
 @contextmanager
 def clickhouse_servers(
-    folder: Path, n: int, *, databases: Sequence[str] = ("everyhit",), clusters: bool = True
+    folder: Path, n: int, *, databases: Sequence[str] = ("everyhit", "alone"), clusters: bool = True
 ) -> Iterator[list[ClickHouse]]:
     """Start n servers that know each other as shards of the cluster ``everyhit``.
 
-    ``databases`` get users that may only read; see ``db init``. Raises StoreError when no server
-    can be had.
+    ``databases`` get users that may only read, as ``db.reader`` makes them: the library that
+    stands in for a server can't create users by SQL. Raises StoreError when no server can be had.
     """
     ports = _free_ports(2 * n)
     servers = [
@@ -117,7 +118,12 @@ def clickhouse_servers(
     hosts = [("127.0.0.1", server.port) for server in servers] if clusters else []
     for server in servers:
         server.folder.mkdir(parents=True)
-        (server.folder / "users.xml").write_text(users_xml(USER, PASSWORD, databases))
+        (server.folder / "users.xml").write_text(users_xml(USER, PASSWORD))
+        (server.folder / "users.d").mkdir()
+        for name in databases:
+            at = parse_address(url([server], name))
+            text = reader_xml(at, [name, whole_name(name)])
+            (server.folder / "users.d" / f"{name}.xml").write_text(text)
         config = server_xml(server.folder, server.port, server.http_port, hosts, USER, PASSWORD)
         (server.folder / "config.xml").write_text(config)
     try:
@@ -138,6 +144,3 @@ def _free_ports(n: int) -> list[int]:
     finally:
         for each in held:
             each.close()
-
-
-__all__ = ["Address", "ClickHouse", "clickhouse_servers", "url"]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from xml.sax.saxutils import escape
 
-from db.server_config import cluster_xml, reader_xml
+from db.server_config import cluster_xml
 
 _SERVER = """<clickhouse>
   <logger><level>warning</level><log>{folder}/log</log><errorlog>{folder}/errors</errorlog></logger>
@@ -48,7 +48,6 @@ _USERS = """<clickhouse>
       <quota>default</quota>
     </default>
   </users>
-{readers}
 </clickhouse>
 """
 
@@ -72,10 +71,6 @@ def server_xml(
     )
 
 
-def users_xml(user: str, password: str, databases: Sequence[str]) -> str:
-    """Return the users of a server: one that may do all, and a reader for each database."""
-    return _USERS.format(
-        user=user,
-        password=escape(password),
-        readers="".join(reader_xml(name, password) for name in databases),
-    )
+def users_xml(user: str, password: str) -> str:
+    """Return the users of a server: one that may do all, and the server's own."""
+    return _USERS.format(user=user, password=escape(password))
