@@ -55,6 +55,8 @@ def is_clickhouse(url: str) -> bool:
 def parse_address(url: str) -> Address:
     """Return what an address says; UsageError for one that can't be meant, the password unseen."""
     parts = urlsplit(url)
+    if "@" in parts.path:
+        raise UsageError(f"can't understand the store's address before its last @: {_FORM}")
     secure = parts.scheme == "clickhouses"
     account, _, hosts = parts.netloc.rpartition("@")
     user, _, password = account.partition(":")
@@ -74,12 +76,15 @@ def parse_address(url: str) -> Address:
 def _host(text: str, port: int) -> Host:
     found = re.fullmatch(r"(?:\[([0-9A-Fa-f:.%]+)\]|([^\[\]:/@\s]+))(?::(\d{1,5}))?", text)
     if found is None or not 0 < int(found[3] or port) < 65536:
-        raise UsageError(
-            f"can't understand the host {text!r}: write"
-            " clickhouse://user:password@host1:9000,host2:9000/database; in user and password,"
-            " @ is %40, : is %3A, / is %2F"
-        )
+        # What stands behind the colon may be a password.
+        raise UsageError(f"can't understand the host {text.partition(':')[0]!r}: {_FORM}")
     return found[1] or unquote(found[2]), int(found[3] or port)
+
+
+_FORM = (
+    "write clickhouse://user:password@host1:9000,host2:9000/database; in user and password,"
+    " @ is %40, : is %3A, / is %2F, ? is %3F, # is %23"
+)
 
 
 def _options(given: Mapping[str, str]) -> dict[str, Any]:

@@ -103,7 +103,7 @@ def arrow_type(kind: ColumnType) -> pa.DataType:
 def arrow_field(name: str, kind: ColumnType) -> pa.Field:
     """Return the Arrow field of a column, nullable as the column is."""
     bare = kind.inner if kind.name == "LowCardinality" else kind
-    return pa.field(name, arrow_type(kind), nullable=bare.name == "Nullable")
+    return pa.field(name, arrow_type(kind), nullable=bare.name in ("Nullable", "Nothing"))
 
 
 def unit_digits(kind: ColumnType) -> int:

@@ -1,5 +1,6 @@
 """Reads the engine's native columns into Arrow arrays, without an object for each value."""
 
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -28,11 +29,28 @@ class Source(Protocol):
 
 def read_column(kind: ColumnType, n: int, source: Source, *, custom: bool) -> pa.Array:
     """Return the next column of n > 0 rows; ``custom`` says that how it is laid out comes first."""
-    layout = source.read(1)[0] if custom else 0
-    if layout not in (0, 1):
-        raise StoreError(f"the server sends a {kind.name} in a layout ({layout}) unknown here")
+    layout = _read_layout(kind, source) if custom else _DENSE
     _read_prefix(kind, source)
-    return _read_sparse(kind, n, source) if layout else _read(kind, n, source)
+    return _read(kind, n, source, layout)
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """Whether only values that are not the default come, for a column or a tuple's members."""
+
+    sparse: bool = False
+    members: tuple["_Layout", ...] = ()
+
+
+_DENSE = _Layout()
+
+
+def _read_layout(kind: ColumnType, source: Source) -> _Layout:
+    code = source.read(1)[0]
+    if code > 1:
+        raise StoreError(f"the server sends a {kind.name} in a layout ({code}) unknown here")
+    members = kind.members if kind.name == "Tuple" else ()
+    return _Layout(code == 1, tuple(_read_layout(each, source) for _, each in members))
 
 
 def _read_prefix(kind: ColumnType, source: Source) -> None:
@@ -49,7 +67,9 @@ def _read_prefix(kind: ColumnType, source: Source) -> None:
             _read_prefix(member, source)
 
 
-def _read(kind: ColumnType, n: int, source: Source) -> pa.Array:
+def _read(kind: ColumnType, n: int, source: Source, layout: _Layout = _DENSE) -> pa.Array:
+    if layout.sparse:
+        return _read_sparse(kind, n, source)
     shape = arrow_type(kind)
     if kind.name in FIXED or kind.name == "FixedString":
         return _array(shape, n, source.read(n * (shape.bit_width // 8)))
@@ -78,7 +98,11 @@ def _read(kind: ColumnType, n: int, source: Source) -> pa.Array:
         return _read_low_cardinality(kind, n, source)
     if kind.name == "Tuple":
         fields = [arrow_field(name, member) for name, member in kind.members]
-        parts = [_read(member, n, source) for _, member in kind.members]
+        layouts = layout.members or (_DENSE,) * len(fields)
+        parts = [
+            _read(member, n, source, of_member)
+            for (_, member), of_member in zip(kind.members, layouts, strict=True)
+        ]
         return pa.StructArray.from_arrays(parts, fields=fields)
     return _read_lists(kind, n, source)
 

@@ -22,6 +22,8 @@ _ROWS = {
     "JSONEachRow": ("JSONEachRow", 0),
 }
 
+_TSV_ESCAPES = str.maketrans({"\\": r"\\", "'": r"\'", "\t": r"\t", "\n": r"\n"})
+
 
 def render(engine: "Engine", sql: str, fmt: str, params: Params | None) -> bytes:
     """Return the result of a SELECT in the format; UsageError for one that is not known."""
@@ -43,6 +45,8 @@ def render(engine: "Engine", sql: str, fmt: str, params: Params | None) -> bytes
     heads = _heads(engine, sql, params)[:above]
     if row == "CSV":
         heads = [['"' + text.replace('"', '""') + '"' for text in line] for line in heads]
+    else:
+        heads = [[text.translate(_TSV_ESCAPES) for text in line] for line in heads]
     lines = engine.fetch(f"SELECT formatRow('{row}', *) AS line FROM ({sql})", params)["line"]
     head = "".join(("," if row == "CSV" else "\t").join(line) + "\n" for line in heads)
     return (head + "".join(lines.to_pylist())).encode()
