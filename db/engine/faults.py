@@ -9,12 +9,8 @@ from clickhouse_driver import errors
 from db.engine.address import Address
 from db.errors import StoreError
 
-_TABLE = re.compile(
-    r"(?:Table|identifier) [`']?(?P<name>[\w.]+)[`']?.*(?:not exist|in scope)|"
-    r"Unknown table expression identifier [`'](?P<other>[\w.]+)[`']",
-    re.DOTALL,
-)
-_FROM = re.compile(r"(?:Received from|While executing Remote|from) ([\w.\-\[\]:]+:\d+)")
+_TABLE = re.compile(r"(?:Table|table expression identifier|no table) [`']?(\w+(?:`?\.`?\w+)?)")
+_PLACE = re.compile(r"(?:Received from |on server: |\()([\w.\-\[\]:]+:\d+)")
 _OURS = re.compile(
     r"(\w+\.)?(chunks|runs|rates|gaps|lineages|ledger|failures|triggers|schema_versions"
     r"|(rows|words|hits|channels|rates_of)_\w+)"
@@ -58,7 +54,7 @@ def told(fault: Exception, address: Address, host: str) -> StoreError:
             f"{host} is silent: no answer within {address.connect_timeout:g} s to a greeting,"
             f" or {address.timeout:g} s to a statement; look at the server"
         )
-    if isinstance(cause, EOFError | ConnectionError):
+    if isinstance(cause, EOFError | ConnectionError | errors.UnexpectedPacketFromServerError):
         return StoreError(
             f"{host} closed the connection: it stopped, or its port is not the one of the native"
             " protocol (9000; with TLS 9440)"
@@ -81,18 +77,23 @@ def _of_the_server(fault: errors.ServerException, address: Address, host: str) -
         )
     if name == "UNKNOWN_DATABASE":
         return StoreError(f"{host}: {text.rstrip('.')}: run everyhit db init --store {address}")
-    if name == "UNKNOWN_TABLE" and (found := _TABLE.search(text)):
-        table = found["name"] or found["other"]
-        if _OURS.fullmatch(table):
-            place = _FROM.search(text)
+    if name in ("UNKNOWN_TABLE", "ALL_CONNECTION_TRIES_FAILED"):
+        place, table = _PLACE.search(text), _TABLE.search(text)
+        where = place[1] if place else host
+        if table and _OURS.fullmatch(missing := table[1].replace("`", "")):
             return StoreError(
-                f"the shard {place[1] if place else host} lacks the table {table}: run everyhit db"
-                f" init --store {address}"
+                f"the shard {where} lacks the table {missing}: run everyhit db init --store"
+                f" {address}"
+            )
+        if name == "ALL_CONNECTION_TRIES_FAILED":
+            return StoreError(
+                f"{host} can't reach the shard {where}: start it, or mend the cluster"
+                f" {address.cluster} in the servers' configuration"
             )
     return StoreError(text if text.endswith(f"({name})") else f"{text} ({name})")
 
 
 def _sentence(message: str) -> str:
-    """The server's own words, without number in front and stack behind."""
-    text = message.split("Stack trace")[0].strip()
-    return text.removeprefix("DB::Exception: ").split(". DB::Exception: ", 1)[-1].rstrip()
+    """The server's own words in one line, without number in front and stack behind."""
+    text = " ".join(message.split("Stack trace")[0].split())
+    return text.removeprefix("DB::Exception: ")

@@ -16,6 +16,7 @@ from db.engine.clickhouse import ClickHouseEngine, whole_name
 from db.errors import StoreError
 from db.reader import reader_xml
 from ops.servers import program
+from db.server_config import cluster_xml
 from ops.servers.config import server_xml, users_xml
 
 _PR_SET_PDEATHSIG = 1
@@ -27,13 +28,14 @@ class ClickHouse:
     """A server with a folder and ports that stay when it is killed and started again.
 
     It ends with this process, even when that is killed. Start it from the main thread: the
-    kernel's death signal follows the thread that asked for it.
+    kernel's death signal follows the thread that asked for it. The library that stands in for a
+    server dies when someone greets it with a wrong password, unlike a real one; and in it tables of
+    the Replicated family can be made but not written.
     """
 
     folder: Path
     port: int
     http_port: int
-    secure_port: int | None = None
     process: "subprocess.Popen[bytes] | None" = field(default=None, repr=False)
 
     @property
@@ -44,10 +46,9 @@ class ClickHouse:
     def start(self, wait_s: float = 60) -> None:
         """Start the server and wait until it answers; StoreError if it doesn't."""
         libc = ctypes.CDLL(None)
-        protocols = ["TCP", "HTTP", *(["TCP SECURE"] if self.secure_port else [])]
         with (self.folder / "output").open("ab") as output:
             self.process = subprocess.Popen(
-                program.command(self.folder / "config.xml", self.folder / "data", protocols),
+                program.command(self.folder / "config.xml", self.folder / "data"),
                 stdout=output,
                 stderr=output,
                 stdin=subprocess.DEVNULL,
@@ -103,29 +104,23 @@ def url(servers: Sequence[ClickHouse], database: str = "everyhit", **options: ob
 
 @contextmanager
 def clickhouse_servers(
-    folder: Path, n: int, *, databases: Sequence[str] = ("everyhit", "alone"), clusters: bool = True
+    folder: Path,
+    n: int,
+    *,
+    databases: Sequence[str] = ("everyhit", "alone"),
+    clusters: bool = True,
 ) -> Iterator[list[ClickHouse]]:
     """Start n servers that know each other as shards of the cluster ``everyhit``.
 
     ``databases`` get users that may only read, as ``db.reader`` makes them: the library that
-    stands in for a server can't create users by SQL. Raises StoreError when no server can be had.
+    stands in for a server can't create users by SQL. Raises StoreError when no server
+    can be had.
     """
-    ports = _free_ports(2 * n)
-    servers = [
-        ClickHouse(folder / f"shard{k}", port, http)
-        for k, (port, http) in enumerate(zip(ports[:n], ports[n:], strict=True))
-    ]
+    ports = iter(_free_ports(2 * n))
+    servers = [ClickHouse(folder / f"shard{k}", next(ports), next(ports)) for k in range(n)]
     hosts = [("127.0.0.1", server.port) for server in servers] if clusters else []
     for server in servers:
-        server.folder.mkdir(parents=True)
-        (server.folder / "users.xml").write_text(users_xml(USER, PASSWORD))
-        (server.folder / "users.d").mkdir()
-        for name in databases:
-            at = parse_address(url([server], name))
-            text = reader_xml(at, [name, whole_name(name)])
-            (server.folder / "users.d" / f"{name}.xml").write_text(text)
-        config = server_xml(server.folder, server.port, server.http_port, hosts, USER, PASSWORD)
-        (server.folder / "config.xml").write_text(config)
+        _configure(server, hosts, databases)
     try:
         for server in servers:
             server.start()
@@ -133,6 +128,24 @@ def clickhouse_servers(
     finally:
         for server in servers:
             server.kill()
+
+
+def _configure(
+    server: ClickHouse,
+    hosts: Sequence[tuple[str, int]],
+    databases: Sequence[str],
+) -> None:
+    (server.folder / "users.d").mkdir(parents=True)
+    (server.folder / "users.xml").write_text(users_xml(USER, PASSWORD))
+    for name in databases:
+        text = reader_xml(parse_address(url([server], name)), [name, whole_name(name)])
+        (server.folder / "users.d" / f"{name}.xml").write_text(text)
+    config = server_xml(server.folder, server.port, server.http_port)
+    (server.folder / "config.xml").write_text(config)
+    if hosts:
+        (server.folder / "config.d").mkdir()
+        text = f"<clickhouse>\n{cluster_xml('everyhit', hosts, USER, PASSWORD)}</clickhouse>\n"
+        (server.folder / "config.d" / "cluster.xml").write_text(text)
 
 
 def _free_ports(n: int) -> list[int]:

@@ -1,17 +1,14 @@
 """The configuration of a small server of our own, as XML."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from xml.sax.saxutils import escape
 
-from db.server_config import cluster_xml
 
 _SERVER = """<clickhouse>
   <logger><level>warning</level><log>{folder}/log</log><errorlog>{folder}/errors</errorlog></logger>
   <listen_host>127.0.0.1</listen_host>
   <tcp_port>{port}</tcp_port>
   <http_port>{http_port}</http_port>
-{secure}
   <path>{folder}/data/</path>
   <tmp_path>{folder}/data/tmp/</tmp_path>
   <user_files_path>{folder}/data/user_files/</user_files_path>
@@ -24,7 +21,6 @@ _SERVER = """<clickhouse>
   <background_schedule_pool_size>8</background_schedule_pool_size>
   <default_profile>default</default_profile>
   <default_database>default</default_database>
-{clusters}
 </clickhouse>
 """
 
@@ -52,23 +48,9 @@ _USERS = """<clickhouse>
 """
 
 
-def server_xml(
-    folder: Path,
-    port: int,
-    http_port: int,
-    shards: Sequence[tuple[str, int]],
-    user: str,
-    password: str,
-    secure_xml: str = "",
-) -> str:
+def server_xml(folder: Path, port: int, http_port: int) -> str:
     """Return the configuration of a server that keeps all that it has in ``folder``."""
-    return _SERVER.format(
-        folder=folder,
-        port=port,
-        http_port=http_port,
-        secure=secure_xml,
-        clusters=cluster_xml("everyhit", shards, user, password) if shards else "",
-    )
+    return _SERVER.format(folder=folder, port=port, http_port=http_port)
 
 
 def users_xml(user: str, password: str) -> str:

@@ -21,8 +21,9 @@ INTEGRITY = (
     "XP97mMqnc5tZpKQywR8N7cLTsHNiTmHr30pC5mzo3jWmukjKn2IBa60c2B/gWUNcuFjOMjWoorQICCqBVj5wpw=="
 )
 
-_SLEEP = (
-    "SELECT sum(sleepEachRow(1)) FROM numbers(1000000000) SETTINGS max_block_size = 1,"
+_LISTEN = (
+    "SYSTEM START LISTEN TCP; SYSTEM START LISTEN HTTP;"
+    " SELECT sum(sleepEachRow(1)) FROM numbers(1000000000) SETTINGS max_block_size = 1,"
     " function_sleep_max_microseconds_per_block = 1000000000000 FORMAT Null"
 )
 _RUN_LIBRARY = (
@@ -32,17 +33,16 @@ _RUN_LIBRARY = (
 )
 
 
-def command(config: Path, data: Path, protocols: list[str]) -> list[str]:
+def command(config: Path, data: Path) -> list[str]:
     """Return the command that serves the configuration until it is killed.
 
     Raises StoreError that says why no server can be had.
     """
     if found := shutil.which("clickhouse"):
         return [found, "server", "--config-file", str(config)]
-    listen = "".join(f"SYSTEM START LISTEN {each}; " for each in protocols)
     return [
         *(sys.executable, "-S", "-c", _RUN_LIBRARY, str(library()), "clickhouse-local"),
-        *("--config-file", str(config), "--path", str(data), "--query", listen + _SLEEP),
+        *("--config-file", str(config), "--path", str(data), "--query", _LISTEN),
     ]
 
 
