@@ -9,6 +9,12 @@ import re
 # What the engine says when the query is not at fault.
 _OF_THE_STORE = {
     "NOT_ENOUGH_SPACE",
+    "ALL_CONNECTION_TRIES_FAILED",
+    "ATTEMPT_TO_READ_AFTER_EOF",
+    "CANNOT_SCHEDULE_TASK",
+    "QUERY_WAS_CANCELLED",
+    "TOO_MANY_SIMULTANEOUS_QUERIES",
+    "UNKNOWN_DATABASE",
     "CANNOT_WRITE_TO_FILE_DESCRIPTOR",
     "CANNOT_READ_FROM_FILE_DESCRIPTOR",
     "CANNOT_OPEN_FILE",
@@ -63,7 +69,7 @@ class StoreError(EveryhitError):
     @property
     def of_the_query(self) -> bool:
         """Whether the engine blames the query, by the name with which it ends its sentence."""
-        named = re.search(r"\(([A-Z_]+)\)\s*$", str(self))
+        named = re.search(r"\(([A-Z0-9_]+)\)\s*$", str(self))
         return named is not None and named[1] not in _OF_THE_STORE
 
 

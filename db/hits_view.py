@@ -25,7 +25,7 @@ def create_views(engine: Engine, detector: Detector) -> None:
     sql, bare = column_sql(detector), bare_sql(detector)
     sound = f"toBool({bare['hit']} AND NOT {bare['corrupt']})"
     shown = ",\n        ".join(f"{sql[column]} AS `{column}`" for column in detector.column_names)
-    engine.execute(f"""
+    engine.define(f"""
         CREATE VIEW IF NOT EXISTS words_{name} AS
         SELECT link, {sql["t"]} AS t, {shown}, {sound} AS hit
         FROM chunks {_unfold(detector)}
@@ -33,7 +33,7 @@ def create_views(engine: Engine, detector: Detector) -> None:
             AND t_first > {{a:Int64}} - {ticks} AND t_last >= {{a:Int64}}
             AND {bare["timed"]} AND NOT {bare["corrupt"]}
             AND {bare["t"]} >= {{a:Int64}} AND {bare["t"]} < {{b:Int64}}""")
-    engine.execute(f"""
+    engine.define(f"""
         CREATE VIEW IF NOT EXISTS hits_{name} AS
         SELECT * EXCEPT hit
         FROM words_{name}(run = {{run:UInt32}}, a = {{a:Int64}}, b = {{b:Int64}}) WHERE hit""")

@@ -52,7 +52,7 @@ def create_results(engine: Engine, lineage: Lineage) -> None:
         f"`{name}` {kind} {'CODEC(T64, LZ4)' if _WIDE.search(kind) else ''}"
         for name, kind in lineage.columns.items()
     )
-    engine.execute(
+    engine.define(
         f"CREATE TABLE IF NOT EXISTS {lineage.table}"
         f" (run_id UInt32, cell Int64, attempt UInt64 CODEC(T64, LZ4), {columns},"
         f" digest__ UInt64 MATERIALIZED cityHash64({', '.join(f'`{n}`' for n in lineage.columns)}))"
@@ -195,9 +195,10 @@ def sweep(engine: Engine, lineage: Lineage) -> None:
 
     Call it when nothing works on the run: an attempt under way would lose its rows.
     """
-    engine.execute(
-        f"DELETE FROM {lineage.table} WHERE run_id = {{run:UInt32}} AND (cell, attempt) NOT IN"
-        f" (SELECT cell, {CURRENT} FROM ledger WHERE run_id = {{run:UInt32}}"
-        " AND lineage = {lineage:String} GROUP BY cell)",
-        {"run": lineage.run_id, "lineage": lineage.lineage},
-    )
+    for shard in engine.shards:
+        shard.execute(
+            f"DELETE FROM {shard.here.database}.{lineage.table} WHERE run_id = {{run:UInt32}}"
+            f" AND (cell, attempt) NOT IN (SELECT cell, {CURRENT} FROM {shard.database}.ledger"
+            " WHERE run_id = {run:UInt32} AND lineage = {lineage:String} GROUP BY cell)",
+            {"run": lineage.run_id, "lineage": lineage.lineage},
+        )

@@ -1,4 +1,7 @@
-"""Opens a store by its address. One process owns an embedded store at a time."""
+"""Opens a store by its address: a folder of this machine, or ClickHouse on one or more servers.
+
+One process owns an embedded store at a time; a store on servers has any number of users.
+"""
 
 import fcntl
 import os
@@ -7,21 +10,29 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from hashlib import blake2b
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+import platformdirs
+
 from db.engine import Engine
+from db.engine.address import is_clickhouse, parse_address
 from db.errors import StoreError, UsageError
 from db.schema import migrate
 
 
 @dataclass(frozen=True)
 class Store:
-    """An open store: its address, its folder for what lies beside the engine, and the engine."""
+    """An open store."""
 
     url: str
+    """Its address, without the password."""
     folder: Path
+    """Where on this machine what lies beside the engine has its place."""
     engine: Engine
+    owned: bool = True
+    """Whether nobody else can have it open."""
 
 
 def store_folder(url: str) -> Path:
@@ -34,7 +45,8 @@ def store_folder(url: str) -> Path:
         return Path(url).expanduser().absolute()
     if parts.scheme != "chdb":
         raise UsageError(
-            f"can't open {url}: the address of a store is chdb:///a/folder, or the folder itself"
+            f"can't open {url}: the address of a store is a folder, chdb:///a/folder, or"
+            " clickhouse://user:password@host:9000/database"
         )
     if parts.netloc:
         raise UsageError(
@@ -45,11 +57,36 @@ def store_folder(url: str) -> Path:
 
 @contextmanager
 def open_store(url: str) -> Iterator[Store]:
-    """Open the store at ``url``, create it if it is not there, and close it at the end.
+    """Open the store at ``url`` and close it at the end; an embedded one is created if need be.
 
-    Raises StoreError when another process has it open, when it can't be written, or when it is of
-    a newer schema.
+    Raises StoreError when another process has it open, when it can't be reached or written, when
+    servers lack its tables, or when it is of a newer schema.
     """
+    if is_clickhouse(url):
+        yield from _on_servers(url)
+    else:
+        yield from _embedded(url)
+
+
+def _on_servers(url: str) -> Iterator[Store]:
+    from db.cluster import check_schema
+    from db.engine.clickhouse import connect
+
+    address = parse_address(url)
+    shown = str(address)
+    folder = (
+        platformdirs.user_data_path("everyhit") / blake2b(shown.encode(), digest_size=8).hexdigest()
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    engine = connect(address)
+    try:
+        check_schema(engine)
+        yield Store(shown, folder, engine, owned=False)
+    finally:
+        engine.close()
+
+
+def _embedded(url: str) -> Iterator[Store]:
     from db.engine.chdb import ChdbEngine
 
     folder = store_folder(url)

@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from db.chunk import Chunk
-from db.chunks import link_state, write_chunks
+from db.chunks import link_state
 from db.engine import Engine
 from db.gaps import Gap, book_gaps
 from db.runs import Run
+from db.shards import write_by_shard
 from readout.chunker import Chunker
 from readout.prefilter import Prefilter
 from readout.source.block import Block
@@ -43,7 +44,7 @@ class Readout:
 
     def __post_init__(self) -> None:
         self._writer = Writer(
-            lambda chunks, at: write_chunks(self.engine, chunks, self.run.detector, at),
+            lambda chunks, at: write_by_shard(self.engine, chunks, self.run.detector, at),
             give_up_s=self.give_up_s,
             committed=self.committed,
         )

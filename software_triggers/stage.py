@@ -184,7 +184,9 @@ def _check_kinds(stage: Stage, rows: pl.DataFrame) -> None:
 
 
 def _sql_columns(engine: Engine, stage: Stage) -> dict[str, str]:
-    described = engine.fetch(f"DESCRIBE ({select(engine, stage, Window(0, 0))})", stage.params)
+    described = engine.reader.fetch(
+        f"DESCRIBE ({select(engine, stage, Window(0, 0))})", stage.params
+    )
     columns = dict(zip(described["name"].to_pylist(), described["type"].to_pylist(), strict=True))
     return _checked(stage, columns)
 

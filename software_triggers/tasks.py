@@ -11,6 +11,7 @@ from celery import Celery
 from db.engine import Engine
 from db.errors import EveryhitError, StoreError
 from db.runs import Run, find_run
+from db.shards import home_of
 from software_triggers.conductor import Handle, Task
 from software_triggers.process import process
 from software_triggers.registry import triggers_of_run
@@ -76,7 +77,8 @@ def process_cells(
     assert _bench, "attach() comes first"
     try:
         stage = _bench.stage(run_id, name, lineage, json.loads(wanted))
-        return process(_bench.engine, stage, first, stop, complete=complete)
+        home = home_of(_bench.engine, first * stage.run.cell, stage.run.detector.slice)
+        return process(home, stage, first, stop, complete=complete)
     except EveryhitError as fault:
         _log.error("task failed", run=run_id, trigger=name, first=first, stop=stop, said=str(fault))
         raise

@@ -1,22 +1,89 @@
+import contextlib
 import os
 from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
 
+from db.cluster import create_schema
 from db.engine import Engine
+from db.engine.address import parse_address
 from db.engine.chdb import ChdbEngine
+from db.engine.clickhouse import connect
+from db.errors import StoreError
 from db.schema import migrate
+from ops.servers.clickhouse import ClickHouse, clickhouse_servers, url
 
 # The first call of many things compiles, opens or creates, and takes longer than hypothesis waits.
 settings.register_profile("everyhit", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("everyhit")
 
 
+# Where the promises of the store are tested, they are tested on every kind of it.
+_ON_EVERY_STORE = {
+    "test_chunks",
+    "test_conductor",
+    "test_engine",
+    "test_gaps",
+    "test_hits_view",
+    "test_ledger",
+    "test_process",
+    "test_rates",
+    "test_results",
+    "test_runs",
+    "test_shards",
+}
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "engine" in metafunc.fixturenames and metafunc.module.__name__ in _ON_EVERY_STORE:
+        metafunc.parametrize("engine", ["chdb", "shards"], indirect=True, scope="session")
+
+
 @pytest.fixture(scope="session")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    """A real engine on a folder of its own; tests keep apart by using runs of their own."""
+def engine(request: pytest.FixtureRequest) -> Engine:
+    """A real engine; tests keep apart by using runs of their own."""
+    kind = getattr(request, "param", "chdb")
+    return request.getfixturevalue(f"{kind}_engine")
+
+
+@pytest.fixture(scope="session")
+def chdb_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    """The engine in this process, on a folder of its own."""
     engine = ChdbEngine(tmp_path_factory.mktemp("store"))
     migrate(engine)
+    yield engine
+    engine.close()
+
+
+@pytest.fixture(scope="session")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[ClickHouse]]:
+    """Two ClickHouse servers that make a cluster."""
+    with contextlib.ExitStack() as stack:
+        try:
+            started = stack.enter_context(clickhouse_servers(tmp_path_factory.mktemp("servers"), 2))
+        except StoreError as fault:
+            if os.environ.keys() & {"CI", "EVERYHIT_NEED_SERVERS"}:
+                raise
+            pytest.skip(str(fault))
+        yield started
+
+
+@pytest.fixture(scope="session")
+def shards_engine(servers: list[ClickHouse]) -> Iterator[Engine]:
+    """A store on both servers."""
+    address = parse_address(url(servers))
+    create_schema(address)
+    engine = connect(address)
+    yield engine
+    engine.close()
+
+
+@pytest.fixture(scope="session")
+def server_engine(servers: list[ClickHouse]) -> Iterator[Engine]:
+    """A store on one server."""
+    address = parse_address(url(servers[:1], "alone"))
+    create_schema(address)
+    engine = connect(address)
     yield engine
     engine.close()

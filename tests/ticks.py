@@ -8,9 +8,9 @@ from typing import NamedTuple
 import numpy as np
 
 from db.chunk import Chunk
-from db.chunks import write_chunks
 from db.detector import loads
 from db.runs import open_run
+from db.shards import write_by_shard
 
 TOY = loads("""
 name = "ticks"
@@ -86,8 +86,8 @@ def toy_chunk(
 
 
 def write(engine, run, chunks) -> None:
-    """Store chunks as one block."""
-    write_chunks(engine, chunks, run.detector, NOW)
+    """Store chunks as one block on each shard."""
+    write_by_shard(engine, chunks, run.detector, NOW)
 
 
 def toy_run(engine, cell=100, detector=TOY):

@@ -1,6 +1,7 @@
 """The engine that speaks ClickHouse's SQL: one dialect, whatever carries it.
 
-``chdb`` is the engine inside this process. Everything above speaks to the protocol below.
+``chdb`` is the engine inside this process, ``clickhouse`` are servers. Everything above speaks to
+the protocol below.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,10 +14,33 @@ Params = Mapping[str, Value]
 
 
 class Engine(Protocol):
-    """Runs SQL with ClickHouse's own ``{name:Type}`` parameters, from any thread."""
+    """Runs SQL with ClickHouse's own ``{name:Type}`` parameters, from any thread.
+
+    A store may lie on several shards. What is read is always the whole store; what is inserted
+    lands on one shard, see ``db.shards``.
+    """
+
+    @property
+    def database(self) -> str:
+        """The database in which names without one are looked up."""
+
+    @property
+    def shards(self) -> "Sequence[Engine]":
+        """The store from the point of view of each shard: what is inserted there lands on it."""
+
+    @property
+    def here(self) -> "Engine":
+        """This shard alone: reads and writes what lies on it."""
+
+    @property
+    def reader(self) -> "Engine":
+        """The same store for SQL that people wrote: it may read what a query needs, no more."""
 
     def execute(self, sql: str, params: Params | None = None) -> None:
         """Run a statement that returns nothing; raises StoreError with the engine's words."""
+
+    def define(self, sql: str) -> None:
+        """Run a CREATE of a table or a view on every shard; doing it again changes nothing."""
 
     def fetch(self, sql: str, params: Params | None = None) -> pa.Table:
         """Return the result of a SELECT as an Arrow table, uncompressed and without copies."""

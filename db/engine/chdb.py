@@ -19,6 +19,10 @@ class ChdbEngine:
     """
 
     def __init__(self, folder: Path) -> None:
+        self.database = DATABASE
+        self.shards = (self,)
+        self.here = self
+        self.reader = self
         self._folder = folder
         self._mine = threading.local()
         self._lock = threading.Lock()
@@ -33,6 +37,10 @@ class ChdbEngine:
     def execute(self, sql: str, params: Params | None = None) -> None:
         """Run a statement that returns nothing; raises StoreError with the engine's words."""
         self._query(sql, "Null", params)
+
+    def define(self, sql: str) -> None:
+        """Run a CREATE of a table or a view."""
+        self.execute(sql)
 
     def fetch(self, sql: str, params: Params | None = None) -> pa.Table:
         """Return the result of a SELECT as an Arrow table, uncompressed and without copies."""

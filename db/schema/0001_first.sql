@@ -1,12 +1,12 @@
 -- The tables of a store. Detectors add a view `hits_…` and a rollup of their own,
 -- triggers a table of results for each lineage.
 
-CREATE TABLE schema_versions (
+CREATE TABLE IF NOT EXISTS schema_versions (
     version UInt32,
     applied_at DateTime64(3, 'UTC') DEFAULT now64(3)
 ) ENGINE = MergeTree ORDER BY version;
 
-CREATE TABLE runs (
+CREATE TABLE IF NOT EXISTS runs (
     run_id UInt32,
     revision UInt64,
     name String,
@@ -21,7 +21,7 @@ CREATE TABLE runs (
 ) ENGINE = ReplacingMergeTree(revision) ORDER BY run_id;
 
 -- One row is some ten thousand words of one link in one time slice.
-CREATE TABLE chunks (
+CREATE TABLE IF NOT EXISTS chunks (
     run_id UInt32,
     link UInt16,
     seq UInt64,
@@ -59,7 +59,7 @@ SETTINGS non_replicated_deduplication_window = 10000,
     max_bytes_to_merge_at_max_space_in_pool = 268435456;
 
 -- Every word counted at insert, so that monitoring is unbiased and costs nothing to ask.
-CREATE TABLE rates (
+CREATE TABLE IF NOT EXISTS rates (
     run_id UInt32,
     slice Int64,
     link UInt16,
@@ -69,13 +69,13 @@ CREATE TABLE rates (
 ) ENGINE = SummingMergeTree ORDER BY (run_id, slice, link, channel, hit)
 SETTINGS non_replicated_deduplication_window = 10000;
 
-CREATE MATERIALIZED VIEW rates_of_chunks TO rates AS
+CREATE MATERIALIZED VIEW IF NOT EXISTS rates_of_chunks TO rates AS
 SELECT run_id, slice, link, channel, hit, sum(n) AS n_hits
 FROM chunks ARRAY JOIN tally_channel AS channel, tally_hit AS hit, tally_n AS n
 GROUP BY run_id, slice, link, channel, hit;
 
 -- Where a link did not see, or less than everything was kept.
-CREATE TABLE gaps (
+CREATE TABLE IF NOT EXISTS gaps (
     run_id UInt32,
     link UInt16,
     cause LowCardinality(String),
@@ -89,7 +89,7 @@ CREATE TABLE gaps (
 SETTINGS non_replicated_deduplication_window = 10000;
 
 -- What a result was made from: name, version, parameters, inputs, declaration, hashed.
-CREATE TABLE lineages (
+CREATE TABLE IF NOT EXISTS lineages (
     lineage String,
     run_id UInt32,
     name LowCardinality(String),
@@ -105,7 +105,7 @@ CREATE TABLE lineages (
 ) ENGINE = ReplacingMergeTree ORDER BY (run_id, name, lineage);
 
 -- The last word: a result counts when its row here is written, not before.
-CREATE TABLE ledger (
+CREATE TABLE IF NOT EXISTS ledger (
     run_id UInt32,
     lineage String,
     cell Int64,
@@ -122,7 +122,7 @@ CREATE TABLE ledger (
 ) ENGINE = MergeTree ORDER BY (run_id, lineage, cell, revision);
 
 -- Windows on which a trigger failed: set aside, shown, run again when the trigger is mended.
-CREATE TABLE failures (
+CREATE TABLE IF NOT EXISTS failures (
     run_id UInt32,
     lineage String,
     cell Int64,
@@ -132,7 +132,7 @@ CREATE TABLE failures (
 ) ENGINE = MergeTree ORDER BY (run_id, lineage, cell);
 
 -- SQL triggers that users registered.
-CREATE TABLE triggers (
+CREATE TABLE IF NOT EXISTS triggers (
     name String,
     revision UInt64,
     source String,

@@ -1,8 +1,11 @@
 """Creates a store's tables and brings older ones up to date.
 
-A migration is a file ``NNNN_name.sql`` in this folder; its number is the schema's version.
+A migration is a file ``NNNN_name.sql`` in this folder; its number is the schema's version. Each of
+its statements can be run again: a migration that was interrupted, or a table that was lost, is
+mended by running all of them.
 """
 
+import re
 from importlib.resources import files
 
 import sqlglot
@@ -11,35 +14,58 @@ from db.engine import Engine
 from db.errors import StoreError
 
 
-def migrate(engine: Engine) -> int:
-    """Bring the store to the newest schema and return its version.
+def migrate(engine: Engine, *, mend: bool = False) -> int:
+    """Bring the tables that lie here to the newest schema and return its version.
 
+    With ``mend`` every migration runs again, which brings back tables that are missing.
     Raises StoreError when the store was written by a newer everyhit.
     """
-    found = version(engine)
-    steps = _steps()
-    newest = max(steps)
+    found, newest = version(engine), newest_version()
     if found > newest:
-        raise StoreError(
-            f"the store has schema version {found}, this everyhit knows up to {newest}:"
-            " upgrade everyhit, or open another store"
-        )
-    for number in range(found + 1, newest + 1):
+        raise StoreError(newer(found))
+    steps = _steps()
+    for number in range(1 if mend else found + 1, newest + 1):
         for statement in _statements(steps[number]):
             engine.execute(statement)
-        engine.execute("INSERT INTO schema_versions (version) VALUES ({v:UInt32})", {"v": number})
+        if number > found:
+            engine.execute(
+                "INSERT INTO schema_versions (version) VALUES ({v:UInt32})", {"v": number}
+            )
     return newest
 
 
 def version(engine: Engine) -> int:
-    """Return the store's schema version, 0 for an empty store."""
-    exists = engine.fetch(
-        "SELECT count() AS n FROM system.tables"
-        " WHERE database = currentDatabase() AND name = 'schema_versions'"
-    )
-    if not exists["n"][0].as_py():
+    """Return the schema's version, 0 where there is none."""
+    if "schema_versions" not in tables_of(engine):
         return 0
     return int(engine.fetch("SELECT max(version) AS v FROM schema_versions")["v"][0].as_py())
+
+
+def newest_version() -> int:
+    """Return the version that this everyhit writes."""
+    return max(_steps())
+
+
+def newer(found: int) -> str:
+    """Return what to say about a store of a version above ours."""
+    return (
+        f"the store has schema version {found}, this everyhit knows up to {newest_version()}:"
+        " upgrade everyhit, or open another store"
+    )
+
+
+def tables() -> list[str]:
+    """Return the names of the tables that every shard of a store has."""
+    return [name for _, text in sorted(_steps().items()) for name in _CREATED.findall(text)]
+
+
+def tables_of(engine: Engine) -> set[str]:
+    """Return the names of all tables and views in the engine's database."""
+    found = engine.fetch("SELECT name FROM system.tables WHERE database = currentDatabase()")
+    return set(found["name"].to_pylist())
+
+
+_CREATED = re.compile(r"^CREATE TABLE IF NOT EXISTS (\w+)", re.MULTILINE)
 
 
 def _steps() -> dict[int, str]:

@@ -19,7 +19,7 @@ from ops.settings import settings
 def opened(url: str | None) -> Iterator[Store]:
     """Open the store that the command names, or the one of the settings."""
     with open_store(url or settings().store) as store:
-        for run in close_orphans(store.engine):
+        for run in close_orphans(store.engine) if store.owned else ():
             typer.echo(
                 f"run {run.run_id} was interrupted; what was committed is all there", err=True
             )

@@ -58,7 +58,7 @@ def query(
     with opened(store) as at:
         found = find_run(at.engine, run)
         names = relations(at.engine, found, span_of(found, start, stop))
-        written = at.engine.render(
+        written = at.engine.reader.render(
             bound(confined(sql, names), names), _ENGINE_FORMAT[Format.JSON if as_json else fmt]
         )
     write(written, Format.JSON if as_json else fmt, out)
@@ -104,7 +104,7 @@ def relations(engine: Engine, run: Run, span: tuple[int, int] | None) -> dict[st
     for lineage in reversed(list_lineages(engine, run.run_id)):
         names[lineage.name] = select_of(engine, run, lineage.name, lineage, window)
     names["gaps"] = (
-        "SELECT link, cause, a, b, dead, n_lost, detail FROM everyhit.gaps"
+        f"SELECT link, cause, a, b, dead, n_lost, detail FROM {engine.database}.gaps"
         f" WHERE run_id = {run.run_id}"
     )
     return names

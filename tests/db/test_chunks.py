@@ -94,7 +94,7 @@ def test_a_flipped_bit_is_found(engine):
     run = next(_runs)
     write_chunks(engine, [chunk(run, 3, s, 0, 5, [s, s + 1]) for s in range(3)], TOY, NOW)
     assert damaged_chunks(engine, run).is_empty()
-    engine.execute(
+    engine.shards[0].here.execute(
         f"ALTER TABLE chunks UPDATE words = [1, 3] WHERE run_id = {run} AND seq = 1"
         " SETTINGS mutations_sync = 1"
     )

@@ -10,9 +10,9 @@ import sqlglot
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from db import schema
 from db.confine import bound, confined, parameters, parse, reads
 from db.errors import SqlError
+from db.schema import tables
 from software_triggers import library
 
 RELATIONS = {
@@ -178,7 +178,7 @@ SELECT now() AS t
 SELECT rand() AS t
 SELECT generateUUIDv4()
 """.strip().splitlines()
-TABLES = re.findall(r"CREATE TABLE (\w+)", (files(schema) / "0001_first.sql").read_text())
+TABLES = tables()
 
 
 def case(sql):

@@ -136,8 +136,15 @@ class Mortal:
             raise self.fault()
         return answer
 
+    @property
+    def reader(self):
+        return self
+
     def execute(self, *args):
         return self._step("execute", *args)
+
+    def define(self, *args):
+        return self._step("define", *args)
 
     def fetch(self, *args):
         return self._step("fetch", *args)

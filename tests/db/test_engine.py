@@ -81,7 +81,7 @@ def test_an_error_is_told_in_the_engines_words(engine):
 
 
 def test_a_token_lets_a_block_in_once(engine):
-    engine.execute(
+    engine.define(
         "CREATE TABLE blocks (n UInt64) ENGINE = MergeTree ORDER BY n"
         " SETTINGS non_replicated_deduplication_window = 100"
     )

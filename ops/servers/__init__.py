@@ -1,0 +1,1 @@
+"""Starts real servers on this machine, for tests, trials and benchmarks."""

@@ -1,0 +1,159 @@
+"""A ClickHouse server of our own, or several that make a cluster, on ports of this machine."""
+
+import ctypes
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import quote
+
+from db.engine.address import parse_address
+from db.engine.clickhouse import ClickHouseEngine, whole_name
+from db.errors import StoreError
+from db.reader import reader_xml
+from db.server_config import cluster_xml
+from ops.servers import program
+from ops.servers.config import server_xml, users_xml
+
+_PR_SET_PDEATHSIG = 1
+USER, PASSWORD = "everyhit", "at home: 'our' word/1"
+
+
+@dataclass
+class ClickHouse:
+    """A server with a folder and ports that stay when it is killed and started again.
+
+    It ends with this process, even when that is killed. Start it from the main thread: the
+    kernel's death signal follows the thread that asked for it. The library that stands in for a
+    server dies when someone greets it with a wrong password, unlike a real one; and in it tables of
+    the Replicated family can be made but not written.
+    """
+
+    folder: Path
+    port: int
+    http_port: int
+    process: "subprocess.Popen[bytes] | None" = field(default=None, repr=False)
+
+    @property
+    def host(self) -> str:
+        """``host:port`` of the native protocol."""
+        return f"127.0.0.1:{self.port}"
+
+    def start(self, wait_s: float = 60) -> None:
+        """Start the server and wait until it answers; StoreError if it doesn't."""
+        libc = ctypes.CDLL(None)
+        with (self.folder / "output").open("ab") as output:
+            self.process = subprocess.Popen(
+                program.command(self.folder / "config.xml", self.folder / "data"),
+                stdout=output,
+                stderr=output,
+                stdin=subprocess.DEVNULL,
+                cwd=self.folder,
+                preexec_fn=lambda: libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL),
+                start_new_session=True,
+            )
+        until = time.monotonic() + wait_s
+        while not self._answers():
+            if self.process.poll() is not None or time.monotonic() > until:
+                self.kill()
+                said = (self.folder / "output").read_text(errors="replace")[-500:]
+                raise StoreError(f"the ClickHouse server on port {self.port} is not up: {said}")
+            time.sleep(0.05)
+
+    def kill(self) -> None:
+        """Kill the server as a power cut would; what it acknowledged is on its disk."""
+        if self.process is not None:
+            with suppress(ProcessLookupError):
+                self.process.send_signal(signal.SIGCONT)
+            self.process.kill()
+            self.process.wait()
+            self.process = None
+
+    def pause(self) -> None:
+        """Stop the server from answering, its connections open, until ``proceed``."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGSTOP)
+
+    def proceed(self) -> None:
+        """Let a paused server go on."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGCONT)
+
+    def _answers(self) -> bool:
+        engine = ClickHouseEngine(parse_address(url([self], "default")))
+        try:
+            engine.fetch("SELECT 1")
+        except StoreError:
+            return False
+        finally:
+            engine.close()
+        return True
+
+
+def url(servers: Sequence[ClickHouse], database: str = "everyhit", **options: object) -> str:
+    """Return the address of a store on these servers."""
+    hosts = ",".join(server.host for server in servers)
+    told = "&".join(f"{name}={quote(str(value))}" for name, value in options.items())
+    password = quote(PASSWORD, safe="")
+    return f"clickhouse://{USER}:{password}@{hosts}/{database}" + (f"?{told}" if told else "")
+
+
+@contextmanager
+def clickhouse_servers(
+    folder: Path,
+    n: int,
+    *,
+    databases: Sequence[str] = ("everyhit", "alone"),
+    clusters: bool = True,
+) -> Iterator[list[ClickHouse]]:
+    """Start n servers that know each other as shards of the cluster ``everyhit``.
+
+    ``databases`` get users that may only read, as ``db.reader`` makes them: the library that
+    stands in for a server can't create users by SQL. Raises StoreError when no server
+    can be had.
+    """
+    ports = iter(_free_ports(2 * n))
+    servers = [ClickHouse(folder / f"shard{k}", next(ports), next(ports)) for k in range(n)]
+    hosts = [("127.0.0.1", server.port) for server in servers] if clusters else []
+    for server in servers:
+        _configure(server, hosts, databases)
+    try:
+        for server in servers:
+            server.start()
+        yield servers
+    finally:
+        for server in servers:
+            server.kill()
+
+
+def _configure(
+    server: ClickHouse,
+    hosts: Sequence[tuple[str, int]],
+    databases: Sequence[str],
+) -> None:
+    (server.folder / "users.d").mkdir(parents=True)
+    (server.folder / "users.xml").write_text(users_xml(USER, PASSWORD))
+    for name in databases:
+        text = reader_xml(parse_address(url([server], name)), [name, whole_name(name)])
+        (server.folder / "users.d" / f"{name}.xml").write_text(text)
+    config = server_xml(server.folder, server.port, server.http_port)
+    (server.folder / "config.xml").write_text(config)
+    if hosts:
+        (server.folder / "config.d").mkdir()
+        text = f"<clickhouse>\n{cluster_xml('everyhit', hosts, USER, PASSWORD)}</clickhouse>\n"
+        (server.folder / "config.d" / "cluster.xml").write_text(text)
+
+
+def _free_ports(n: int) -> list[int]:
+    held = [socket.socket() for _ in range(n)]
+    try:
+        for each in held:
+            each.bind(("127.0.0.1", 0))
+        return [int(each.getsockname()[1]) for each in held]
+    finally:
+        for each in held:
+            each.close()
