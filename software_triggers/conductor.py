@@ -5,7 +5,8 @@ safe to kill, and safe to start twice.
 """
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -15,8 +16,10 @@ import structlog
 from db import ledger
 from db.chunks import read_arrivals
 from db.engine import Engine
+from db.errors import TriggerError
 from db.runs import Run
 from software_triggers.inputs import input_state
+from software_triggers.process import set_aside
 from software_triggers.stage import Stage
 from software_triggers.watermarks import Watermarks
 
@@ -25,12 +28,19 @@ _log = structlog.get_logger()
 EVER = 2**62
 # A task is lost with its worker: after this time it is sent again. Doing it twice is harmless.
 LOST_AFTER_S = 120.0
+# A cell whose tasks were lost so often kills its workers: it is set aside.
+MOST_LOSSES = 3
+# A store or a broker that fails is given time: from so many seconds, doubled up to so many.
+PAUSE_S, LONGEST_PAUSE_S = 0.2, 10.0
 # A further task of the same stage goes out when at least so many cells are due.
 BATCH_CELLS = 10
 
 
 class Handle(Protocol):
-    """A task under way."""
+    """A task under way. Neither call raises when it can't be told: then the task is not ready."""
+
+    def begun(self) -> bool:
+        """Whether a worker is known to have begun with it."""
 
     def ready(self) -> bool:
         """Whether it has ended, well or not."""
@@ -74,6 +84,8 @@ class Progress:
     incomplete: set[int] = field(default_factory=set)
     """Cells that ran before every watermark had passed."""
     pending: dict[tuple[int, int], tuple[Task, Handle, float]] = field(default_factory=dict)
+    losses: Counter[int] = field(default_factory=Counter)
+    """How often a cell's task was lost."""
 
     def commit(self, cells: Iterable[int]) -> None:
         """Note that cells are committed."""
@@ -98,7 +110,9 @@ class Job:
     """The stages of a run, followed from its first hit to its last, or over a given range.
 
     ``latency`` ticks after the newest hit, windows run even when a link's watermark lags; what
-    they missed is repaired when it comes.
+    they missed is repaired when it comes. A task from which nothing is heard for ``lost_after_s``
+    is sent again; if a worker had begun with it, its windows go one by one, and one that is lost
+    ``MOST_LOSSES`` times is set aside.
     """
 
     def __init__(
@@ -109,8 +123,11 @@ class Job:
         span: tuple[int, int] | None = None,
         latency: int | None = None,
         links: Sequence[int] = (),
+        lost_after_s: float = LOST_AFTER_S,
     ) -> None:
         self.run, self.stages, self.latency = run, stages, latency
+        self._lost_after_s = lost_after_s
+        self._pause_s, self._paused_until = PAUSE_S, 0.0
         self.watermarks = Watermarks(links)
         self.closed = False
         self._ended = run.state == "closed"
@@ -130,6 +147,8 @@ class Job:
             self._begin()
         for progress in self.progress.values():
             self._collect(progress, now)
+        if now < self._paused_until:
+            return
         for progress in self.progress.values():
             self._send(progress, submit, now, most_cells, most_pending)
             self._repair(progress, submit, now, most_cells)
@@ -183,14 +202,21 @@ class Job:
 
     def _collect(self, progress: Progress, now: float) -> None:
         for cells, (task, handle, sent) in list(progress.pending.items()):
-            if not handle.ready():
-                if now - sent < LOST_AFTER_S:
-                    continue
-                _log.warning("task lost", trigger=progress.stage.name, first=cells[0])
-            del progress.pending[cells]
-            if not handle.ready() or handle.failed():
-                progress.suspects.update(range(*cells))
+            lost = not handle.ready()
+            if lost and now - sent < self._lost_after_s:
                 continue
+            del progress.pending[cells]
+            if lost:
+                _log.warning("task lost", trigger=progress.stage.name, first=cells[0])
+                if handle.begun():  # or there was no worker, which is not the windows' fault
+                    progress.losses.update(range(*cells))
+            if lost or handle.failed():
+                progress.suspects.update(range(*cells))
+                if not lost:
+                    self._paused_until = now + self._pause_s
+                    self._pause_s = min(2 * self._pause_s, LONGEST_PAUSE_S)
+                continue
+            self._pause_s = PAUSE_S
             progress.commit(range(*cells))
             if not task.complete:
                 progress.incomplete.update(range(*cells))
@@ -218,7 +244,7 @@ class Job:
         busy = {cell for cells in progress.pending for cell in range(*cells)}
         ready = sorted(progress.suspects - busy)
         sure, _ = self._due(progress)
-        for first, stop in _spans(ready, most_cells):
+        for first, stop in _spans(ready, most_cells, alone=progress.losses):
             progress.suspects.difference_update(range(first, stop))
             state = input_state(self._engine, progress.stage, first, stop)
             known = ledger.current(
@@ -228,7 +254,12 @@ class Job:
                 pl.col("inputs").ne_missing(pl.col("inputs_old"))
                 | (~pl.col("complete") & (pl.col("cell") < sure))
             )
-            for a, b in _spans(old["cell"].to_list(), most_cells):
+            for a, b in _spans(old["cell"].to_list(), most_cells, alone=progress.losses):
+                if progress.losses[a] >= MOST_LOSSES:
+                    del progress.losses[a]
+                    set_aside(self._engine, progress.stage, a, _LOST)
+                    progress.commit([a])
+                    continue
                 self._submit(progress, submit, now, a, b, complete=b <= sure)
             # What is up to date was done by another conductor, or by a task given up for lost.
             for a, b in _spans(sorted(set(range(first, stop)).difference(old["cell"])), most_cells):
@@ -321,11 +352,20 @@ def conduct(
         time.sleep(pause_s)
 
 
-def _spans(cells: Sequence[int], most: int) -> list[tuple[int, int]]:
-    """Return sorted cells as ranges [first, stop) of at most ``most`` cells."""
+_LOST = TriggerError(
+    f"the task was lost {MOST_LOSSES} times: the trigger hangs, or ends its worker"
+)
+
+
+def _spans(cells: Sequence[int], most: int, alone: Container[int] = ()) -> list[tuple[int, int]]:
+    """Return sorted cells as ranges [first, stop) of at most ``most`` cells.
+
+    Those in ``alone`` make ranges of their own.
+    """
     spans: list[tuple[int, int]] = []
     for cell in cells:
-        if spans and spans[-1][1] == cell and cell - spans[-1][0] < most:
+        apart = cell in alone or cell - 1 in alone
+        if spans and spans[-1][1] == cell and cell - spans[-1][0] < most and not apart:
             spans[-1] = (spans[-1][0], cell + 1)
         else:
             spans.append((cell, cell + 1))

@@ -140,6 +140,20 @@ def _fail(
         for half in (cells.head(len(cells) // 2), cells.tail(-(len(cells) // 2))):
             _attempt(engine, stage, half, complete=complete, worker=worker, most_hits=most_hits)
         return
+    _set_aside(engine, stage, cells, fault, worker)
+
+
+def set_aside(engine: Engine, stage: Stage, cell: int, fault: Exception, worker: str = "") -> None:
+    """Enter a cell as failed, for a reason that shows only outside its task: it hangs, say."""
+    state = input_state(engine, stage, cell, cell + 1)
+    before = ledger.current(engine, stage.run.run_id, stage.lineage.lineage, cell, cell + 1)
+    cells = state.join(before, on="cell", how="left", suffix="_before")
+    _set_aside(engine, stage, cells, fault, worker)
+
+
+def _set_aside(
+    engine: Engine, stage: Stage, cells: pl.DataFrame, fault: Exception, worker: str
+) -> None:
     cell = int(cells["cell"][0])
     window = of_cells(cell, cell + 1, stage.run.cell)
     text = str(fault) if isinstance(fault, EveryhitError) else f"{type(fault).__name__}: {fault}"

@@ -1,12 +1,17 @@
 """The Celery application: the same tasks for threads in one process and for workers anywhere."""
 
 import json
+import secrets
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import structlog
 from celery import Celery
+from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
 
 from db.engine import Engine
 from db.errors import EveryhitError, StoreError
@@ -24,6 +29,7 @@ LIVE, REPROCESS = "live", "reprocess"
 
 app = Celery("everyhit")
 app.conf.update(
+    task_track_started=True,
     task_acks_late=True,  # a task counts as done when its ledger row stands, not when it is taken
     task_reject_on_worker_lost=True,
     worker_prefetch_multiplier=1,
@@ -31,6 +37,9 @@ app.conf.update(
     result_expires=3600,
     task_serializer="json",
     broker_connection_retry_on_startup=True,
+    broker_connection_max_retries=None,
+    # Longer than any task may take: what is older was lost with its worker.
+    broker_transport_options={"visibility_timeout": 900},
     worker_hijack_root_logger=False,
 )
 
@@ -60,6 +69,9 @@ class Bench:
         return triggers_of_run(self.engine, run, self._folders)
 
 
+# What a broker that is away, or comes back without what it knew, makes of a call.
+BROKEN = (OperationalError, RedisError, ConnectionError)
+
 _bench: Bench | None = None
 
 
@@ -69,12 +81,26 @@ def attach(bench: Bench) -> None:
     _bench = bench
 
 
-@app.task(name="everyhit.process", max_retries=None)  # type: ignore[untyped-decorator]
+@app.task(name="everyhit.process", bind=True)  # type: ignore[untyped-decorator]
 def process_cells(
-    run_id: int, name: str, lineage: str, wanted: str, first: int, stop: int, complete: bool
+    self: Any,
+    run_id: int,
+    name: str,
+    lineage: str,
+    wanted: str,
+    first: int,
+    stop: int,
+    complete: bool,
 ) -> int:
-    """Bring cells [first, stop) of a stage up to date; see ``process``."""
+    """Bring cells [first, stop) of a stage up to date; see ``process``.
+
+    What the broker delivers a third time has ended two workers: it is left to the conductor, who
+    sends lost windows one by one and sets aside the one that does it.
+    """
     assert _bench, "attach() comes first"
+    if (self.request.delivery_info or {}).get("redelivered") and _deliveries(self.request.id) > 2:
+        _log.error("task left alone", run=run_id, trigger=name, first=first, stop=stop)
+        raise StoreError("delivered three times")
     try:
         stage = _bench.stage(run_id, name, lineage, json.loads(wanted))
         home = home_of(_bench.engine, first * stage.run.cell, stage.run.detector.slice)
@@ -84,25 +110,75 @@ def process_cells(
         raise
 
 
+def _deliveries(task_id: str) -> int:
+    """Count a delivery of the task, and return how many there were."""
+    redis = app.backend.client
+    name = f"everyhit-deliveries-{task_id}"
+    n = int(redis.incr(name))
+    redis.expire(name, app.conf.result_expires)
+    return n
+
+
+@dataclass(frozen=True)
+class _Sent:
+    """A task on its way through the broker; None: the broker did not take it."""
+
+    result: Any
+
+    def begun(self) -> bool:
+        try:
+            return self.result is not None and self.result.state == "STARTED"
+        except BROKEN:
+            return False
+
+    def ready(self) -> bool:
+        try:
+            return self.result is None or bool(self.result.ready())
+        except BROKEN:
+            return False
+
+    def failed(self) -> bool:
+        try:
+            return self.result is None or bool(self.result.failed())
+        except BROKEN:
+            return True
+
+
 def celery_submit(
     wanted: Mapping[str, Mapping[str, Any]], queue: str = LIVE
 ) -> Callable[[Task], Handle]:
-    """Return what sends a conductor's tasks to the workers; ``wanted`` as given to ``bind``."""
+    """Return what sends a conductor's tasks to the workers; ``wanted`` as given to ``bind``.
+
+    A task that the broker does not take has failed. The identity of a task tells its run, lineage,
+    windows, and which sending it is: for the eyes of whoever reads the log.
+    """
     told = json.dumps(wanted)
+    sendings: Counter[tuple[str, int, int]] = Counter()
+    started = secrets.token_hex(3)
 
     def submit(task: Task) -> Handle:
-        stage = task.stage
-        return process_cells.apply_async(  # type: ignore[no-any-return]
-            (
-                stage.run.run_id,
-                stage.name,
-                stage.lineage.lineage,
-                told,
-                task.first,
-                task.stop,
-                task.complete,
-            ),
-            queue=queue,
-        )
+        stage, lineage = task.stage, task.stage.lineage.lineage
+        sendings[lineage, task.first, task.stop] += 1
+        nth = sendings[lineage, task.first, task.stop]
+        try:
+            sent = process_cells.apply_async(
+                (
+                    stage.run.run_id,
+                    stage.name,
+                    lineage,
+                    told,
+                    task.first,
+                    task.stop,
+                    task.complete,
+                ),
+                queue=queue,
+                retry=False,
+                task_id=f"{stage.run.run_id}.{stage.name}.{lineage}.{task.first}-{task.stop}"
+                f".{started}.{nth}",
+            )
+        except BROKEN as fault:
+            _log.warning("the broker takes no task", said=str(fault))
+            return _Sent(None)
+        return _Sent(sent)
 
     return submit

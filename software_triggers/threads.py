@@ -18,6 +18,9 @@ from software_triggers.trigger import Trigger
 class _Done:
     future: "Future[int]"
 
+    def begun(self) -> bool:
+        return self.future.running()
+
     def ready(self) -> bool:
         return self.future.done()
 

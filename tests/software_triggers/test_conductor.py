@@ -1,6 +1,7 @@
 from random import Random
 from types import SimpleNamespace
 
+import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given, settings
@@ -25,6 +26,7 @@ from workbench import (
     standing,
 )
 
+from db import ledger
 from db.errors import StoreError
 from db.runs import close_run
 from software_triggers.conductor import LOST_AFTER_S, Job, conduct, needed_cells
@@ -408,6 +410,64 @@ def test_a_task_that_failed_is_sent_again(engine):
         return Sent(ended=True, broken=True) if fails and fails.pop() else Workers(engine)(task)
 
     follow(job, sometimes)
+    assert same(engine, stages, SOME)
+
+
+def test_a_store_that_fails_is_left_alone_for_a_while(engine):
+    stages = stages_of(engine)
+    run = stages[0].run
+    write(engine, run, toy_chunks(run.run_id, SOME))
+    job = Job(engine, run, stages)
+    job.close()
+    sent = []
+
+    def fails(task):
+        sent.append(task)
+        return Sent(ended=True, broken=True)
+
+    for now in np.arange(0, 30, 0.05):
+        job.advance(fails, now, 1000, 8)
+    assert 5 <= len(sent) <= 12
+    follow(job, Workers(engine), now=60.0)
+    assert same(engine, stages, SOME)
+
+
+def test_a_window_that_ends_its_workers_is_set_aside_and_no_other(engine):
+    stages = stages_of(engine, wanted={"echoes": {}})
+    run = stages[0].run
+    write(engine, run, toy_chunks(run.run_id, SOME))
+    job = Job(engine, run, stages)
+    job.close()
+    deaths = []
+
+    def deadly(task):
+        if task.first <= 3 < task.stop:
+            deaths.append(task)
+            return Sent(taken=True)
+        return Workers(engine)(task)
+
+    for now in np.arange(0, 10 * LOST_AFTER_S, LOST_AFTER_S / 3):
+        job.advance(deadly, now, 1000, 8)
+    assert job.finished
+    assert len(deaths) == 3
+    failed = engine.fetch(
+        "SELECT cell, error FROM failures WHERE run_id = {run:UInt32}", {"run": run.run_id}
+    ).to_pylist()
+    assert [row["cell"] for row in failed] == [3]
+    assert "lost 3 times" in failed[0]["error"]
+    known = ledger.current(engine, run.run_id, stages[0].lineage.lineage, -100, 100)
+    assert known.filter(~pl.col("complete"))["cell"].to_list() == [3]
+
+
+def test_windows_wait_for_workers_however_long_there_are_none(engine):
+    stages = stages_of(engine)
+    run = stages[0].run
+    write(engine, run, toy_chunks(run.run_id, SOME))
+    job = Job(engine, run, stages)
+    job.close()
+    for now in np.arange(0, 20 * LOST_AFTER_S, LOST_AFTER_S / 3):
+        job.advance(lambda task: Sent(), now, 1000, 8)
+    follow(job, Workers(engine), now=22 * LOST_AFTER_S)
     assert same(engine, stages, SOME)
 
 

@@ -10,7 +10,7 @@ from ticks import HIT, Hit
 
 from db.ledger import current
 from db.results import read_committed
-from software_triggers.conductor import LOST_AFTER_S, Job
+from software_triggers.conductor import LONGEST_PAUSE_S, LOST_AFTER_S, Job
 from software_triggers.process import MOST_HITS, process
 from software_triggers.trigger import sql_trigger, trigger
 
@@ -159,6 +159,10 @@ class Sent:
 
     ended: bool = False
     broken: bool = False
+    taken: bool = False
+
+    def begun(self):
+        return self.taken
 
     def ready(self):
         return self.ended
@@ -235,6 +239,7 @@ def follow(job: Job, workers, now=0.0, most_cells=200, rounds=300) -> None:
         if isinstance(workers, Unreliable):
             workers.work()
             now += LOST_AFTER_S / 20
+        now += LONGEST_PAUSE_S / rounds
         if job.finished:
             return
     raise AssertionError(f"not finished after {rounds} rounds: {job.progress}")
