@@ -1,32 +1,43 @@
 """One run's words, from blocks of any link to committed chunks."""
 
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Self
 
 from db.chunk import Chunk
-from db.chunks import link_state
+from db.chunks import link_state, write_chunks
 from db.engine import Engine
 from db.gaps import Gap, book_gaps
-from db.runs import Run
-from db.shards import write_by_shard
+from db.runs import Run, find_run
+from db.shards import shard_of
+from readout.batch import Batch, Mark, in_parts
 from readout.chunker import Chunker
 from readout.prefilter import Prefilter
-from readout.source.block import Block
+from readout.source.block import Block, Place
+from readout.spool.spool import Spool
 from readout.unwrap import Anomaly
 from readout.writer import Writer, Written
 
-# A block of this many words costs the store one insert.
+# A batch of this many words costs the store one insert.
 BLOCK_WORDS = 1 << 21
+
+# So many words after a loss tell where the clock has got to, even if one of them is wild.
+_WORDS_TO_TELL = 8
 
 
 @dataclass
 class Readout:
-    """Cuts the words of all links of a run into chunks and commits them in blocks.
+    """Cuts the words of all links of a run into chunks and commits them in batches.
 
     Words are held back for ``flush_s`` seconds at most, if ``beat`` is called that often. Use it
     as a context: at its end everything is committed and every link's watermark is closed.
+
+    A batch is a cut through all links: what came before it is in it or in an earlier one. With a
+    spool, a cut is safe when the spool has it, whatever becomes of the store or of this process;
+    then ``safe`` is called with the place up to which each link's words are safe, and a readout
+    that takes the same run and spool goes on from there.
     """
 
     engine: Engine
@@ -36,21 +47,31 @@ class Readout:
     flush_s: float = 0.1
     max_words: int = 65536
     prefilter: Prefilter | None = None
+    spool: Spool | None = None
     give_up_s: float = 60.0
     committed: Callable[[], None] = lambda: None
+    safe: Callable[[Mapping[int, Place]], None] = lambda _: None
     clock: Callable[[], float] = time.monotonic
     anomalies: list[Anomaly] = field(default_factory=list)
     """The first hundred contradictions in the links' clocks; all of them are booked as gaps."""
 
     def __post_init__(self) -> None:
+        self._detectors = {self.run.run_id: self.run.detector}
+        shards = self._shards = self.engine.shards
         self._writer = Writer(
-            lambda chunks, at: write_by_shard(self.engine, chunks, self.run.detector, at),
+            self._write,
+            lambda shard, gaps, token: book_gaps(shards[shard], gaps, token),
+            n_shards=len(shards),
+            spool=self.spool,
             give_up_s=self.give_up_s,
             committed=self.committed,
         )
+        self._marks = dict(self.spool.marks(self.run.run_id)) if self.spool else {}
         self._chunkers: dict[int, Chunker] = {}
         self._ready: list[Chunk] = []
+        self._ready_words = 0
         self._gaps: list[Gap] = []
+        self._cannot_wait: set[int] = set()
         self._flushed = self.clock()
 
     def __enter__(self) -> Self:
@@ -64,10 +85,45 @@ class Readout:
         """What is committed so far."""
         return self._writer.written
 
+    @property
+    def writer(self) -> Writer:
+        """What carries the batches to the store."""
+        return self._writer
+
+    @property
+    def places(self) -> Mapping[int, Place]:
+        """How far each link's words were taken, by their senders' counts; not all is safe yet."""
+        return {link: mark.place for link, mark in self._marks.items()}
+
+    @property
+    def watermarks(self) -> Mapping[int, int]:
+        """Each link's watermark at the last cut, in ticks since the run's start."""
+        marks = {link: mark.watermark for link, mark in self._marks.items()}
+        return {link: mark for link, mark in marks.items() if mark is not None}
+
+    @property
+    def full(self) -> bool:
+        """Whether the spool has no room for more than what is already taken."""
+        return self.spool is not None and not self.spool.has_room(2 * BLOCK_WORDS)
+
     def push(self, block: Block) -> None:
         """Take the next words of a link; waits when the store can't follow."""
-        self._take(self._chunker(block.link).push(block.words, block.epoch))
-        if self.clock() - self._flushed >= self.flush_s:
+        chunker, words = self._chunker(block.link), block.words
+        if block.lost:
+            known = _WORDS_TO_TELL * self.run.detector.words_per_hit
+            before = chunker.newest
+            self._take(chunker.push(words[:known], block.epoch))
+            words = words[known:]
+            self._book(block.link, "packets_lost", before, chunker.newest + 1, block.lost)
+        self._take(chunker.push(words, block.epoch))
+        if not block.can_wait:
+            self._cannot_wait.add(block.link)
+        if block.place:
+            mark = self._marks.get(block.link, Mark())
+            place = {"stream": block.place.stream, "words": block.place.words}
+            self._marks[block.link] = replace(mark, **place)
+        taken = self.clock() - self._flushed >= self.flush_s
+        if taken or self._ready_words >= BLOCK_WORDS:
             self.flush()
 
     def beat(self, newest: int | None = None) -> None:
@@ -80,12 +136,12 @@ class Readout:
             self.flush(newest)
 
     def flush(self, newest: int | None = None) -> None:
-        """Hand everything that is held back to the writer, as one block."""
+        """Make a cut: hand everything that is held back to the writer, as one batch."""
         self._flushed = self.clock()
         for link, chunker in self._chunkers.items():
-            self._ready += chunker.flush()
+            self._take(chunker.flush())
             if newest is not None and (beat := chunker.heartbeat(newest)):
-                self._ready.append(beat)
+                self._take([beat])
             self._note_removed(link, chunker)
         self._put()
 
@@ -95,25 +151,39 @@ class Readout:
             self._chunker(link)
 
     def close(self, end: int | None = None) -> None:
-        """Commit the rest and close every link; raises StoreError if the store takes no more."""
+        """Commit the rest and close every link; raises StoreError if the store takes no more.
+
+        With a spool, what the store doesn't take for ``give_up_s`` seconds stays there.
+        """
         for link, chunker in self._chunkers.items():
-            self._ready += chunker.close(end)
+            self._take(chunker.close(end))
             self._note_removed(link, chunker)
         self._chunkers.clear()
         self._put()
         self._writer.close()
 
+    def _write(self, shard: int, chunks: Sequence[Chunk], recorded_at: datetime) -> None:
+        run_id = chunks[0].run_id
+        if run_id not in self._detectors:  # the spool may hold an earlier run's
+            self._detectors[run_id] = find_run(self.engine, run_id).detector
+        write_chunks(self._shards[shard], chunks, self._detectors[run_id], recorded_at)
+
+    def _home(self, chunk: Chunk) -> int:
+        return shard_of(chunk.t_first, self.run.detector.slice, len(self._shards))
+
     def _chunker(self, link: int) -> Chunker:
         if link not in self._chunkers:
-            first_seq, watermark = link_state(self.engine, self.run.run_id, link)
+            if link not in self._marks:
+                self._marks[link] = Mark(*link_state(self.engine, self.run.run_id, link))
+            mark = self._marks[link]
             self._chunkers[link] = Chunker(
                 self.run.detector,
                 self.run.run_id,
                 link,
                 self.origin,
                 max_words=self.max_words,
-                first_seq=first_seq,
-                watermark=watermark,
+                first_seq=mark.next_seq,
+                watermark=mark.watermark,
                 prefilter=self.prefilter,
                 report=self._report,
             )
@@ -121,14 +191,33 @@ class Readout:
 
     def _take(self, chunks: list[Chunk]) -> None:
         self._ready += chunks
-        if sum(len(c.words) for c in self._ready) >= BLOCK_WORDS:
-            self._put()
+        for chunk in chunks:
+            mark = self._marks[chunk.link]
+            self._marks[chunk.link] = replace(
+                mark, next_seq=chunk.seq + 1, watermark=chunk.watermark
+            )
+            self._ready_words += len(chunk.words)
 
     def _put(self) -> None:
-        ready, self._ready = self._ready, []
-        self._writer.put(ready)
+        chunks, self._ready, self._ready_words = self._ready, [], 0
+        if self._cannot_wait and self.full:
+            chunks = [self._dropped(chunk) for chunk in chunks]
         gaps, self._gaps = self._gaps, []
-        book_gaps(self.engine, gaps)
+        if chunks or gaps:
+            parts = in_parts(chunks, gaps, self._home)
+            self._writer.put(Batch(self.run.run_id, datetime.now(UTC), parts, dict(self._marks)))
+        if self.spool:
+            self.safe(self.places)
+
+    def _dropped(self, chunk: Chunk) -> Chunk:
+        """The chunk without its words, which are booked as lost, if its source can't wait."""
+        if chunk.link not in self._cannot_wait or not chunk.n_hits:
+            return chunk
+        self._book(chunk.link, "spool_overflow", chunk.t_first, chunk.t_last + 1, chunk.n_hits)
+        return replace(chunk, n_hits=0, n_corrupt=0, words=chunk.words[:0])
+
+    def _book(self, link: int, cause: str, a: int, b: int, n_lost: int) -> None:
+        self._gaps.append(Gap(self.run.run_id, link, cause, a, b, n_lost=n_lost))
 
     def _report(self, anomaly: Anomaly) -> None:
         if len(self.anomalies) < 100:

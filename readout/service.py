@@ -1,0 +1,61 @@
+"""The readout as a service: each source in its own thread, one loop that takes what they bring."""
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+
+import structlog
+
+from db.errors import SourceError
+from readout.intake import Intake
+from readout.readout import Readout
+from readout.source.block import Block
+
+_log = structlog.get_logger()
+
+_TAKE_S = 0.02
+
+
+def serve(
+    readout: Readout,
+    sources: Mapping[str, Iterator[Block]],
+    intake: Intake,
+    stop: threading.Event,
+    at_first: Callable[[Block], None] = lambda _: None,
+) -> None:
+    """Take the words of all sources until all have ended, or until ``stop`` and soon after.
+
+    ``at_first`` sees the first block before the readout does. A source that fails is one line in
+    the log, and the others go on. While the spool is full, sources that can wait do.
+    """
+    threads = [
+        threading.Thread(target=_feed, args=(name, blocks, intake), name=name, daemon=True)
+        for name, blocks in sources.items()
+    ]
+    for thread in threads:
+        thread.start()
+    while True:
+        ending = stop.is_set() or not any(thread.is_alive() for thread in threads)
+        if ending:
+            intake.open_wide()
+            for thread in threads:
+                thread.join()
+        block = intake.take(0 if ending else _TAKE_S, also_waiting=not readout.full)
+        if block:
+            at_first(block)
+            at_first = _nothing
+            readout.push(block)
+        elif ending:
+            return
+        readout.beat()
+
+
+def _nothing(block: Block) -> None:
+    """What is done at every block but the first."""
+
+
+def _feed(name: str, blocks: Iterator[Block], intake: Intake) -> None:
+    try:
+        for block in blocks:
+            intake.put(block)
+    except SourceError as fault:
+        _log.error("a source failed", source=name, why=str(fault))
