@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 from typing import Self
 
 from db.chunk import Chunk
-from db.chunks import link_state, write_chunks
+from db.chunks import has_chunk, link_state, write_chunks
 from db.engine import Engine
 from db.gaps import Gap, book_gaps
 from db.runs import Run, find_run
 from db.shards import shard_of
-from readout.batch import Batch, Mark, in_parts
+from readout.batch import Batch, Mark, Part, in_parts
 from readout.chunker import Chunker
 from readout.prefilter import Prefilter
 from readout.source.block import Block, Place
@@ -65,6 +65,7 @@ class Readout:
             spool=self.spool,
             give_up_s=self.give_up_s,
             committed=self.committed,
+            holds=self._holds,
         )
         self._marks = dict(self.spool.marks(self.run.run_id)) if self.spool else {}
         self._chunkers: dict[int, Chunker] = {}
@@ -167,6 +168,12 @@ class Readout:
         if run_id not in self._detectors:  # the spool may hold an earlier run's
             self._detectors[run_id] = find_run(self.engine, run_id).detector
         write_chunks(self._shards[shard], chunks, self._detectors[run_id], recorded_at)
+
+    def _holds(self, shard: int, part: Part) -> bool:
+        if not part.chunks:
+            return False
+        # A part is there as a whole or not at all.
+        return has_chunk(self._shards[shard], part.chunks[0])
 
     def _home(self, chunk: Chunk) -> int:
         return shard_of(chunk.t_first, self.run.detector.slice, len(self._shards))

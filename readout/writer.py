@@ -9,7 +9,7 @@ from datetime import datetime
 from hashlib import blake2b
 
 import structlog
-from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_exponential_jitter
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_random_exponential
 
 from db.chunk import Chunk
 from db.errors import StoreError
@@ -24,6 +24,10 @@ Write = Callable[[int, Sequence[Chunk], datetime], None]
 Book = Callable[[int, Sequence[Gap], str], None]
 """Records gaps on a shard, once for each token; or raises StoreError."""
 
+Holds = Callable[[int, Part], bool]
+"""Whether a shard has a part already: asked about what another process may have sent, so long ago
+that the insert would no longer be recognised."""
+
 
 @dataclass
 class Written:
@@ -37,7 +41,7 @@ class Written:
     """What the store last complained of; empty when all is well."""
 
 
-@dataclass
+@dataclass(eq=False)
 class _Task:
     """A part on its way to a shard."""
 
@@ -86,10 +90,12 @@ class Writer:
         most_words: int = 1 << 22,
         give_up_s: float = 60.0,
         patience_s: float = 5.0,
+        holds: Holds = lambda shard, part: False,
         committed: Callable[[], None] = lambda: None,
     ) -> None:
         self.written = Written()
         self._write, self._book, self._spool, self._committed = write, book, spool, committed
+        self._holds = holds
         self._most_words, self._give_up_s, self._patience_s = most_words, give_up_s, patience_s
         self._shards = [_Shard() for _ in range(n_shards)]
         self._words = 0
@@ -164,12 +170,23 @@ class Writer:
 
     def _append(self, batch: Batch) -> int:
         assert self._spool
-        while not self._spool.has_room(sum(part.n_words for part in batch.parts)):
+        n_words = sum(part.n_words for part in batch.parts)
+        deadline: float | None = None
+        while True:
             with self._change:
                 if self._failure:
                     raise self._failure
-                self._change.wait(0.1)
-        return self._spool.append(batch)
+                if not self._spool.has_room(n_words):
+                    self._change.wait(0.1)
+                    continue
+            try:
+                return self._spool.append(batch)
+            except StoreError as fault:
+                deadline = deadline or time.monotonic() + self._give_up_s
+                if time.monotonic() > deadline:
+                    raise
+                _log.warning("the spool refused a batch, trying again", said=str(fault))
+                time.sleep(0.2)
 
     def _has_room(self, part: Part) -> bool:
         return not self._words or self._words + part.n_words <= self._most_words
@@ -220,29 +237,42 @@ class Writer:
         return bool(shard.refusing or slow)
 
     def _settle(self, shard: int, task: _Task) -> None:
-        part = task.part
+        part = task.part or self._from_disk(task)
         if part is None:
-            assert self._spool and task.number is not None
-            part = self._spool.part(task.number, task.index)
-        if task.tried is None:
-            task.tried = shard
-            if self._spool and task.number is not None:
-                # Only where there is a choice must a power cut not forget which was made.
-                self._spool.note_tried(task.number, task.index, shard, sync=len(self._shards) > 1)
+            self._count(shard, task, Part())
+            return
+        may_be_there = task.tried is not None
         for attempt in Retrying(
             retry=retry_if_exception_type(StoreError),
-            wait=wait_exponential_jitter(multiplier=0.05, max=5.0),
+            wait=wait_random_exponential(multiplier=0.05, max=5.0),
             stop=self._stops(),
             sleep=self._sleep,
             before_sleep=lambda state: self._complain(shard, state),
             reraise=True,
         ):
             with attempt:
-                self._send(shard, part, task.recorded_at)
-        if self._spool and task.number is not None:
-            self._spool.note_stored(task.number, task.index)
-        self._count(shard, part, in_memory=task.part is not None)
+                self._note_tried(shard, task)
+                if not (may_be_there and self._holds(shard, part)):
+                    self._send(shard, part, task.recorded_at)
+                if self._spool and task.number is not None:
+                    self._spool.note_stored(task.number, task.index)
+        self._count(shard, task, part)
         self._committed()
+
+    def _from_disk(self, task: _Task) -> Part | None:
+        assert self._spool and task.number is not None
+        try:
+            return self._spool.part(task.number, task.index)
+        except StoreError as fault:
+            self._spool.give_up(task.number, task.index, str(fault))
+            return None
+
+    def _note_tried(self, shard: int, task: _Task) -> None:
+        if task.tried is None:
+            if self._spool and task.number is not None:
+                # Only where there is a choice must a power cut not forget which was made.
+                self._spool.note_tried(task.number, task.index, shard, sync=len(self._shards) > 1)
+            task.tried = shard
 
     def _send(self, shard: int, part: Part, at: datetime) -> None:
         if part.chunks:
@@ -275,11 +305,11 @@ class Writer:
             self._change.notify_all()
         _log.warning("the store refused a block, trying again", shard=shard, said=said)
 
-    def _count(self, shard: int, part: Part, *, in_memory: bool) -> None:
+    def _count(self, shard: int, task: _Task, part: Part) -> None:
         with self._change:
             self._shards[shard].refusing, self._shards[shard].busy_since = False, None
             self._unsettled -= 1
-            if in_memory:
+            if task.part is not None:
                 self._words -= part.n_words
             if not any(each.refusing for each in self._shards):
                 self.written.trouble = ""

@@ -1,8 +1,8 @@
 """One batch as a file.
 
-All numbers are little-endian. A file begins with 16 bytes: the magic ``EHSPOOL\\n``, the version of
-this format (u32), the number of frames (u32). Then come the frames: kind (u32), CRC32 (u32) of
-kind, length and body, length (u64), body. The first frame is the head, as JSON: run_id,
+All numbers are little-endian. A file begins with 24 bytes: the magic ``EHSPOOL\\n``, the version of
+this format (u32), the number of frames (u32), CRC32 of these two (u64). Then come the frames: kind
+(u32), CRC32 (u32) of kind, length and body, length (u64), body. The first frame is the head, as JSON: run_id,
 recorded_at, the parts' home shards and, for each link, its mark. The others are the parts, each an
 Arrow stream (see ``part_bytes``).
 
@@ -20,13 +20,15 @@ from datetime import datetime
 from pathlib import Path
 from struct import Struct
 
+import numpy as np
+
 from db.errors import StoreError
 from readout.batch import Batch, Mark, Part
 from readout.spool.part_bytes import bytes_part, part_bytes
 
 MAGIC, VERSION = b"EHSPOOL\n", 1
 HEAD, PART, TRIED, STORED = 1, 2, 3, 4
-_BEGIN, _FRAME, _PAIR = Struct("<8sII"), Struct("<IIQ"), Struct("<II")
+_BEGIN, _FRAME, _PAIR = Struct("<8sIIQ"), Struct("<IIQ"), Struct("<II")
 RECORD_BYTES = _FRAME.size + _PAIR.size
 
 
@@ -76,7 +78,7 @@ def write_file(path: Path, batch: Batch) -> BatchFile:
     }
     bodies: list[bytes | memoryview] = [json.dumps(head).encode(), *map(part_bytes, batch.parts)]
     kinds = [HEAD, *[PART] * len(batch.parts)]
-    pieces: list[bytes | memoryview] = [_BEGIN.pack(MAGIC, VERSION, len(bodies))]
+    pieces: list[bytes | memoryview] = [_begin(len(bodies))]
     places, position = [], _BEGIN.size
     for kind, body in zip(kinds, bodies, strict=True):
         pieces += [_frame(kind, body), body]
@@ -100,7 +102,9 @@ def write_file(path: Path, batch: Batch) -> BatchFile:
 def note(file: BatchFile, kind: int, index: int, shard: int, *, sync: bool) -> None:
     """Note what happened to a part; with ``sync`` it is on the disk when this returns."""
     body = _PAIR.pack(index, shard)
-    with file.path.open("ab", buffering=0) as out:
+    with file.path.open("r+b", buffering=0) as out:
+        # Over what an earlier attempt may have left half-written.
+        out.seek(file.n_bytes)
         _write_all(out.fileno(), _frame(kind, body) + body)
         if sync:
             os.fdatasync(out.fileno())
@@ -118,7 +122,10 @@ def read_file(path: Path) -> BatchFile:
     if len(data) < _BEGIN.size or not data.startswith(MAGIC):
         file.damage = "it doesn't begin as a file of the spool"
         return file
-    _, version, n_frames = _BEGIN.unpack_from(data)
+    _, version, n_frames, crc = _BEGIN.unpack_from(data)
+    if crc != zlib.crc32(_PAIR.pack(version, n_frames)):
+        file.damage = "its beginning is damaged"
+        return file
     if version > VERSION:
         raise StoreError(
             f"{path} is of format {version}, this everyhit knows {VERSION}: let the newer one empty"
@@ -159,19 +166,27 @@ def _read_head(file: BatchFile, body: bytes) -> None:
 
 
 def _read_records(file: BatchFile, data: bytes, end: int) -> None:
-    while len(data) - end >= RECORD_BYTES and any(data[end : end + RECORD_BYTES]):
-        start, length, sound = next(_frames(data, end, 1), (0, 0, False))
-        if not sound or length != _PAIR.size:
+    """Take in the notes behind the parts, and cut off what a power cut left half-written there."""
+    starts = range(end, len(data) - RECORD_BYTES + 1, RECORD_BYTES)
+    sound = [_is_record(data, start) for start in starts]
+    whole = end + RECORD_BYTES * (max(np.flatnonzero(sound), default=-1) + 1)
+    for start, good in zip(starts, sound, strict=True):
+        if good:
+            kind = _FRAME.unpack_from(data, start)[0]
+            _take_record(file, kind, *_PAIR.unpack_from(data, start + _FRAME.size))
+        elif start < whole:
             # Which shard has seen which part? To guess could double it.
             file.damage = "the notes behind its parts are damaged"
-            file.damaged |= {i for i in range(len(file.places)) if i not in file.tried}
-            return
-        kind = _FRAME.unpack_from(data, end)[0]
-        _take_record(file, kind, *_PAIR.unpack_from(data, start))
-        end += RECORD_BYTES
-    if end < len(data):
-        os.truncate(file.path, end)
-        file.n_bytes = end
+    if file.damage:
+        file.damaged |= {i for i in range(len(file.places)) if i not in file.tried}
+    if whole < len(data):
+        os.truncate(file.path, whole)
+        file.n_bytes = whole
+
+
+def _is_record(data: bytes, start: int) -> bool:
+    found = next(_frames(data, start, 1), None)
+    return found is not None and found[1:] == (_PAIR.size, True)
 
 
 def _take_record(file: BatchFile, kind: int, index: int, shard: int) -> None:
@@ -192,6 +207,10 @@ def _frames(data: bytes, at: int, count: int) -> Iterator[tuple[int, int, bool]]
             return
         yield start, length, crc == _crc(kind, memoryview(data)[start : start + length])
         at = start + length
+
+
+def _begin(n_frames: int) -> bytes:
+    return _BEGIN.pack(MAGIC, VERSION, n_frames, zlib.crc32(_PAIR.pack(VERSION, n_frames)))
 
 
 def _frame(kind: int, body: bytes | memoryview) -> bytes:

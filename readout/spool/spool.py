@@ -146,7 +146,10 @@ class Spool:
 
     def part(self, number: int, index: int) -> Part:
         """A part of a waiting batch; raises StoreError if it can't be read."""
-        return self._files[number].part(index)
+        try:
+            return self._files[number].part(index)
+        except (OSError, ValueError) as fault:
+            raise StoreError(f"{self._files[number].path}: part {index}: {fault}") from None
 
     def batch_of(self, number: int) -> BatchFile:
         """The batch's head: run, time of recording, marks."""
@@ -158,19 +161,27 @@ class Spool:
         Without ``sync`` a power cut may forget it.
         """
         with self._lock:
-            note(self._files[number], TRIED, index, shard, sync=sync)
+            self._note(number, TRIED, index, shard, sync=sync)
 
     def note_stored(self, number: int, index: int) -> None:
         """Note that a part is stored; the file goes with its last part."""
         with self._lock:
             file = self._files[number]
             last, newest = file.waiting == [index], number == self._next - 1
-            if last:
-                self._n_bytes -= self._held.pop(number)[0]
             if last and not newest:
                 self._remove(number)
             else:
-                note(file, STORED, index, 0, sync=last)
+                self._note(number, STORED, index, 0, sync=last)
+            if last:
+                self._n_bytes -= self._held.pop(number)[0]
+
+    def give_up(self, number: int, index: int, why: str) -> None:
+        """Set aside a part that was found damaged later; it is not waited for any more."""
+        with self._lock:
+            file = self._files[number]
+            file.damage = why
+            self._set_aside(file)
+        self.note_stored(number, index)
 
     def _keep(self, number: int, file: BatchFile) -> None:
         self._files[number] = file
@@ -178,6 +189,12 @@ class Spool:
             size = max(file.n_bytes, BLOCK_BYTES)
             self._held[number] = (size, file.path.stat().st_mtime)
             self._n_bytes += size
+
+    def _note(self, number: int, kind: int, index: int, shard: int, *, sync: bool) -> None:
+        try:
+            note(self._files[number], kind, index, shard, sync=sync)
+        except OSError as fault:
+            raise StoreError(f"the spool {self.folder} can't note: {fault.strerror}") from None
 
     def _remove(self, number: int) -> None:
         self._files.pop(number).path.unlink()
