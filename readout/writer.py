@@ -54,6 +54,8 @@ class _Task:
     """Its batch in the spool."""
     tried: int | None = None
     """The shard that may have it: no other must get it."""
+    ask: Sequence[int] = ()
+    """Shards to ask first whether they have it."""
 
 
 @dataclass
@@ -166,7 +168,9 @@ class Writer:
                     f" has {len(self._shards)}: name the store that it was filled for"
                 )
             at, home = self._spool.batch_of(each.number).recorded_at, each.home % len(self._shards)
-            self._enqueue(_Task(at, each.index, home, None, each.number, each.tried))
+            maybe = [] if each.tried is None else [each.tried]
+            ask = maybe if each.sure else range(len(self._shards))
+            self._enqueue(_Task(at, each.index, home, None, each.number, each.tried, ask))
 
     def _append(self, batch: Batch) -> int:
         assert self._spool
@@ -241,7 +245,6 @@ class Writer:
         if part is None:
             self._count(shard, task, Part())
             return
-        may_be_there = task.tried is not None
         for attempt in Retrying(
             retry=retry_if_exception_type(StoreError),
             wait=wait_random_exponential(multiplier=0.05, max=5.0),
@@ -252,7 +255,7 @@ class Writer:
         ):
             with attempt:
                 self._note_tried(shard, task)
-                if not (may_be_there and self._holds(shard, part)):
+                if not any(self._holds(other, part) for other in task.ask):
                     self._send(shard, part, task.recorded_at)
                 if self._spool and task.number is not None:
                     self._spool.note_stored(task.number, task.index)

@@ -2,9 +2,9 @@
 
 All numbers are little-endian. A file begins with 24 bytes: the magic ``EHSPOOL\\n``, the version of
 this format (u32), the number of frames (u32), CRC32 of these two (u64). Then come the frames: kind
-(u32), CRC32 (u32) of kind, length and body, length (u64), body. The first frame is the head, as JSON: run_id,
-recorded_at, the parts' home shards and, for each link, its mark. The others are the parts, each an
-Arrow stream (see ``part_bytes``).
+(u32), CRC32 (u32) of kind, length and body, length (u64), body. The first frame is the head, as
+JSON: run_id, recorded_at, the parts' home shards and, for each link, its mark. The others are the
+parts, each an Arrow stream (see ``part_bytes``).
 
 What happens to a part is noted behind the frames, in records of 24 bytes that are frames too: kind
 "tried" (its body: number of the part, number of the shard, u32 each) is there before a part is
@@ -19,8 +19,6 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
 from struct import Struct
-
-import numpy as np
 
 from db.errors import StoreError
 from readout.batch import Batch, Mark, Part
@@ -48,7 +46,7 @@ class BatchFile:
     """The shard that each part was last sent to."""
     stored: set[int] = field(default_factory=set)
     damage: str = ""
-    """What is wrong with the file; empty if nothing is."""
+    """What is wrong with the file; empty if nothing is. If something is, notes may be missing."""
     damaged: set[int] = field(default_factory=set)
     """Parts that can't be read."""
 
@@ -132,8 +130,7 @@ def read_file(path: Path) -> BatchFile:
             " the spool, or name another folder"
         )
     end = _read_frames(file, data, n_frames)
-    if not file.damage:
-        _read_records(file, data, end)
+    _read_notes(file, data, end)
     return file
 
 
@@ -165,21 +162,22 @@ def _read_head(file: BatchFile, body: bytes) -> None:
     file.marks = {int(link): Mark(**mark) for link, mark in head["marks"].items()}
 
 
-def _read_records(file: BatchFile, data: bytes, end: int) -> None:
+def _read_notes(file: BatchFile, data: bytes, end: int) -> None:
     """Take in the notes behind the parts, and cut off what a power cut left half-written there."""
+    if file.damage:  # where the parts end is not sure, but that notes stand at the end is
+        sound = len(data)
+        while sound - RECORD_BYTES >= _BEGIN.size and _is_record(data, sound - RECORD_BYTES):
+            sound -= RECORD_BYTES
+        end = max(end, sound)
     starts = range(end, len(data) - RECORD_BYTES + 1, RECORD_BYTES)
-    sound = [_is_record(data, start) for start in starts]
-    whole = end + RECORD_BYTES * (max(np.flatnonzero(sound), default=-1) + 1)
-    for start, good in zip(starts, sound, strict=True):
-        if good:
-            kind = _FRAME.unpack_from(data, start)[0]
-            _take_record(file, kind, *_PAIR.unpack_from(data, start + _FRAME.size))
-        elif start < whole:
-            # Which shard has seen which part? To guess could double it.
-            file.damage = "the notes behind its parts are damaged"
-    if file.damage:
-        file.damaged |= {i for i in range(len(file.places)) if i not in file.tried}
-    if whole < len(data):
+    good = [start for start in starts if _is_record(data, start)]
+    for start in good:
+        kind = _FRAME.unpack_from(data, start)[0]
+        _take_record(file, kind, *_PAIR.unpack_from(data, start + _FRAME.size))
+    whole = good[-1] + RECORD_BYTES if good else end
+    if len(good) < len(range(end, whole, RECORD_BYTES)):
+        file.damage = file.damage or "the notes behind its parts are damaged"
+    if whole < len(data) and not file.damage:
         os.truncate(file.path, whole)
         file.n_bytes = whole
 

@@ -46,6 +46,8 @@ class Waiting:
     home: int
     tried: int | None
     """The shard that may have it."""
+    sure: bool
+    """False if the file is damaged: any shard may have it."""
 
 
 class Spool:
@@ -118,7 +120,8 @@ class Spool:
             files = sorted(self._files.items())
         for number, file in files:
             for index in file.waiting:
-                yield Waiting(number, index, file.homes[index], file.tried.get(index))
+                tried = file.tried.get(index)
+                yield Waiting(number, index, file.homes[index], tried, not file.damage)
 
     def has_room(self, n_words: int) -> bool:
         """Whether so many words more keep it within its bound; an empty spool takes anything."""

@@ -25,7 +25,9 @@ def batch(number: int, sizes, n_gaps: int = 0, run: int = 1) -> Batch:
         parts.append(Part([chunk(seq + k, n, run=run) for k, n in enumerate(words)], home=home))
         seq += len(words)
     if n_gaps:
-        gaps = [Gap(run, 3, "packets_lost", 10 * k, 10 * k + 5, n_lost=number) for k in range(n_gaps)]
+        gaps = [
+            Gap(run, 3, "packets_lost", 10 * k, 10 * k + 5, n_lost=number) for k in range(n_gaps)
+        ]
         parts.append(Part(gaps=gaps))
     mark = Mark(seq, 10 * seq, stream=5, words=number + 1)
     return Batch(run, START + timedelta(milliseconds=number), parts, {0: mark, 9: Mark()})
