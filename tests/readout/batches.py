@@ -17,12 +17,13 @@ def chunk(seq: int, n_words: int, link: int = 0, run: int = 1) -> Chunk:
     return Chunk(run, link, seq, -seq, 10 * seq, 10 * seq + 9, 10 * seq, n_words, 0, words)
 
 
-def batch(number: int, sizes, n_gaps: int = 0, run: int = 1) -> Batch:
+def batch(number: int, sizes, n_gaps: int = 0, run: int = 1, n_shards: int = 3) -> Batch:
     """A batch with a part for each of ``sizes``, which are its chunks' numbers of words."""
     first = 100 * number
     parts, seq = [], first
     for home, words in enumerate(sizes):
-        parts.append(Part([chunk(seq + k, n, run=run) for k, n in enumerate(words)], home=home))
+        chunks = [chunk(seq + k, n, run=run) for k, n in enumerate(words)]
+        parts.append(Part(chunks, home=home % n_shards))
         seq += len(words)
     if n_gaps:
         gaps = [
