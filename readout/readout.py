@@ -25,6 +25,10 @@ BLOCK_WORDS = 1 << 21
 
 # So many words after a loss tell where the clock has got to, even if one of them is wild.
 _WORDS_TO_TELL = 8
+_NONE: Mapping[int, int] = {}
+
+# While the spool is full, what was lost is put there this rarely.
+_FULL_FLUSH_S = 5.0
 
 
 @dataclass
@@ -73,7 +77,8 @@ class Readout:
         self._ready_words = 0
         self._gaps: list[Gap] = []
         self._cannot_wait: set[int] = set()
-        self._flushed = self.clock()
+        self.overflowed = 0
+        self._flushed = self._put_at = self.clock()
 
     def __enter__(self) -> Self:
         return self
@@ -123,25 +128,35 @@ class Readout:
             mark = self._marks.get(block.link, Mark())
             place = {"stream": block.place.stream, "words": block.place.words}
             self._marks[block.link] = replace(mark, **place)
-        taken = self.clock() - self._flushed >= self.flush_s
-        if taken or self._ready_words >= BLOCK_WORDS:
+        if self.due or self._ready_words >= BLOCK_WORDS:
             self.flush()
 
-    def beat(self, newest: int | None = None) -> None:
+    @property
+    def newest(self) -> Mapping[int, int]:
+        """Where each link's clock stands, in ticks since the run's start."""
+        return {link: chunker.newest for link, chunker in self._chunkers.items()}
+
+    @property
+    def due(self) -> bool:
+        """Whether words were held back long enough."""
+        return self.clock() - self._flushed >= self.flush_s
+
+    def beat(self, passed: Mapping[int, int] = _NONE, gaps: Sequence[Gap] = ()) -> None:
         """Commit words that were held back long enough; call it when a source is silent.
 
-        ``newest``, in ticks since the run's start, is a time that every link is known to have
-        passed: idle links send a heartbeat.
+        ``passed`` are times, in ticks since the run's start, that idle links are known to have
+        passed: each sends a heartbeat. ``gaps`` are booked with the batch.
         """
-        if self.clock() - self._flushed >= self.flush_s:
-            self.flush(newest)
+        self._gaps += gaps
+        if self.due:
+            self.flush(passed)
 
-    def flush(self, newest: int | None = None) -> None:
+    def flush(self, passed: Mapping[int, int] = _NONE) -> None:
         """Make a cut: hand everything that is held back to the writer, as one batch."""
         self._flushed = self.clock()
         for link, chunker in self._chunkers.items():
             self._take(chunker.flush())
-            if newest is not None and (beat := chunker.heartbeat(newest)):
+            if link in passed and (beat := chunker.heartbeat(passed[link])):
                 self._take([beat])
             self._note_removed(link, chunker)
         self._put()
@@ -160,6 +175,7 @@ class Readout:
             self._take(chunker.close(end))
             self._note_removed(link, chunker)
         self._chunkers.clear()
+        self._put_at = -_FULL_FLUSH_S
         self._put()
         self._writer.close()
 
@@ -209,6 +225,10 @@ class Readout:
         chunks, self._ready, self._ready_words = self._ready, [], 0
         if self._cannot_wait and self.full:
             chunks = [self._dropped(chunk) for chunk in chunks]
+            if self.clock() - self._put_at < _FULL_FLUSH_S:
+                self._ready = chunks
+                return
+        self._put_at = self.clock()
         gaps, self._gaps = self._gaps, []
         if chunks or gaps:
             parts = in_parts(chunks, gaps, self._home)
@@ -220,7 +240,8 @@ class Readout:
         """The chunk without its words, which are booked as lost, if its source can't wait."""
         if chunk.link not in self._cannot_wait or not chunk.n_hits:
             return chunk
-        self._book(chunk.link, "spool_overflow", chunk.t_first, chunk.t_last + 1, chunk.n_hits)
+        self.overflowed += len(chunk.words)
+        self._book(chunk.link, "spool_overflow", chunk.t_first, chunk.t_last + 1, len(chunk.words))
         return replace(chunk, n_hits=0, n_corrupt=0, words=chunk.words[:0])
 
     def _book(self, link: int, cause: str, a: int, b: int, n_lost: int) -> None:

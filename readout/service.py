@@ -8,11 +8,12 @@ import structlog
 from db.errors import SourceError
 from readout.intake import Intake
 from readout.readout import Readout
+from readout.silence import Silence
 from readout.source.block import Block
 
 _log = structlog.get_logger()
 
-_TAKE_S = 0.02
+_TAKE_S, _END_S = 0.02, 2.0
 
 
 def serve(
@@ -20,12 +21,15 @@ def serve(
     sources: Mapping[str, Iterator[Block]],
     intake: Intake,
     stop: threading.Event,
+    silence: Silence,
+    connected: Callable[[int], bool | None] = lambda _: None,
     at_first: Callable[[Block], None] = lambda _: None,
 ) -> None:
     """Take the words of all sources until all have ended, or until ``stop`` and soon after.
 
     ``at_first`` sees the first block before the readout does. A source that fails is one line in
-    the log, and the others go on. While the spool is full, sources that can wait do.
+    the log, and the others go on. While the spool is full, sources that can wait do. ``silence``
+    looks after links that say nothing; ``connected`` tells it which have a connection.
     """
     threads = [
         threading.Thread(target=_feed, args=(name, blocks, intake), name=name, daemon=True)
@@ -38,15 +42,17 @@ def serve(
         if ending:
             intake.open_wide()
             for thread in threads:
-                thread.join()
+                thread.join(_END_S)  # a device may never answer
         block = intake.take(0 if ending else _TAKE_S, also_waiting=not readout.full)
         if block:
             at_first(block)
             at_first = _nothing
             readout.push(block)
+            silence.heard(block.link)
         elif ending:
             return
-        readout.beat()
+        if readout.due:
+            readout.beat(*silence.look(readout.newest, connected))
 
 
 def _nothing(block: Block) -> None:

@@ -49,6 +49,8 @@ class TcpSource:
         self._places = dict(places)
         self._words_per_hit, self._stop = words_per_hit, stop
         self._of_link: dict[int, _Connection] = {}
+        self.lost = 0
+        """Words that their senders no longer had."""
         self._lock = threading.Lock()
         self._selector = selectors.DefaultSelector()
         try:
@@ -151,6 +153,7 @@ class TcpSource:
             self._send(connection, HELLO, link, Place(header.stream, max(place.words, first)))
         elif header.n_words:
             known, lost = max(0, place.words - first), max(0, first - place.words)
+            self.lost += lost
             if known < header.n_words:
                 place = self._places[link] = Place(header.stream, first + header.n_words)
                 yield Block(link, words[known:], place=place, lost=lost)

@@ -82,10 +82,10 @@ def test_each_word_is_stored_once_though_the_readout_is_killed_again_and_again(t
                     sender.poll(0.01)
             process.send_signal(signal.SIGKILL)
             kills += 1
-    with readout(tmp_path, "--tcp", f"127.0.0.1:{port}") as process:
+    with readout(tmp_path, "--tcp", f"127.0.0.1:{port}", "--health", "0") as process:
         for sender in senders.values():
             sender.drain()
-        while "listening" not in process.stderr.readline():
+        while "health on" not in process.stderr.readline():
             pass
         process.send_signal(signal.SIGTERM)
         out, said = process.communicate(timeout=60)
