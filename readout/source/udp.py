@@ -145,6 +145,7 @@ class UdpSource:
             if not state.early:
                 state.since = time.monotonic()
             held = state.early.get(first)
+            self.repeated += held is not None
             if held is None or len(held) < len(words):
                 state.early[first] = words.copy()
             return

@@ -43,7 +43,7 @@ def received(packets, places=(), **options):
 sizes = st.lists(st.integers(1, 6), min_size=1, max_size=30)
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(sizes, st.sets(st.integers(0, 29)), st.randoms(), st.integers(0, 3), st.booleans())
 def test_what_comes_is_in_order_and_once_and_what_does_not_is_counted(
     sizes, lost, random, far, twice
