@@ -46,6 +46,8 @@ class Batch:
     """All that came since the last cut, and where each link stands after it."""
 
     run_id: int
+    run_started: datetime
+    """Tells the run from one of the same number in another store."""
     recorded_at: datetime
     parts: Sequence[Part]
     marks: Mapping[int, Mark] = field(default_factory=dict)

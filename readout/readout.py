@@ -9,8 +9,9 @@ from typing import Self
 from db.chunk import Chunk
 from db.chunks import has_chunk, link_state, write_chunks
 from db.engine import Engine
+from db.errors import StoreError
 from db.gaps import Gap, book_gaps
-from db.runs import Run, find_run
+from db.runs import Run, find_run, list_runs
 from db.shards import shard_of
 from readout.batch import Batch, Mark, Part, in_parts
 from readout.chunker import Chunker
@@ -61,6 +62,7 @@ class Readout:
 
     def __post_init__(self) -> None:
         self._detectors = {self.run.run_id: self.run.detector}
+        self._check_spool()
         shards = self._shards = self.engine.shards
         self._writer = Writer(
             self._write,
@@ -185,6 +187,17 @@ class Readout:
             self._detectors[run_id] = find_run(self.engine, run_id).detector
         write_chunks(self._shards[shard], chunks, self._detectors[run_id], recorded_at)
 
+    def _check_spool(self) -> None:
+        """Refuse a spool that was filled for another store, where run numbers mean other runs."""
+        for run_id, started in self.spool.runs if self.spool else ():
+            here = [run for run in list_runs(self.engine) if run.run_id == run_id]
+            if not here or here[0].started_at != started:
+                raise StoreError(
+                    f"the spool {self.spool and self.spool.folder} has data of a run {run_id} that"
+                    f" began at {started:%Y-%m-%d %H:%M:%S} and isn't in this store: name the store"
+                    " that it was filled for, or another folder"
+                )
+
     def _holds(self, shard: int, part: Part) -> bool:
         if not part.chunks:
             return False
@@ -232,7 +245,8 @@ class Readout:
         gaps, self._gaps = self._gaps, []
         if chunks or gaps:
             parts = in_parts(chunks, gaps, self._home)
-            self._writer.put(Batch(self.run.run_id, datetime.now(UTC), parts, dict(self._marks)))
+            now, marks = datetime.now(UTC), dict(self._marks)
+            self._writer.put(Batch(self.run.run_id, self.run.started_at, now, parts, marks))
         if self.spool:
             self.safe(self.places)
 

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator, Mapping
 
 import structlog
 
-from db.errors import SourceError
 from readout.intake import Intake
 from readout.readout import Readout
 from readout.silence import Silence
@@ -28,11 +27,13 @@ def serve(
     """Take the words of all sources until all have ended, or until ``stop`` and soon after.
 
     ``at_first`` sees the first block before the readout does. A source that fails is one line in
-    the log, and the others go on. While the spool is full, sources that can wait do. ``silence``
-    looks after links that say nothing; ``connected`` tells it which have a connection.
+    the log, the others go on, and its error is raised at the end. While the spool is full,
+    sources that can wait do. ``silence`` looks after links that say nothing; ``connected`` tells it
+    which have a connection.
     """
+    failures: list[Exception] = []
     threads = [
-        threading.Thread(target=_feed, args=(name, blocks, intake), name=name, daemon=True)
+        threading.Thread(target=_feed, args=(name, blocks, intake, failures), daemon=True)
         for name, blocks in sources.items()
     ]
     for thread in threads:
@@ -50,18 +51,21 @@ def serve(
             readout.push(block)
             silence.heard(block.link)
         elif ending:
-            return
+            break
         if readout.due:
             readout.beat(*silence.look(readout.newest, connected))
+    if failures:
+        raise failures[0]
 
 
 def _nothing(block: Block) -> None:
     """What is done at every block but the first."""
 
 
-def _feed(name: str, blocks: Iterator[Block], intake: Intake) -> None:
+def _feed(name: str, blocks: Iterator[Block], intake: Intake, failures: list[Exception]) -> None:
     try:
         for block in blocks:
             intake.put(block)
-    except SourceError as fault:
+    except Exception as fault:  # raised at the end, when what the others bring is safe
         _log.error("a source failed", source=name, why=str(fault))
+        failures.append(fault)

@@ -142,7 +142,8 @@ class Writer:
             self._closing = time.monotonic()
             self._change.notify_all()
         for thread in self._threads:
-            thread.join(self._give_up_s + 1 if self._spool else None)
+            left = self._closing + self._give_up_s + 1 - time.monotonic()
+            thread.join(max(0.0, left) if self._spool else None)
         if self._failure:
             raise self._failure
 

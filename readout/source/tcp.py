@@ -5,6 +5,7 @@ import socket
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import cast
 
 import numpy as np
 import structlog
@@ -89,13 +90,16 @@ class TcpSource:
 
     def close(self) -> None:
         """Close all connections."""
-        for connection in {*self._of_link.values()}:
-            connection.sock.close()
-        self._listener.close()
+        for key in list(self._selector.get_map().values()):
+            cast(socket.socket, key.fileobj).close()
         self._selector.close()
 
     def _accept(self) -> None:
-        sock, address = self._listener.accept()
+        try:
+            sock, address = self._listener.accept()
+        except OSError as fault:
+            _log.warning("a connection can't be taken", why=fault.strerror)
+            return
         sock.setblocking(False)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         connection = _Connection(sock, f"{address[0]}:{address[1]}")
@@ -146,9 +150,9 @@ class TcpSource:
         place = self._places.get(link)
         if place is None or place.stream != header.stream:
             place = self._places[link] = Place(header.stream, first)
+        connection.links.add(link)
+        self._of_link[link] = connection
         if header.kind == HELLO:
-            connection.links.add(link)
-            self._of_link[link] = connection
             # Words that the sender no longer has are booked when the first ones after them come.
             self._send(connection, HELLO, link, Place(header.stream, max(place.words, first)))
         elif header.n_words:

@@ -3,8 +3,8 @@
 All numbers are little-endian. A file begins with 24 bytes: the magic ``EHSPOOL\\n``, the version of
 this format (u32), the number of frames (u32), CRC32 of these two (u64). Then come the frames: kind
 (u32), CRC32 (u32) of kind, length and body, length (u64), body. The first frame is the head, as
-JSON: run_id, recorded_at, the parts' home shards and, for each link, its mark. The others are the
-parts, each an Arrow stream (see ``part_bytes``).
+JSON: the run's number and start, recorded_at, the parts' home shards and, for each link, its mark.
+The others are the parts, each an Arrow stream (see ``part_bytes``).
 
 What happens to a part is noted behind the frames, in records of 24 bytes that are frames too: kind
 "tried" (its body: number of the part, number of the shard, u32 each) is there before a part is
@@ -16,7 +16,7 @@ import os
 import zlib
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from struct import Struct
 
@@ -27,6 +27,7 @@ from readout.spool.part_bytes import bytes_part, part_bytes
 MAGIC, VERSION = b"EHSPOOL\n", 1
 HEAD, PART, TRIED, STORED = 1, 2, 3, 4
 _BEGIN, _FRAME, _PAIR = Struct("<8sIIQ"), Struct("<IIQ"), Struct("<II")
+_NEVER = datetime.min.replace(tzinfo=UTC)
 RECORD_BYTES = _FRAME.size + _PAIR.size
 
 
@@ -37,7 +38,8 @@ class BatchFile:
     path: Path
     n_bytes: int
     run_id: int = 0
-    recorded_at: datetime = datetime.min  # noqa: DTZ901 - replaced by the head's
+    run_started: datetime = _NEVER
+    recorded_at: datetime = _NEVER
     marks: dict[int, Mark] = field(default_factory=dict)
     homes: list[int] = field(default_factory=list)
     places: list[tuple[int, int]] = field(default_factory=list)
@@ -70,6 +72,7 @@ def write_file(path: Path, batch: Batch) -> BatchFile:
     """Write the batch and wait until it is on the disk; its name isn't, that is the caller's."""
     head = {
         "run_id": batch.run_id,
+        "run_started": batch.run_started.isoformat(),
         "recorded_at": batch.recorded_at.isoformat(),
         "homes": [part.home for part in batch.parts],
         "marks": {link: asdict(mark) for link, mark in batch.marks.items()},
@@ -90,6 +93,7 @@ def write_file(path: Path, batch: Batch) -> BatchFile:
         path,
         position,
         batch.run_id,
+        batch.run_started,
         batch.recorded_at,
         dict(batch.marks),
         [part.home for part in batch.parts],
@@ -149,7 +153,7 @@ def _read_frames(file: BatchFile, data: bytes, n_frames: int) -> int:
         if not sound:
             file.damaged.add(index - 1)
     missing = n_frames - 1 - len(file.places)
-    if file.damaged or missing or not file.recorded_at.tzinfo:
+    if file.damaged or missing:
         file.damage = f"{len(file.damaged) + missing} of its {n_frames - 1} parts are damaged"
     return end
 
@@ -157,6 +161,7 @@ def _read_frames(file: BatchFile, data: bytes, n_frames: int) -> int:
 def _read_head(file: BatchFile, body: bytes) -> None:
     head = json.loads(body)
     file.run_id = head["run_id"]
+    file.run_started = datetime.fromisoformat(head["run_started"])
     file.recorded_at = datetime.fromisoformat(head["recorded_at"])
     file.homes = head["homes"]
     file.marks = {int(link): Mark(**mark) for link, mark in head["marks"].items()}

@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from threading import Lock
 from typing import Self
@@ -113,6 +114,13 @@ class Spool:
         with self._lock:
             newest = self._files.get(self._next - 1)
         return newest.marks if newest and newest.run_id == run_id else {}
+
+    @property
+    def runs(self) -> set[tuple[int, datetime]]:
+        """Number and start of the runs of which something is here."""
+        with self._lock:
+            files = [file for file in self._files.values() if file.homes]
+        return {(file.run_id, file.run_started) for file in files}
 
     def waiting(self) -> Iterator[Waiting]:
         """All parts that wait, in order."""

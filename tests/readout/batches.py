@@ -31,7 +31,7 @@ def batch(number: int, sizes, n_gaps: int = 0, run: int = 1, n_shards: int = 3) 
         ]
         parts.append(Part(gaps=gaps))
     mark = Mark(seq, 10 * seq, stream=5, words=number + 1)
-    return Batch(run, START + timedelta(milliseconds=number), parts, {0: mark, 9: Mark()})
+    return Batch(run, START, START + timedelta(milliseconds=number), parts, {0: mark, 9: Mark()})
 
 
 contents = st.tuples(

@@ -1,4 +1,6 @@
 import threading
+from dataclasses import replace
+from datetime import timedelta
 from itertools import count
 
 import numpy as np
@@ -9,6 +11,7 @@ from toy import TOY, toy_words
 from db.errors import StoreError
 from db.gaps import read_gaps
 from db.runs import open_run
+from readout.batch import Batch, Part
 from readout.readout import Readout
 from readout.source.block import Block, Place
 from readout.spool.spool import Spool
@@ -140,3 +143,21 @@ def test_another_runs_batches_in_the_spool_are_stored_as_that_runs(engine, run, 
         readout.push(block(0, 10))
     assert stored(engine, run)[0] == list(range(100))
     assert stored(engine, later)[0] == list(range(10))
+
+
+def test_a_spool_of_another_store_is_refused(engine, run, tmp_path):
+    with Spool(tmp_path) as spool:
+        away = Readout(Failing(engine, ["fail"] * 1000), run, spool=spool, give_up_s=0.1)
+        away.push(block(0, 100))
+        away.flush()
+        away.writer.close()
+    other = replace(run, started_at=run.started_at - timedelta(days=1))
+    with Spool(tmp_path) as spool:
+        ((number, _),) = spool.runs
+        assert number == run.run_id
+        spool.append(Batch(run.run_id, other.started_at, other.started_at, [], {}))
+    with Spool(tmp_path) as spool:
+        assert len(spool.runs) == 1
+        spool.append(Batch(run.run_id, other.started_at, other.started_at, [Part()], {}))
+        with pytest.raises(StoreError, match="isn't in this store: name the store that it"):
+            Readout(engine, run, spool=spool)
