@@ -44,7 +44,9 @@ def serve(
             intake.open_wide()
             for thread in threads:
                 thread.join(_END_S)  # a device may never answer
-        block = intake.take(0 if ending else _TAKE_S, also_waiting=not readout.full)
+        # The end's last words are fewer than what "full" leaves free.
+        room = ending or not readout.full
+        block = intake.take(0 if ending else _TAKE_S, also_waiting=room)
         if block:
             at_first(block)
             at_first = _nothing

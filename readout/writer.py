@@ -248,7 +248,7 @@ class Writer:
             return
         for attempt in Retrying(
             retry=retry_if_exception_type(StoreError),
-            wait=wait_random_exponential(multiplier=0.05, max=5.0),
+            wait=wait_random_exponential(multiplier=0.05, max=2.0),
             stop=self._stops(),
             sleep=self._sleep,
             before_sleep=lambda state: self._complain(shard, state),

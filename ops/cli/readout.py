@@ -32,6 +32,7 @@ from readout.spool.spool import Spool
 from readout.unwrap import run_start
 
 _GIVE_UP_S = 5.0
+_LEAST_SPOOL = 100 * 10**6
 
 
 @app.command()
@@ -173,4 +174,8 @@ def _bytes(text: str) -> int:
     number, unit = text[:-2].strip(), text[-2:]
     if unit not in units or not number.isdecimal() or not int(number):
         raise UsageError(f"{text!r} is no size: write 500MB or 4GB")
+    if int(number) * units[unit] < _LEAST_SPOOL:
+        raise UsageError(
+            f"a spool of {text} is too small: give it {_LEAST_SPOOL // 10**6}MB or more"
+        )
     return int(number) * units[unit]

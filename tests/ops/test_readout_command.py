@@ -153,6 +153,7 @@ def test_packets_and_pipes_are_taken_and_its_health_is_told(tmp_path):
         (["--device", "/nowhere/at/all"], "can't be opened"),
         (["--tcp", "nonsense"], "write HOST:PORT"),
         (["--tcp", "127.0.0.1:0", "--spool-bytes", "much"], "write 500MB or 4GB"),
+        (["--tcp", "127.0.0.1:0", "--spool-bytes", "1MB"], "give it 100MB or more"),
     ],
 )
 def test_what_makes_no_sense_is_one_line(tmp_path, options, line):
