@@ -17,6 +17,7 @@ from readout.batch import Batch, Mark, Part, in_parts
 from readout.chunker import Chunker
 from readout.prefilter import Prefilter
 from readout.source.block import Block, Place
+from readout.spool.damage import stand_ins
 from readout.spool.spool import Spool
 from readout.unwrap import Anomaly
 from readout.writer import Writer, Written
@@ -74,6 +75,8 @@ class Readout:
             holds=self._holds,
         )
         self._marks = dict(self.spool.marks(self.run.run_id)) if self.spool else {}
+        if self.spool:
+            self._book_damage(self.spool)
         self._chunkers: dict[int, Chunker] = {}
         self._ready: list[Chunk] = []
         self._ready_words = 0
@@ -197,6 +200,21 @@ class Readout:
                     f" began at {started:%Y-%m-%d %H:%M:%S} and isn't in this store: name the store"
                     " that it was filled for, or another folder"
                 )
+
+    def _book_damage(self, spool: Spool) -> None:
+        """Book what is damaged in the spool, and let the watermarks go on without it."""
+
+        def stored(chunk: Chunk) -> bool:
+            return any(has_chunk(shard, chunk) for shard in self._shards)
+
+        for number, file in spool.lost():
+            chunks, gaps = stand_ins(file, stored, self.run.detector.words_per_hit)
+            if chunks:
+                parts, marks = in_parts(chunks, gaps, self._home), dict(self._marks)
+                run_id, started = self.run.run_id, self.run.started_at
+                # With the old time of recording, another attempt is recognised as such.
+                self._writer.put(Batch(run_id, started, file.recorded_at, parts, marks))
+            spool.forget(number)
 
     def _holds(self, shard: int, part: Part) -> bool:
         if not part.chunks:

@@ -3,8 +3,9 @@
 All numbers are little-endian. A file begins with 24 bytes: the magic ``EHSPOOL\\n``, the version of
 this format (u32), the number of frames (u32), CRC32 of these two (u64). Then come the frames: kind
 (u32), CRC32 (u32) of kind, length and body, length (u64), body. The first frame is the head, as
-JSON: the run's number and start, recorded_at, the parts' home shards and, for each link, its mark.
-The others are the parts, each an Arrow stream (see ``part_bytes``).
+JSON: the run's number and start, recorded_at, the parts' home shards and chunks without their
+words and, for each link, its mark. The others are the parts, each an Arrow stream (see
+``part_bytes``).
 
 What happens to a part is noted behind the frames, in records of 24 bytes that are frames too: kind
 "tried" (its body: number of the part, number of the shard, u32 each) is there before a part is
@@ -15,11 +16,14 @@ import json
 import os
 import zlib
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from struct import Struct
 
+import numpy as np
+
+from db.chunk import Chunk
 from db.errors import StoreError
 from readout.batch import Batch, Mark, Part
 from readout.spool.part_bytes import bytes_part, part_bytes
@@ -28,6 +32,8 @@ MAGIC, VERSION = b"EHSPOOL\n", 1
 HEAD, PART, TRIED, STORED = 1, 2, 3, 4
 _BEGIN, _FRAME, _PAIR = Struct("<8sIIQ"), Struct("<IIQ"), Struct("<II")
 _NEVER = datetime.min.replace(tzinfo=UTC)
+_NUMBERS = [each.name for each in fields(Chunk) if each.name != "words"]
+_NO_WORDS = np.empty(0, np.uint64)
 RECORD_BYTES = _FRAME.size + _PAIR.size
 
 
@@ -42,6 +48,8 @@ class BatchFile:
     recorded_at: datetime = _NEVER
     marks: dict[int, Mark] = field(default_factory=dict)
     homes: list[int] = field(default_factory=list)
+    outlines: list[list[Chunk]] = field(default_factory=list)
+    """Each part's chunks without their words: what is known of a part that is damaged."""
     places: list[tuple[int, int]] = field(default_factory=list)
     """Where each part's body lies: offset and length."""
     tried: dict[int, int] = field(default_factory=dict)
@@ -51,6 +59,12 @@ class BatchFile:
     """What is wrong with the file; empty if nothing is. If something is, notes may be missing."""
     damaged: set[int] = field(default_factory=set)
     """Parts that can't be read."""
+
+    @property
+    def lost(self) -> list[int]:
+        """The parts that are not known to be stored and can't be read."""
+        unread = self.damaged | set(range(len(self.places), len(self.homes)))
+        return sorted(unread - self.stored)
 
     @property
     def waiting(self) -> list[int]:
@@ -74,6 +88,7 @@ def write_file(path: Path, batch: Batch) -> BatchFile:
         "run_id": batch.run_id,
         "run_started": batch.run_started.isoformat(),
         "recorded_at": batch.recorded_at.isoformat(),
+        "chunks": [[_outline(chunk) for chunk in part.chunks] for part in batch.parts],
         "homes": [part.home for part in batch.parts],
         "marks": {link: asdict(mark) for link, mark in batch.marks.items()},
     }
@@ -97,7 +112,7 @@ def write_file(path: Path, batch: Batch) -> BatchFile:
         batch.recorded_at,
         dict(batch.marks),
         [part.home for part in batch.parts],
-        places[1:],
+        places=places[1:],
     )
 
 
@@ -164,6 +179,7 @@ def _read_head(file: BatchFile, body: bytes) -> None:
     file.run_started = datetime.fromisoformat(head["run_started"])
     file.recorded_at = datetime.fromisoformat(head["recorded_at"])
     file.homes = head["homes"]
+    file.outlines = [[Chunk(**row, words=_NO_WORDS) for row in rows] for rows in head["chunks"]]
     file.marks = {int(link): Mark(**mark) for link, mark in head["marks"].items()}
 
 
@@ -210,6 +226,10 @@ def _frames(data: bytes, at: int, count: int) -> Iterator[tuple[int, int, bool]]
             return
         yield start, length, crc == _crc(kind, memoryview(data)[start : start + length])
         at = start + length
+
+
+def _outline(chunk: Chunk) -> dict[str, int]:
+    return {name: getattr(chunk, name) for name in _NUMBERS}
 
 
 def _begin(n_frames: int) -> bytes:

@@ -135,6 +135,19 @@ class Spool:
         """Whether so many words more keep it within its bound; an empty spool takes anything."""
         return not self._held or self._n_bytes + 8 * n_words + BLOCK_BYTES <= self.most_bytes
 
+    def lost(self) -> list[tuple[int, BatchFile]]:
+        """Batches of which parts were found damaged; ``forget`` when that is booked."""
+        with self._lock:
+            return [(number, file) for number, file in self._files.items() if file.lost]
+
+    def forget(self, number: int) -> None:
+        """Count the damaged parts of a batch as settled."""
+        with self._lock:
+            for index in self._files[number].lost:
+                self._note(number, STORED, index, 0, sync=True)
+            if not self._files[number].waiting and number < self._next - 1:
+                self._remove(number)
+
     def append(self, batch: Batch) -> int:
         """Keep the batch; returns its number when it is safe. Raises StoreError if it can't be."""
         number = self._next
@@ -151,7 +164,7 @@ class Spool:
             self._keep(number, file)
             self._next = number + 1
             before = self._files.get(number - 1)
-            if before and not before.waiting:
+            if before and not before.waiting and not before.lost:
                 self._remove(number - 1)
         return number
 
@@ -179,7 +192,7 @@ class Spool:
         with self._lock:
             file = self._files[number]
             last, newest = file.waiting == [index], number == self._next - 1
-            if last and not newest:
+            if last and not newest and not file.lost:
                 self._remove(number)
             else:
                 self._note(number, STORED, index, 0, sync=last)
@@ -220,7 +233,7 @@ class Spool:
             file = read_file(path)
             if file.damage:
                 self._set_aside(file)
-            if file.waiting or path == paths[-1]:
+            if file.waiting or file.lost or path == paths[-1]:
                 self._keep(int(path.stem), file)
             else:
                 path.unlink()

@@ -8,6 +8,7 @@ import pytest
 import structlog
 from toy import TOY, toy_words
 
+from db.chunks import write_chunks
 from db.errors import StoreError
 from db.gaps import read_gaps
 from db.runs import open_run
@@ -161,3 +162,34 @@ def test_a_spool_of_another_store_is_refused(engine, run, tmp_path):
         spool.append(Batch(run.run_id, other.started_at, other.started_at, [Part()], {}))
         with pytest.raises(StoreError, match="isn't in this store: name the store that it"):
             Readout(engine, run, spool=spool)
+
+
+@pytest.mark.parametrize("stored_before", [False, True])
+def test_a_damaged_batch_is_booked_once_and_the_series_of_chunks_goes_on(
+    engine, run, tmp_path, stored_before
+):
+    with Spool(tmp_path) as spool:
+        away = Readout(Failing(engine, ["fail"] * 1000), run, spool=spool, give_up_s=0.1)
+        for first in (0, 100, 200):
+            away.push(block(first, 100))
+            away.flush()
+        away.writer.close()
+        if stored_before:
+            part = spool.part(1, 0)
+            write_chunks(engine, part.chunks, TOY, spool.batch_of(1).recorded_at)
+        place = spool.batch_of(1).places[0]
+    path = tmp_path / "000000000001.batch"
+    content = bytearray(path.read_bytes())
+    content[sum(place) - 100] ^= 1
+    path.write_bytes(content)
+    for _ in range(2):
+        with Spool(tmp_path) as spool, Readout(engine, run, spool=spool) as readout:
+            assert readout.places == {0: Place(5, 300)}
+    numbers, seqs = stored(engine, run)
+    kept = range(100, 200) if stored_before else range(0)
+    assert numbers == [*range(100), *kept, *range(200, 300)]
+    assert sorted(set(seqs)) == list(range(len(seqs)))
+    gaps = read_gaps(engine, run.run_id)
+    assert gaps["n_lost"].sum() == (0 if stored_before else 100)
+    assert set(gaps["cause"]) <= {"spool_damaged"}
+    assert (tmp_path / "000000000001.damaged").exists()
