@@ -8,6 +8,7 @@ import structlog
 from toy import TOY, toy_words
 
 from db.errors import SourceError, StoreError
+from db.gaps import read_gaps
 from db.runs import open_run
 from readout.intake import Intake
 from readout.readout import Readout
@@ -113,3 +114,29 @@ def test_the_intake_lets_those_pass_that_can_not_wait():
     assert [intake.take(1).link for _ in range(3)] == [0, 0, 0]
     more.join(1)
     assert intake.take(0) is None
+
+
+def test_nobody_waits_for_a_dead_link_and_its_silence_is_booked(engine, run, tmp_path):
+    def slowly():
+        for block in blocks(0, 40, 2):
+            yield block
+            time.sleep(0.03)
+
+    silence = Silence(run.run_id, second=1000, idle_s=0.02, dead_s=0.2)
+    with Spool(tmp_path) as spool, Readout(engine, run, spool=spool, flush_s=0.02) as readout:
+        serve(
+            readout,
+            {"one": slowly()},
+            Intake(),
+            threading.Event(),
+            silence,
+            connected={0: True, 1: False}.get,
+            at_first=lambda _: readout.open_links([0, 1]),
+        )
+        assert silence.dead == {1}
+        dead_to = max(readout.newest[1], 1)
+    gaps = read_gaps(engine, run.run_id)
+    assert set(gaps.select("link", "cause", "dead").rows()) == {(1, "dead_link", True)}
+    assert gaps["a"][0] == 0
+    assert gaps["b"].max() == dead_to > 100
+    assert (gaps["b"] - gaps["a"]).sum() == dead_to
