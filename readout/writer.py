@@ -2,9 +2,8 @@
 
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2b
 
@@ -16,6 +15,7 @@ from db.errors import StoreError
 from db.gaps import Gap
 from readout.batch import Batch, Part
 from readout.spool.spool import Spool
+from readout.tasks import Task, Tasks
 
 _log = structlog.get_logger()
 
@@ -39,32 +39,6 @@ class Written:
     retries: int = 0
     trouble: str = ""
     """What the store last complained of; empty when all is well."""
-
-
-@dataclass(eq=False)
-class _Task:
-    """A part on its way to a shard."""
-
-    recorded_at: datetime
-    index: int
-    home: int
-    part: Part | None = None
-    """None: it is on the disk."""
-    number: int | None = None
-    """Its batch in the spool."""
-    tried: int | None = None
-    """The shard that may have it: no other must get it."""
-    ask: Sequence[int] = ()
-    """Shards to ask first whether they have it."""
-
-
-@dataclass
-class _Shard:
-    """How it goes with one shard."""
-
-    queue: deque[_Task] = field(default_factory=deque)
-    busy_since: float | None = None
-    refusing: bool = False
 
 
 class Writer:
@@ -98,11 +72,10 @@ class Writer:
         self.written = Written()
         self._write, self._book, self._spool, self._committed = write, book, spool, committed
         self._holds = holds
-        self._most_words, self._give_up_s, self._patience_s = most_words, give_up_s, patience_s
-        self._shards = [_Shard() for _ in range(n_shards)]
+        self._most_words, self._give_up_s = most_words, give_up_s
+        self._tasks = Tasks(n_shards, patience_s)
+        self._change = self._tasks.change
         self._words = 0
-        self._unsettled = 0
-        self._change = threading.Condition()
         self._failure: Exception | None = None
         self._closing: float | None = None
         self._recover()
@@ -121,7 +94,7 @@ class Writer:
     @property
     def unsettled(self) -> int:
         """Parts that are not known to be stored."""
-        return self._unsettled
+        return self._tasks.unsettled
 
     def put(self, batch: Batch) -> None:
         """Take a batch; waits for room. With a spool it is safe when this returns.
@@ -130,7 +103,7 @@ class Writer:
         """
         number = self._append(batch) if self._spool else None
         for index, part in enumerate(batch.parts):
-            self._put(_Task(batch.recorded_at, index, part.home, part, number), part)
+            self._put(Task(batch.recorded_at, index, part.home, part, number), part)
 
     def close(self) -> None:
         """Store what waits, and stop; raises StoreError if anything could not be stored.
@@ -147,7 +120,7 @@ class Writer:
         if self._failure:
             raise self._failure
 
-    def _put(self, task: _Task, part: Part) -> None:
+    def _put(self, task: Task, part: Part) -> None:
         with self._change:
             if self._spool is None:
                 self._change.wait_for(lambda: self._failure or self._has_room(part))
@@ -157,21 +130,21 @@ class Writer:
                 self._words += part.n_words
             else:
                 task.part = None
-            self._enqueue(task)
+            self._tasks.add(task)
 
     def _recover(self) -> None:
         if self._spool is None:
             return
         for each in self._spool.waiting():
-            if each.tried is not None and each.tried >= len(self._shards):
+            if each.tried is not None and each.tried >= len(self._tasks):
                 raise StoreError(
                     f"the spool {self._spool.folder} has data for shard {each.tried}, and the store"
-                    f" has {len(self._shards)}: name the store that it was filled for"
+                    f" has {len(self._tasks)}: name the store that it was filled for"
                 )
-            at, home = self._spool.batch_of(each.number).recorded_at, each.home % len(self._shards)
+            at, home = self._spool.batch_of(each.number).recorded_at, each.home % len(self._tasks)
             maybe = [] if each.tried is None else [each.tried]
-            ask = maybe if each.sure else range(len(self._shards))
-            self._enqueue(_Task(at, each.index, home, None, each.number, each.tried, ask))
+            ask = maybe if each.sure else range(len(self._tasks))
+            self._tasks.add(Task(at, each.index, home, None, each.number, each.tried, ask))
 
     def _append(self, batch: Batch) -> int:
         assert self._spool
@@ -196,15 +169,8 @@ class Writer:
     def _has_room(self, part: Part) -> bool:
         return not self._words or self._words + part.n_words <= self._most_words
 
-    def _enqueue(self, task: _Task) -> None:
-        with self._change:
-            shard = task.home if task.tried is None else task.tried
-            self._shards[shard].queue.append(task)
-            self._unsettled += 1
-            self._change.notify_all()
-
     def _serve(self, shard: int) -> None:
-        while task := self._next(shard):
+        while task := self._tasks.next(shard, self._ended):
             try:
                 self._settle(shard, task)
             except Exception as fault:  # whoever puts or closes gets it
@@ -214,34 +180,11 @@ class Writer:
                     self._change.notify_all()
                 return
 
-    def _next(self, shard: int) -> _Task | None:
-        """The next task for a shard; None when there will be no more."""
-        with self._change:
-            while not (task := self._choose(shard)):
-                if self._failure or (self._closing and not self._unsettled) or self._given_up():
-                    return None
-                self._change.wait(0.1)
-            self._shards[shard].busy_since = time.monotonic()
-            return task
+    def _ended(self) -> bool:
+        settled = self._closing is not None and not self._tasks.unsettled
+        return bool(self._failure or settled or self._given_up())
 
-    def _choose(self, shard: int) -> _Task | None:
-        if self._failure:
-            return None
-        if self._shards[shard].queue:
-            return self._shards[shard].queue.popleft()
-        for other in self._shards:
-            if self._is_away(other):
-                for task in other.queue:
-                    if task.tried is None:
-                        other.queue.remove(task)
-                        return task
-        return None
-
-    def _is_away(self, shard: _Shard) -> bool:
-        slow = shard.busy_since and time.monotonic() - shard.busy_since > self._patience_s
-        return bool(shard.refusing or slow)
-
-    def _settle(self, shard: int, task: _Task) -> None:
+    def _settle(self, shard: int, task: Task) -> None:
         part = task.part or self._from_disk(task)
         if part is None:
             self._count(shard, task, Part())
@@ -263,7 +206,7 @@ class Writer:
         self._count(shard, task, part)
         self._committed()
 
-    def _from_disk(self, task: _Task) -> Part | None:
+    def _from_disk(self, task: Task) -> Part | None:
         assert self._spool and task.number is not None
         try:
             return self._spool.part(task.number, task.index)
@@ -271,11 +214,11 @@ class Writer:
             self._spool.give_up(task.number, task.index, str(fault))
             return None
 
-    def _note_tried(self, shard: int, task: _Task) -> None:
+    def _note_tried(self, shard: int, task: Task) -> None:
         if task.tried is None:
             if self._spool and task.number is not None:
                 # Only where there is a choice must a power cut not forget which was made.
-                self._spool.note_tried(task.number, task.index, shard, sync=len(self._shards) > 1)
+                self._spool.note_tried(task.number, task.index, shard, sync=len(self._tasks) > 1)
             task.tried = shard
 
     def _send(self, shard: int, part: Part, at: datetime) -> None:
@@ -303,27 +246,24 @@ class Writer:
     def _complain(self, shard: int, state: RetryCallState) -> None:
         said = str(state.outcome.exception()) if state.outcome else ""
         with self._change:
-            self._shards[shard].refusing = True
+            self._tasks.refused(shard)
             self.written.retries += 1
             self.written.trouble = said
-            self._change.notify_all()
         _log.warning("the store refused a block, trying again", shard=shard, said=said)
 
-    def _count(self, shard: int, task: _Task, part: Part) -> None:
+    def _count(self, shard: int, task: Task, part: Part) -> None:
         with self._change:
-            self._shards[shard].refusing, self._shards[shard].busy_since = False, None
-            self._unsettled -= 1
+            self._tasks.done(shard)
             if task.part is not None:
                 self._words -= part.n_words
-            if not any(each.refusing for each in self._shards):
+            if not self._tasks.refusing:
                 self.written.trouble = ""
             self.written.chunks += len(part.chunks)
             self.written.hits += sum(chunk.n_hits for chunk in part.chunks)
             self.written.corrupt += sum(chunk.n_corrupt for chunk in part.chunks)
-            self._change.notify_all()
 
 
-def _named(fault: Exception, task: _Task) -> Exception:
+def _named(fault: Exception, task: Task) -> Exception:
     if not isinstance(fault, StoreError) or task.part is None or not task.part.chunks:
         return fault
     first = task.part.chunks[0]

@@ -200,12 +200,14 @@ class Spool:
                 self._n_bytes -= self._held.pop(number)[0]
 
     def give_up(self, number: int, index: int, why: str) -> None:
-        """Set aside a part that was found damaged later; it is not waited for any more."""
+        """Set aside a part that was found damaged while it waited; the next opening books it."""
         with self._lock:
             file = self._files[number]
             file.damage = why
+            file.damaged.add(index)
             self._set_aside(file)
-        self.note_stored(number, index)
+            if not file.waiting:
+                self._n_bytes -= self._held.pop(number)[0]
 
     def _keep(self, number: int, file: BatchFile) -> None:
         self._files[number] = file

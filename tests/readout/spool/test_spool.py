@@ -112,9 +112,14 @@ def test_a_part_that_is_damaged_while_it_waits_is_refused_and_set_aside(tmp_path
         spool.give_up(0, 1, "part 1 is damaged")
         assert list(waiting(spool)) == [(0, 0), (1, 0)]
         spool.note_stored(0, 0)
+        assert spool.n_waiting == 1
+    with Spool(tmp_path) as spool:
+        ((number, file),) = spool.lost()
+        assert (number, file.lost) == (0, [1])
+        spool.forget(number)
         assert not path.exists()
     assert (tmp_path / "000000000000.damaged").exists()
-    assert "part 1 is damaged" in spool.damage[0]
+    assert "1 of its 2 parts are damaged" in spool.damage[0]
 
 
 def test_a_folder_belongs_to_one_process_at_a_time(tmp_path):
