@@ -175,7 +175,7 @@ def test_killed_at_any_step_and_started_again_each_chunk_is_stored_once(
 def test_blocks_go_to_another_shard_but_the_one_in_doubt_stays(tmp_path):
     away, there = Shard(["fail"] * 6), Shard()
     batches = [batch(n, [[1]]) for n in range(20)]
-    writer = Writer(*write_to([away, there]), n_shards=2, **FAST)
+    writer = Writer(*write_to([away, there]), n_shards=2, patience_s=60)
     for each in batches:
         writer.put(each)
     writer.close()
@@ -284,3 +284,20 @@ def test_the_spool_knows_of_a_try_before_the_shard_does(tmp_path):
         writer.put(batch(0, [[1]]))
         writer.close()
     assert known == [[0]]
+
+
+def test_what_waits_behind_a_shard_that_is_silent_goes_to_another():
+    release, there = threading.Event(), Shard()
+    write, book = write_to([Shard(), there])
+    silent = lambda shard, *rest: write(shard, *rest) if shard else release.wait(20)  # noqa: E731
+    writer = Writer(silent, book, n_shards=2, patience_s=0.05)
+    for n in range(4):
+        writer.put(batch(n, [[1]]))
+    for _ in range(100):
+        if len(there.rows) == 3:
+            break
+        time.sleep(0.05)
+    assert len(there.rows) == 3
+    release.set()
+    writer.close()
+    assert writer.unsettled == 0
