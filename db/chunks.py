@@ -151,6 +151,16 @@ def link_state(engine: Engine, run_id: int, link: int) -> tuple[int, int | None]
     return (row["last"] + 1, row["mark"]) if row["n"] else (0, None)
 
 
+def has_chunk(engine: Engine, chunk: Chunk) -> bool:
+    """Return whether a chunk of this run, link and number is stored."""
+    row = engine.fetch(
+        "SELECT count() AS n FROM chunks"
+        " WHERE run_id = {run:UInt32} AND link = {link:UInt16} AND seq = {seq:UInt64}",
+        {"run": chunk.run_id, "link": chunk.link, "seq": chunk.seq},
+    ).to_pylist()[0]
+    return bool(row["n"])
+
+
 def damaged_chunks(engine: Engine, run_id: int) -> pl.DataFrame:
     """Return (link, seq) of chunks whose words no longer match their checksum."""
     table = engine.fetch(

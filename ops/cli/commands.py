@@ -1,5 +1,17 @@
 """All commands, in the order in which the help shows them."""
 
-from ops.cli import bench, db, demo, doctor, ingest, plot, query, runs, triggers, up
+from ops.cli import bench, db, demo, doctor, ingest, plot, query, readout, runs, triggers, up
 
-__all__ = ["bench", "db", "demo", "doctor", "ingest", "plot", "query", "runs", "triggers", "up"]
+__all__ = [
+    "bench",
+    "db",
+    "demo",
+    "doctor",
+    "ingest",
+    "plot",
+    "query",
+    "readout",
+    "runs",
+    "triggers",
+    "up",
+]

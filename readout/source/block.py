@@ -22,6 +22,22 @@ class Block:
     link: int
     words: Words
     epoch: int | None = None
+    place: "Place | None" = None
+    """Where the block ends in its sender's count, if the sender counts."""
+    lost: int = 0
+    """Words that are known to be missing just before these."""
+    can_wait: bool = True
+    """False if the source loses what isn't taken in time."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A position in the words of a link, as their sender counts them."""
+
+    stream: int
+    """Names the count: another number means that the sender began anew."""
+    words: int
+    """Words of the stream before this place."""
 
 
 def by_link(detector: Detector, words: Words, link: int) -> Iterator[Block]:

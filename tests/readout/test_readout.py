@@ -1,0 +1,195 @@
+import threading
+from dataclasses import replace
+from datetime import timedelta
+from itertools import count
+
+import numpy as np
+import pytest
+import structlog
+from toy import TOY, toy_words
+
+from db.chunks import write_chunks
+from db.errors import StoreError
+from db.gaps import read_gaps
+from db.runs import open_run
+from readout.batch import Batch, Part
+from readout.readout import Readout
+from readout.source.block import Block, Place
+from readout.spool.spool import Spool
+
+_names = count()
+
+
+@pytest.fixture(autouse=True)
+def quiet():
+    with structlog.testing.capture_logs():
+        yield
+
+
+@pytest.fixture
+def run(engine):
+    return open_run(engine, TOY, name=f"readout {next(_names)}", cell=10_000)
+
+
+class Failing:
+    """A store that stores some inserts and says that it didn't, and refuses others."""
+
+    def __init__(self, engine, acts):
+        self._engine, self._acts, self.lock = engine, list(acts), threading.Lock()
+
+    def __getattr__(self, name):
+        return getattr(self._engine, name)
+
+    def insert(self, table, rows, token=None):
+        with self.lock:
+            act = self._acts.pop(0) if self._acts else "store"
+        if "store" in act:
+            self._engine.insert(table, rows, token)
+        if "fail" in act:
+            raise StoreError(f"I {act}")
+
+
+def stored(engine, run):
+    rows = engine.fetch(
+        "SELECT link, seq, words FROM chunks WHERE run_id = {run:UInt32} ORDER BY link, seq",
+        {"run": run.run_id},
+    )
+    numbers = [w >> 32 for words in rows["words"].to_pylist() for w in words]
+    return sorted(numbers), rows["seq"].to_pylist()
+
+
+def block(first, n, link=0, **told):
+    times = [7 * k for k in range(first, first + n)]
+    words = toy_words(times) + np.uint64(first << 32)
+    return Block(link, words, place=Place(5, first + n), **told)
+
+
+def test_words_and_gaps_are_stored_once_though_the_store_lies(engine, run, tmp_path):
+    lying = Failing(engine, ["store and fail", "fail", "store", "store and fail", "fail"] * 3)
+    with Spool(tmp_path) as spool:
+        with Readout(lying, run, spool=spool, flush_s=0) as readout:
+            readout.push(block(0, 100))
+            readout.push(block(130, 50, lost=30))
+        assert spool.n_waiting == 0
+        assert readout.written.retries >= 2
+    assert stored(engine, run)[0] == [*range(100), *range(130, 180)]
+    (gap,) = read_gaps(engine, run.run_id).rows(named=True)
+    assert (gap["cause"], gap["n_lost"], gap["dead"]) == ("packets_lost", 30, True)
+    assert gap["a"] <= 7 * 100
+    assert gap["b"] >= 7 * 129
+
+
+def test_it_goes_on_where_the_spool_says_though_the_store_was_away(engine, run, tmp_path):
+    safe = []
+    with Spool(tmp_path) as spool:
+        away = Readout(
+            Failing(engine, ["fail"] * 1000), run, spool=spool, give_up_s=0.1, safe=safe.append
+        )
+        away.push(block(0, 100))
+        away.flush()
+        assert safe[-1] == {0: Place(5, 100)}
+        away.push(block(100, 100))  # not safe, and never will be
+        away.writer.close()
+    with Spool(tmp_path) as spool:
+        with Readout(engine, run, spool=spool) as readout:
+            assert readout.places == {0: Place(5, 100)}
+            readout.push(block(100, 50))
+        assert spool.n_waiting == 0
+    numbers, seqs = stored(engine, run)
+    assert numbers == list(range(150))
+    assert seqs == list(range(len(seqs)))
+
+
+def test_what_a_full_spool_has_no_room_for_is_booked_and_the_watermark_goes_on(
+    engine, run, tmp_path
+):
+    with Spool(tmp_path, most_bytes=100_000) as spool:
+        store = Failing(engine, ["fail"] * 1000)
+        readout = Readout(store, run, spool=spool, flush_s=0)
+        readout.push(block(0, 500, can_wait=False))
+        assert readout.full
+        for first in range(500, 2000, 500):
+            readout.push(block(first, 500, can_wait=False))
+        assert spool.n_waiting == 1
+        assert readout.overflowed == 1500
+        store._acts.clear()
+        readout.close()
+        assert spool.n_waiting == 0
+    numbers, seqs = stored(engine, run)
+    assert numbers == list(range(500))
+    assert seqs == list(range(len(seqs)))
+    gaps = read_gaps(engine, run.run_id)
+    assert set(gaps["cause"]) == {"spool_overflow"}
+    assert gaps["n_lost"].sum() == 1500
+    assert (gaps["a"].min(), gaps["b"].max()) == (7 * 500, 7 * 1999 + 1)
+
+
+def test_an_idle_link_sends_heartbeats(engine, run):
+    with Readout(engine, run, flush_s=0) as readout:
+        readout.open_links([0, 1])
+        readout.push(block(0, 1000))
+        readout.beat({1: 5000})
+        assert readout.watermarks[1] == 5000 - TOY.disorder
+
+
+def test_another_runs_batches_in_the_spool_are_stored_as_that_runs(engine, run, tmp_path):
+    with Spool(tmp_path) as spool:
+        away = Readout(Failing(engine, ["fail"] * 1000), run, spool=spool, give_up_s=0.1)
+        away.push(block(0, 100))
+        away.flush()
+        away.writer.close()
+    later = open_run(engine, TOY, name=f"readout {next(_names)}", cell=10_000)
+    with Spool(tmp_path) as spool, Readout(engine, later, spool=spool) as readout:
+        assert readout.places == {}
+        readout.push(block(0, 10))
+    assert stored(engine, run)[0] == list(range(100))
+    assert stored(engine, later)[0] == list(range(10))
+
+
+def test_a_spool_of_another_store_is_refused(engine, run, tmp_path):
+    with Spool(tmp_path) as spool:
+        away = Readout(Failing(engine, ["fail"] * 1000), run, spool=spool, give_up_s=0.1)
+        away.push(block(0, 100))
+        away.flush()
+        away.writer.close()
+    other = replace(run, started_at=run.started_at - timedelta(days=1))
+    with Spool(tmp_path) as spool:
+        ((number, _),) = spool.runs
+        assert number == run.run_id
+        spool.append(Batch(run.run_id, other.started_at, other.started_at, [], {}))
+    with Spool(tmp_path) as spool:
+        assert len(spool.runs) == 1
+        spool.append(Batch(run.run_id, other.started_at, other.started_at, [Part()], {}))
+        with pytest.raises(StoreError, match="isn't in this store: name the store that it"):
+            Readout(engine, run, spool=spool)
+
+
+@pytest.mark.parametrize("stored_before", [False, True])
+def test_a_damaged_batch_is_booked_once_and_the_series_of_chunks_goes_on(
+    engine, run, tmp_path, stored_before
+):
+    with Spool(tmp_path) as spool:
+        away = Readout(Failing(engine, ["fail"] * 1000), run, spool=spool, give_up_s=0.1)
+        for first in (0, 100, 200):
+            away.push(block(first, 100))
+            away.flush()
+        away.writer.close()
+        if stored_before:
+            part = spool.part(1, 0)
+            write_chunks(engine, part.chunks, TOY, spool.batch_of(1).recorded_at)
+        place = spool.batch_of(1).places[0]
+    path = tmp_path / "000000000001.batch"
+    content = bytearray(path.read_bytes())
+    content[sum(place) - 100] ^= 1
+    path.write_bytes(content)
+    for _ in range(2):
+        with Spool(tmp_path) as spool, Readout(engine, run, spool=spool) as readout:
+            assert readout.places == {0: Place(5, 300)}
+    numbers, seqs = stored(engine, run)
+    kept = range(100, 200) if stored_before else range(0)
+    assert numbers == [*range(100), *kept, *range(200, 300)]
+    assert sorted(set(seqs)) == list(range(len(seqs)))
+    gaps = read_gaps(engine, run.run_id)
+    assert gaps["n_lost"].sum() == (0 if stored_before else 100)
+    assert set(gaps["cause"]) <= {"spool_damaged"}
+    assert (tmp_path / "000000000001.damaged").exists()
