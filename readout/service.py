@@ -3,8 +3,8 @@
 Memory is bounded in words of 8 bytes, whatever the store does: the intake holds at most 2 M words
 of sources that can wait and 2 M of the others, the chunkers and the batch in hand 2 M, the writer
 4 M; a TCP connection 64 k, a UDP port 1 M. Writing a batch copies it twice (the spool's bytes, the
-insert's columns): with 64 links 22 M words, 180 MB, beside the 160 MB of the libraries. Measured: at
-most 411 MB.
+insert's columns): with 64 links 22 M words, 180 MB, beside the 160 MB of the libraries. Measured:
+at most 411 MB.
 """
 
 import threading

@@ -36,6 +36,7 @@ class Failing:
 
     def __init__(self, engine, acts):
         self._engine, self._acts, self.lock = engine, list(acts), threading.Lock()
+        self.shards = (self,)
 
     def __getattr__(self, name):
         return getattr(self._engine, name)

@@ -50,6 +50,7 @@ class Away:
 
     def __init__(self, engine):
         self._engine, self.back = engine, threading.Event()
+        self.shards = (self,)
 
     def __getattr__(self, name):
         return getattr(self._engine, name)
