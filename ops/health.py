@@ -1,4 +1,4 @@
-"""How a readout is, for whoever watches it: /healthz and /metrics."""
+"""How a service is, for whoever watches it: /healthz and /metrics."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -26,15 +26,18 @@ class Reading:
 
 @contextmanager
 def health(
-    port: int, readings: Callable[[], list[Reading]], trouble: Callable[[], str]
+    port: int,
+    readings: Callable[[], list[Reading]],
+    trouble: Callable[[], str],
+    of: str = "readout",
 ) -> Iterator[int]:
     """Serve on 127.0.0.1 until the context ends; yields the port, of use if 0 was asked for.
 
-    /metrics has the readings in Prometheus' format. /healthz says ok, or with status 503 what
-    ``trouble`` says.
+    /metrics has the readings in Prometheus' format, named ``everyhit_<of>_…``. /healthz says ok, or
+    with status 503 what ``trouble`` says.
     """
     registry = CollectorRegistry()
-    registry.register(_Readings(readings))
+    registry.register(_Readings(readings, of))
     metrics = make_wsgi_app(registry)
 
     def answer(environ: dict[str, Any], start: Callable[..., Any]) -> Any:
@@ -60,13 +63,13 @@ def health(
 
 
 class _Readings(Collector):
-    def __init__(self, readings: Callable[[], list[Reading]]) -> None:
-        self._readings = readings
+    def __init__(self, readings: Callable[[], list[Reading]], of: str) -> None:
+        self._readings, self._of = readings, of
 
     def collect(self) -> Iterator[Metric]:
         """Each reading as a family of its own."""
         for each in self._readings():
-            name = f"everyhit_readout_{each.name}"
+            name = f"everyhit_{self._of}_{each.name}"
             if each.value is not None:
                 yield GaugeMetricFamily(name, each.meaning, value=each.value)
                 continue

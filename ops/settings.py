@@ -34,6 +34,10 @@ class Settings(BaseSettings):
         default="10 s",
         description="time after which windows run although a link's watermark lags behind",
     )
+    redis: str = Field(
+        default="redis://127.0.0.1:6379/0",
+        description="address of the Redis through which conductor and workers speak",
+    )
     log_level: str = Field(default="WARNING", description="DEBUG, INFO, WARNING or ERROR")
 
 

@@ -1,6 +1,19 @@
 """All commands, in the order in which the help shows them."""
 
-from ops.cli import bench, db, demo, doctor, ingest, plot, query, readout, runs, triggers, up
+from ops.cli import (
+    bench,
+    db,
+    demo,
+    doctor,
+    ingest,
+    plot,
+    query,
+    readout,
+    runs,
+    services,
+    triggers,
+    up,
+)
 
 __all__ = [
     "bench",
@@ -12,6 +25,7 @@ __all__ = [
     "query",
     "readout",
     "runs",
+    "services",
     "triggers",
     "up",
 ]

@@ -1,0 +1,173 @@
+import threading
+from contextlib import ExitStack
+from hashlib import blake2b
+from typing import Annotated
+
+import typer
+
+from db.engine.address import parse_address
+from db.errors import UsageError
+from ops.broker import BEAT_S, Lock, alive, beat, set_broker, waiting
+from ops.cli import app
+from ops.cli.opening import opened
+from ops.cli.show import AsJson, Store, show, show_json
+from ops.health import Reading, health
+from ops.interrupt import interruptible
+from ops.settings import settings
+from ops.worker import Work, keep_workers
+from software_triggers.follow import Follower, follow
+from software_triggers.tasks import LIVE, REPROCESS, celery_submit
+
+Redis = Annotated[
+    str | None, typer.Option("--redis", help="Address of Redis; default EVERYHIT_REDIS.")
+]
+Health = Annotated[
+    int | None, typer.Option("--health", help="Serve /healthz and /metrics on this port.")
+]
+
+
+@app.command()
+def worker(
+    processes: Annotated[
+        int, typer.Option("--processes", "-n", min=1, help="Tasks that are done side by side.")
+    ] = 2,
+    queues: Annotated[
+        str, typer.Option("--queues", help="Which tasks: live,reprocess.")
+    ] = f"{LIVE},{REPROCESS}",
+    task_limit: Annotated[
+        float, typer.Option("--task-limit", min=1, help="Seconds after which a task hangs.")
+    ] = 600.0,
+    health_port: Health = None,
+    redis: Redis = None,
+    store: Store = None,
+) -> None:
+    """Run triggers on the windows that the conductor sends, until SIGTERM or Ctrl-C."""
+    url = _of_servers(store)
+    broker = redis or settings().redis
+    wanted = tuple(queues.split(","))
+    if strange := set(wanted) - {LIVE, REPROCESS}:
+        raise UsageError(f"there is no queue {strange.pop()!r}: choose of {LIVE},{REPROCESS}")
+    set_broker(broker)
+    with opened(url):
+        pass  # what is wrong with the store is told now, once, not by every process
+    n_alive = 0
+
+    def count(n: int) -> None:
+        nonlocal n_alive
+        n_alive = n
+
+    with ExitStack() as stack:
+        wish = stack.enter_context(interruptible())
+        if health_port is not None:
+            told = lambda: [Reading("processes", "Worker processes that live.", n_alive)]  # noqa: E731
+            ill = lambda: "" if n_alive == processes else f"{n_alive} of {processes} live"  # noqa: E731
+            stack.enter_context(health(health_port, told, ill, "worker"))
+        work = Work(url, broker, wanted, settings().triggers, task_limit)
+        keep_workers(work, processes, wish, count)
+
+
+@app.command()
+def conductor(
+    lost_after: Annotated[
+        float, typer.Option("--lost-after", min=1, help="Seconds after which a task is sent again.")
+    ] = 120.0,
+    health_port: Health = None,
+    redis: Redis = None,
+    store: Store = None,
+) -> None:
+    """Send the windows of all runs to the workers, until SIGTERM or Ctrl-C.
+
+    Start as many as you like: one works, another takes over when it dies.
+    """
+    url = _of_servers(store)
+    client = set_broker(redis or settings().redis)
+    with ExitStack() as stack:
+        wish = stack.enter_context(interruptible())
+        at = stack.enter_context(opened(url))
+        follower = Follower(
+            at.engine,
+            celery_submit,
+            latency=settings().latency,
+            lost_after_s=lost_after,
+            folders=settings().triggers,
+        )
+        lock = Lock(client, f"conductor-{blake2b(url.encode(), digest_size=6).hexdigest()}")
+        stack.callback(lock.release)
+
+        def readings() -> list[Reading]:
+            jobs = list(follower.jobs.values())
+            return [
+                Reading("runs", "Runs under way.", len(jobs)),
+                Reading("windows", "Windows that wait.", sum(job.backlog for job in jobs)),
+            ]
+
+        if health_port is not None:
+            stack.enter_context(
+                health(health_port, readings, lambda: follower.trouble, "conductor")
+            )
+        beats = threading.Thread(target=_beats, args=(client, follower, lock, wish), daemon=True)
+        beats.start()
+        follow(follower, wish.is_set, lock.held)
+        beats.join()
+
+
+def _beats(client: object, follower: Follower, lock: Lock, stop: threading.Event) -> None:
+    while not stop.wait(BEAT_S):
+        runs = {
+            str(run_id): {
+                name: {
+                    "windows": progress.backlog,
+                    "done_to_s": round(
+                        progress.done_to * job.run.cell * float(job.run.detector.tick) / 1e9, 3
+                    ),
+                }
+                for name, progress in list(job.progress.items())
+            }
+            for run_id, job in list(follower.jobs.items())
+        }
+        beat(client, "conductor", runs=runs, trouble=follower.trouble)  # type: ignore[arg-type]
+
+
+@app.command()
+def backlog(redis: Redis = None, as_json: AsJson = False) -> None:
+    """Show what waits for workers, and who works: the figure by which to scale."""
+    client = set_broker(redis or settings().redis)
+    tasks, workers = waiting(client), alive(client, "worker")
+    conductors = alive(client, "conductor")
+    windows = {
+        f"{run} {trigger}": figures["windows"]
+        for each in conductors
+        for run, of_run in each["runs"].items()
+        for trigger, figures in of_run.items()
+    }
+    if as_json:
+        show_json(
+            {
+                "tasks": tasks,
+                "windows": sum(windows.values()),
+                "workers": workers,
+                "conductors": conductors,
+            }
+        )
+        return
+    show([{"queue": name, "tasks": n} for name, n in tasks.items()], as_json=False, title="waiting")
+    show(
+        [{"run and trigger": name, "windows": n} for name, n in windows.items()],
+        as_json=False,
+        title="windows",
+    )
+    rows = [{"worker": w["name"], "task": w["task"], "seconds": w["seconds"]} for w in workers]
+    show(rows, as_json=False, title="workers")
+    if conductors and (trouble := conductors[0]["trouble"]):
+        typer.echo(f"the conductor says: {trouble}", err=True)
+
+
+def _of_servers(store: str | None) -> str:
+    url = store or settings().store
+    if not url.startswith(("clickhouse://", "clickhouses://")):
+        raise UsageError(
+            f"{url} belongs to one process: use everyhit up, or name a store on servers with"
+            " --store clickhouse://…"
+        )
+    parse_address(url)
+    return url
