@@ -6,13 +6,16 @@ BIN := $(VENV)/bin
 PIP := $(PYTHON) -m pip --python $(BIN)/python --disable-pip-version-check -q
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format lock clean
+.PHONY: help demo chaos test lint format lock clean
 
 help:  ## show what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 demo: $(VENV)/installed  ## run the simulated telescope live; ARGS="--duration 20 --json"
 	$(BIN)/everyhit demo $(ARGS)
+
+chaos: $(VENV)/installed  ## kill parts of a cluster and count; ARGS="--seconds 10 --json"
+	$(BIN)/python -m ops.chaos $(ARGS)
 
 test: $(VENV)/installed-test  ## format, lint, types, layering and all tests
 	$(BIN)/ruff format --check .

@@ -1,0 +1,185 @@
+"""One case: take data, kill, start again, wait until all is done, and count."""
+
+import socket
+import threading
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from db import ledger
+from db.detector import load
+from db.engine import Engine
+from db.errors import StoreError
+from db.gaps import live_ticks
+from db.moments import duration_ticks
+from db.results import list_lineages, read_committed
+from db.runs import Run, find_run, open_run
+from ops.chaos.cluster import Cluster
+from ops.chaos.numbered import EVERY, LINKS, words
+from ops.sender import Sender
+
+TRIGGERS = ("each_of_many", "neighbours")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a case came to. All must be 0 but the first two."""
+
+    words_sent: int
+    words_stored: int
+    lost: int
+    doubled: int
+    events_lost: int
+    events_doubled: int
+    windows_open: int
+    """Windows whose results are not there, or said to be incomplete."""
+    dead_ticks: int
+    """Time that was booked as not seen."""
+    seconds: float
+
+    @property
+    def good(self) -> bool:
+        """Whether nothing was lost, doubled or left open."""
+        wrong = (self.lost, self.doubled, self.events_lost, self.events_doubled)
+        return not any((*wrong, self.windows_open, self.dead_ticks))
+
+
+def run_case(
+    here: Cluster,
+    engine: Engine,
+    detector: Path,
+    name: str,
+    victims: Sequence[str],
+    *,
+    seconds: float,
+    words_per_s: float,
+    patience_s: float = 60.0,
+) -> Outcome:
+    """Take data for so long, kill the victims at a third of it, start them again, and count."""
+    began = time.monotonic()
+    spacing = round(LINKS * 1e9 / words_per_s)
+    declared = load(str(detector))
+    run = open_run(
+        engine,
+        declared,
+        name=name,
+        cell=duration_ticks("100 ms", declared.tick),
+        settings={
+            "triggers": {each: {"spacing": f"{spacing} ns"} for each in TRIGGERS},
+            "origin": 0,
+        },
+    )
+    port = _free_port()
+    links = [option for link in range(LINKS) for option in ("--link", str(link))]
+    readout = here.service(
+        name, "readout", "--run", name, "--detector", str(detector), "--tcp", f"127.0.0.1:{port}",
+        "--spool", str(here.folder / f"spool-{name}"), *links,
+    )  # fmt: skip
+    readout.start()
+    parts = here.parts | {"readout": readout}
+    senders = [Sender(("127.0.0.1", port), link, 1, patience_s=patience_s) for link in range(LINKS)]
+    failed: list[BaseException] = []
+
+    def send(sender: Sender) -> None:
+        try:
+            start, n = time.monotonic(), 0
+            while (passed := time.monotonic() - start) < seconds:
+                stop = round(passed * 1e9) // spacing
+                sender.send(words(n, stop, spacing))
+                n = stop
+                time.sleep(0.05)
+            sender.drain()
+        except BaseException as fault:
+            failed.append(fault)
+            raise
+
+    threads = [threading.Thread(target=send, args=(sender,), daemon=True) for sender in senders]
+    for thread in threads:
+        thread.start()
+    time.sleep(seconds / 3)
+    for victim in victims:
+        parts[victim].kill()
+    time.sleep(min(3.0, seconds / 6))
+    for victim in victims:
+        parts[victim].start()
+    for thread in threads:
+        thread.join(seconds + patience_s)
+    if failed:
+        raise failed[0]
+    code = readout.end()
+    if code:
+        raise StoreError(f"the readout ended with code {code}: see {readout.log}")
+    sent = [sender.sent for sender in senders]
+    for sender in senders:
+        sender.close()
+    run = find_run(engine, run.run_id)
+    open_windows = _wait_for_windows(engine, run, max(sent) * spacing, patience_s)
+    return _count(engine, run, sent, spacing, open_windows, time.monotonic() - began)
+
+
+def _wait_for_windows(engine: Engine, run: Run, end: int, patience_s: float) -> int:
+    """Wait until the conductor has nothing more to do; the windows that are open even then."""
+    wanted, until = -(-end // run.cell), time.monotonic() + patience_s
+    while True:
+        done = [
+            int(ledger.current(engine, run.run_id, lineage.lineage, 0, wanted)["complete"].sum())
+            for lineage in list_lineages(engine, run.run_id)
+            if lineage.name in TRIGGERS
+        ]
+        missing = len(TRIGGERS) * wanted - sum(done)
+        if not missing or time.monotonic() > until:
+            return missing
+        time.sleep(0.5)
+
+
+def _count(
+    engine: Engine, run: Run, sent: list[int], spacing: int, open_windows: int, seconds: float
+) -> Outcome:
+    stored = engine.fetch(
+        "SELECT link, count() AS n, uniqExact(word) AS different, max(word) AS last"
+        " FROM chunks ARRAY JOIN words AS word WHERE run_id = {run:UInt32} GROUP BY link",
+        {"run": run.run_id},
+    ).to_pylist()
+    lost = doubled = 0
+    for link, n in enumerate(sent):
+        of_link = [row for row in stored if row["link"] == link]
+        there = of_link[0] if of_link else {"n": 0, "different": 0}
+        right = engine.fetch(
+            "SELECT uniqExact(word) AS n FROM chunks ARRAY JOIN words AS word"
+            " WHERE run_id = {run:UInt32} AND link = {link:UInt16}"
+            f" AND bitAnd(word, {2**48 - 1}) % {spacing} = 0"
+            f" AND bitAnd(word, {2**48 - 1}) < {n * spacing}",
+            {"run": run.run_id, "link": link},
+        )["n"][0].as_py()
+        lost += n - int(right)
+        doubled += there["n"] - there["different"]
+    end = max(sent) * spacing
+    expected = Counter(t for n in sent for t in range(0, n * spacing, EVERY * spacing))
+    lineages = {each.name: each for each in list_lineages(engine, run.run_id)}
+    events_lost = events_doubled = 0
+    for name in TRIGGERS:
+        found: Counter[int] = Counter()
+        if name in lineages:
+            rows = read_committed(engine, lineages[name], run.cell, -(2**60), 2**60)
+            found.update(rows["t"].to_list())
+        events_lost += (expected - found).total()
+        events_doubled += (found - expected).total()
+    return Outcome(
+        words_sent=sum(sent),
+        words_stored=sum(row["n"] for row in stored),
+        lost=lost,
+        doubled=doubled,
+        events_lost=events_lost,
+        events_doubled=events_doubled,
+        windows_open=open_windows,
+        dead_ticks=end - live_ticks(engine, run.run_id, 0, end),
+        seconds=round(seconds, 1),
+    )
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,103 @@
+"""A whole cluster on this machine, each part a process that can be killed and started again."""
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from db.cluster import create_schema
+from db.engine.address import parse_address
+from ops.servers.clickhouse import ClickHouse, clickhouse_servers, url
+from ops.servers.redis import Redis
+
+_PR_SET_PDEATHSIG = 1
+
+
+@dataclass
+class Service:
+    """An ``everyhit`` process of its own."""
+
+    arguments: tuple[str, ...]
+    log: Path
+    environment: dict[str, str]
+    process: "subprocess.Popen[bytes] | None" = field(default=None, repr=False)
+
+    def start(self) -> None:
+        """Start it; what it says goes to its log."""
+        libc = ctypes.CDLL(None)
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-c", "from ops.cli import main; main()", *self.arguments],
+                stdout=log, stderr=log, stdin=subprocess.DEVNULL,
+                env={**os.environ, **self.environment},
+                preexec_fn=lambda: libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL),
+            )  # fmt: skip
+
+    def kill(self) -> None:
+        """kill -9: its children, which die with their parent, too."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+            self.process = None
+
+    def end(self, wait_s: float = 60.0) -> int:
+        """Ask it to end, and return its exit code."""
+        if self.process is None:
+            return 0
+        self.process.terminate()
+        try:
+            return self.process.wait(wait_s)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            return -signal.SIGKILL
+
+
+Part = Service | Redis | ClickHouse
+
+
+@dataclass
+class Cluster:
+    """The parts, by the names under which they are killed."""
+
+    store: str
+    parts: dict[str, Part]
+    folder: Path
+    environment: dict[str, str]
+
+    def service(self, name: str, *arguments: str) -> Service:
+        """Make a further process of this cluster; it is not started."""
+        told = ("--store", self.store)
+        return Service((*arguments, *told), self.folder / f"{name}.log", self.environment)
+
+
+@contextmanager
+def cluster(folder: Path, triggers: Path, n_shards: int, n_workers: int) -> Iterator[Cluster]:
+    """Start shards, Redis, workers and a conductor; end them all in the end."""
+    redis = Redis(folder / "redis")
+    with clickhouse_servers(folder / "servers", n_shards) as shards:
+        store = url(shards)
+        create_schema(parse_address(store))
+        redis.start()
+        parts: dict[str, Part] = {f"shard{k}": shard for k, shard in enumerate(shards)}
+        told = {
+            "EVERYHIT_REDIS": redis.url,
+            "EVERYHIT_TRIGGERS": f'["{triggers}"]',
+            "EVERYHIT_LOG_LEVEL": "INFO",
+        }
+        here = Cluster(store, parts, folder, told)
+        parts["redis"] = redis
+        parts["worker"] = here.service("worker", "worker", "-n", str(n_workers))
+        parts["conductor"] = here.service("conductor", "conductor", "--lost-after", "10")
+        try:
+            for name in ("worker", "conductor"):
+                part = parts[name]
+                part.start()
+            yield here
+        finally:
+            for name in ("worker", "conductor", "redis"):
+                parts[name].kill()
