@@ -61,7 +61,20 @@ def main(
     if as_json:
         show_json(summed | {"cases": {name: asdict(each) for name, each in outcomes.items()}})
     else:
-        rows = [{"case": name, **asdict(each)} for name, each in outcomes.items()]
+        rows = [
+            {
+                "case": name,
+                "sent": each.words_sent,
+                "lost": each.lost,
+                "doubled": each.doubled,
+                "events lost": each.events_lost,
+                "doubled ": each.events_doubled,
+                "open": each.windows_open,
+                "dead": each.dead_ticks,
+                "s": each.seconds,
+            }
+            for name, each in outcomes.items()
+        ]
         show(rows, as_json=False, title=f"{words_per_s:,.0f} words a second")
     raise typer.Exit(0 if good else 1)
 

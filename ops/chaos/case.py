@@ -4,8 +4,8 @@ import socket
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from db import ledger
@@ -33,11 +33,13 @@ class Outcome:
     doubled: int
     events_lost: int
     events_doubled: int
-    windows_open: int
-    """Windows whose results are not there, or said to be incomplete."""
     dead_ticks: int
     """Time that was booked as not seen."""
-    seconds: float
+    windows_open: int = 0
+    """Windows whose results are not there, or said to be incomplete."""
+    seconds: float = 0.0
+    restarted: Mapping[str, int] = field(default_factory=dict)
+    """Parts that ended without being killed, and how often."""
 
     @property
     def good(self) -> bool:
@@ -74,12 +76,14 @@ def run_case(
     port = _free_port()
     links = [option for link in range(LINKS) for option in ("--link", str(link))]
     readout = here.service(
-        name, "readout", "--run", name, "--detector", str(detector), "--tcp", f"127.0.0.1:{port}",
+        f"readout-{name}", "readout", "--run", name, "--detector", str(detector), "--tcp", f"127.0.0.1:{port}",
         "--spool", str(here.folder / f"spool-{name}"), *links,
     )  # fmt: skip
     readout.start()
-    parts = here.parts | {"readout": readout}
-    senders = [Sender(("127.0.0.1", port), link, 1, patience_s=patience_s) for link in range(LINKS)]
+    here.parts["readout"] = readout
+    before = here.restarted.copy()
+    address = ("127.0.0.1", port)
+    senders = [Sender(address, link, 1, patience_s=patience_s) for link in range(LINKS)]
     failed: list[BaseException] = []
 
     def send(sender: Sender) -> None:
@@ -98,16 +102,17 @@ def run_case(
     threads = [threading.Thread(target=send, args=(sender,), daemon=True) for sender in senders]
     for thread in threads:
         thread.start()
-    time.sleep(seconds / 3)
+    _keep(here, lambda: time.monotonic() > began + seconds / 3)
     for victim in victims:
-        parts[victim].kill()
-    time.sleep(min(3.0, seconds / 6))
+        here.parts[victim].kill()
+    down = time.monotonic() + min(3.0, seconds / 6)
+    _keep(here, lambda: time.monotonic() > down)
     for victim in victims:
-        parts[victim].start()
-    for thread in threads:
-        thread.join(seconds + patience_s)
+        here.parts[victim].start()
+    _keep(here, lambda: not any(thread.is_alive() for thread in threads))
     if failed:
         raise failed[0]
+    del here.parts["readout"]
     code = readout.end()
     if code:
         raise StoreError(f"the readout ended with code {code}: see {readout.log}")
@@ -115,11 +120,23 @@ def run_case(
     for sender in senders:
         sender.close()
     run = find_run(engine, run.run_id)
-    open_windows = _wait_for_windows(engine, run, max(sent) * spacing, patience_s)
-    return _count(engine, run, sent, spacing, open_windows, time.monotonic() - began)
+    open_windows = _wait_for_windows(here, engine, run, max(sent) * spacing, patience_s)
+    counted = _count(engine, run, sent, spacing)
+    return replace(
+        counted,
+        windows_open=open_windows,
+        restarted=dict(here.restarted - before),
+        seconds=round(time.monotonic() - began, 1),
+    )
 
 
-def _wait_for_windows(engine: Engine, run: Run, end: int, patience_s: float) -> int:
+def _keep(here: Cluster, until: Callable[[], bool]) -> None:
+    while not until():
+        here.mend()
+        time.sleep(0.1)
+
+
+def _wait_for_windows(here: Cluster, engine: Engine, run: Run, end: int, patience_s: float) -> int:
     """Wait until the conductor has nothing more to do; the windows that are open even then."""
     wanted, until = -(-end // run.cell), time.monotonic() + patience_s
     while True:
@@ -129,14 +146,13 @@ def _wait_for_windows(engine: Engine, run: Run, end: int, patience_s: float) -> 
             if lineage.name in TRIGGERS
         ]
         missing = len(TRIGGERS) * wanted - sum(done)
+        here.mend()
         if not missing or time.monotonic() > until:
             return missing
         time.sleep(0.5)
 
 
-def _count(
-    engine: Engine, run: Run, sent: list[int], spacing: int, open_windows: int, seconds: float
-) -> Outcome:
+def _count(engine: Engine, run: Run, sent: list[int], spacing: int) -> Outcome:
     stored = engine.fetch(
         "SELECT link, count() AS n, uniqExact(word) AS different, max(word) AS last"
         " FROM chunks ARRAY JOIN words AS word WHERE run_id = {run:UInt32} GROUP BY link",
@@ -173,9 +189,7 @@ def _count(
         doubled=doubled,
         events_lost=events_lost,
         events_doubled=events_doubled,
-        windows_open=open_windows,
         dead_ticks=end - live_ticks(engine, run.run_id, 0, end),
-        seconds=round(seconds, 1),
     )
 
 

@@ -5,13 +5,15 @@ import os
 import signal
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from db.cluster import create_schema
 from db.engine.address import parse_address
+from db.errors import StoreError
 from ops.servers.clickhouse import ClickHouse, clickhouse_servers, url
 from ops.servers.redis import Redis
 
@@ -68,6 +70,21 @@ class Cluster:
     parts: dict[str, Part]
     folder: Path
     environment: dict[str, str]
+
+    restarted: Counter[str] = field(default_factory=Counter)
+    """Parts that ended by themselves and were started again."""
+
+    def mend(self) -> None:
+        """Start again what ended by itself, as whoever runs a cluster has it done for him.
+
+        The library that stands in for a ClickHouse server ends when a client is killed in the
+        middle of a statement; a readout ends when its store is away at its start.
+        """
+        for name, part in self.parts.items():
+            if part.process is not None and part.process.poll() is not None:
+                self.restarted[name] += 1
+                with suppress(StoreError):  # then it is tried again
+                    part.start()
 
     def service(self, name: str, *arguments: str) -> Service:
         """Make a further process of this cluster; it is not started."""
