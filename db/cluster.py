@@ -15,9 +15,9 @@ from db.server_config import cluster_xml
 
 
 def create_reader(address: Address) -> str:
-    """Make the user that only reads on every shard; return "" or the XML to add by hand.
+    """Make the user that only reads on every shard, and return "" or the XML to add by hand.
 
-    By hand, where users live in the servers' configuration alone. Raises StoreError.
+    The schema comes first. By hand, where users live in the servers' configuration alone. Raises StoreError.
     """
     databases = _databases(address)
     for k in range(len(address.hosts)):
@@ -26,7 +26,7 @@ def create_reader(address: Address) -> str:
             for statement in create_statements(address, databases):
                 alone.execute(statement)
         except StoreError as fault:
-            reader = connect(replace(reader_of(address.of_shard(k)), database="default"))
+            reader = ClickHouseEngine(reader_of(address), k, settings={})
             try:
                 reader.fetch("SELECT 1")
             except StoreError:
