@@ -22,6 +22,7 @@ from db.engine import Params
 from db.engine.column_type import arrow_field, parse_type
 from db.engine.native_read import read_column
 from db.engine.native_write import native_type, plain, write_column
+from db.engine.wire import Sink, Source
 
 # What the driver would log, we raise.
 logging.getLogger("clickhouse_driver").setLevel(logging.CRITICAL)
@@ -111,19 +112,24 @@ class ArrowConnection(Connection):  # type: ignore[misc]
     def get_block_in_stream(self) -> BlockInputStream:
         """Return what reads blocks."""
         kind = _CompressedIn if self.compression else _PlainIn
-        return kind(self.fin, self.context)
+        stream = kind(self.fin, self.context)
+        stream.source = Source(stream.fin, None if self.compression else self.socket)
+        return stream
 
     def get_block_out_stream(self) -> BlockOutputStream:
         """Return what writes blocks."""
         if self.compression:
-            return _CompressedOut(
-                self.compressor_cls, self.compress_block_size, self.fout, self.context
-            )
-        return _PlainOut(self.fout, self.context)
+            size = self.compress_block_size
+            stream = _CompressedOut(self.compressor_cls, size, self.fout, self.context)
+        else:
+            stream = _PlainOut(self.fout, self.context)
+        stream.sink = Sink(stream.fout, None if self.compression else self.socket)
+        return stream
 
 
 class _ArrowIn:
     fin: Any
+    source: Source
 
     def read(self, use_numpy: bool | None = None) -> pa.RecordBatch:
         BlockInfo().read(self.fin)
@@ -135,7 +141,7 @@ class _ArrowIn:
             field = arrow_field(name, kind)
             fields.append(field)
             columns.append(
-                read_column(kind, n_rows, self.fin, custom=custom)
+                read_column(kind, n_rows, self.source, custom=custom)
                 if n_rows
                 else pa.array([], field.type)
             )
@@ -146,6 +152,7 @@ class _ArrowIn:
 
 class _ArrowOut:
     fout: Any
+    sink: Sink
 
     def write(self, block: Any) -> None:
         if not isinstance(block, pa.Table):
@@ -160,7 +167,7 @@ class _ArrowOut:
             write_binary_str(name, self.fout)
             write_binary_str(native_type(values), self.fout)
             write_binary_uint8(0, self.fout)
-            write_column(values, self.fout)
+            write_column(values, self.sink)
         self.finalize()  # type: ignore[attr-defined]
 
 

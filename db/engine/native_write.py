@@ -1,25 +1,14 @@
 """Writes Arrow arrays as the engine's native columns; the server casts to the table's types."""
 
-from typing import Protocol
-
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from db.engine.column_type import FIXED, UNITS
+from db.engine.wire import Sink
 from db.errors import StoreError
 
 _DIGITS = {unit: digits for digits, unit in UNITS.items()}
 _NAMES = {str(shape): name for name, shape in reversed(FIXED.items())}
-
-
-class Sink(Protocol):
-    """Where the bytes of a block go."""
-
-    def write(self, data: bytes) -> None:
-        """Take the bytes."""
-
-    def write_strings(self, items: list[bytes]) -> None:
-        """Take strings, each with its length in front."""
 
 
 def native_type(values: pa.Array) -> str:
@@ -50,8 +39,7 @@ def write_column(values: pa.Array, sink: Sink) -> None:
         sink.write(b"\1" * n + b"0" * n)
     else:
         width = shape.bit_width // 8
-        data = values.buffers()[1].slice(values.offset * width, n * width)
-        sink.write(data.to_pybytes())
+        sink.write(values.buffers()[1].slice(values.offset * width, n * width))
 
 
 def plain(values: pa.ChunkedArray) -> pa.Array:
