@@ -1,6 +1,7 @@
 """One connection to a ClickHouse server, over which blocks come and go as Arrow."""
 
 import logging
+import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -44,7 +45,14 @@ class ArrowConnection(Connection):  # type: ignore[misc]
     def __init__(self, host: str, port: int, in_database: str, **how: Any) -> None:
         super().__init__(host, port, **how)
         self.in_database = in_database
+        self.process = os.getpid()
+        """Who opened it: a child must not speak on its parent's connection."""
         self._settled: object = None
+
+    def __del__(self) -> None:
+        """Close what a thread left when it ended; its parent's connection a child leaves open."""
+        if self.process == os.getpid():
+            self.disconnect()
 
     def run(
         self,
