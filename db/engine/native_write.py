@@ -46,8 +46,9 @@ def plain(values: pa.ChunkedArray) -> pa.Array:
     """Return a column as one array of the types that are written: no views, no dictionaries."""
     shape = _plain_type(values.type)
     whole = values if values.type == shape else values.cast(shape)
-    joined = whole.combine_chunks()
-    return joined.chunk(0) if isinstance(joined, pa.ChunkedArray) else joined
+    if whole.num_chunks == 1:  # joining copies even one
+        return whole.chunk(0)
+    return pa.concat_arrays(whole.chunks) if whole.num_chunks else pa.array([], shape)
 
 
 def _plain_type(shape: pa.DataType) -> pa.DataType:
