@@ -1,3 +1,6 @@
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from itertools import count
 
 import numpy as np
@@ -172,6 +175,44 @@ def test_a_shard_that_is_away_is_told_and_all_goes_on_when_it_is_back(servers, s
     assert len(read.words) == len(made)
     rolled = engine.fetch(f"SELECT sum(n_hits) AS n FROM rates WHERE run_id = {run.run_id}")
     assert rolled["n"].to_pylist() == [len(made)]
+
+
+def test_blocks_that_are_tried_until_they_stand_are_stored_once_whatever_is_killed(
+    servers, shards_engine
+):
+    engine, run = shards_engine, viewed_run(shards_engine)
+    name = key(run.detector)
+    blocks = [
+        chunks_of(run, [Hit(SLICE * k + n, link, n % 4, HIT) for n in range(50) for link in (0, 1)])
+        for k in range(80)
+    ]
+    blocks = [[replace(c, seq=k) for c in block] for k, block in enumerate(blocks)]
+    failures = count()
+
+    def until_it_stands(block):
+        for _ in range(600):
+            try:
+                return write_by_shard(engine, block, name, NOW, SLICE)
+            except StoreError:
+                next(failures)
+                time.sleep(0.02)
+        raise AssertionError("the server does not come back")
+
+    with ThreadPoolExecutor(3) as threads:
+        written = threads.map(until_it_stands, blocks)
+        for server in (servers[1], servers[0], servers[1]):
+            time.sleep(0.15)
+            server.kill()
+            server.start()
+        list(written)
+    assert next(failures) > 0, "nothing was in the way"
+    where = f"run_id = {run.run_id}"
+    stored = engine.fetch(f"SELECT link, seq FROM chunks WHERE {where} ORDER BY seq, link")
+    assert stored.to_pylist() == [{"link": k % 2, "seq": k // 2} for k in range(160)]
+    words = read_words(engine, run.run_id, 0, 80 * SLICE, SLICE).words
+    assert len(words) == 80 * 100
+    rolled = engine.fetch(f"SELECT sum(n_hits) AS n FROM rates WHERE {where}")
+    assert rolled["n"].to_pylist() == [80 * 100]
 
 
 def test_a_shard_that_hangs_is_told_in_seconds(servers, shards_engine):
