@@ -63,7 +63,7 @@ def create_schema(address: Address, *, upgrade_only: bool = False) -> int:
         if len(engine.shards) > 1:
             for shard in engine.shards:
                 for table in tables():
-                    shard.distribute(table)
+                    shard.distribute(table, anew=True)
         for run in list_runs(engine):
             create_views(engine, run.detector)
             for lineage in list_lineages(engine, run.run_id):

@@ -103,11 +103,12 @@ class ClickHouseEngine:
             elif found["kind"] == "TABLE":
                 shard.distribute(found["name"])
 
-    def distribute(self, table: str) -> None:
-        """Let the whole store's reads see a table that every shard has."""
+    def distribute(self, table: str, *, anew: bool = False) -> None:
+        """Let the whole store's reads see a table that every shard has; anew after a change."""
         local = self.here.database
+        create = "CREATE OR REPLACE TABLE" if anew else "CREATE TABLE IF NOT EXISTS"
         self.execute(
-            f"CREATE OR REPLACE TABLE {table} AS {local}.{table}"
+            f"{create} {table} AS {local}.{table}"
             f" ENGINE = Distributed('{self.address.cluster}', '{local}', '{table}')"
         )
 
