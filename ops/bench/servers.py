@@ -15,10 +15,10 @@ from tempfile import TemporaryDirectory
 from db.chunk import Chunk
 from db.chunks import write_chunks
 from db.cluster import create_schema
+from db.detector import Detector
 from db.engine import Engine
 from db.engine.address import parse_address
 from db.engine.clickhouse import connect
-from db.hits_view import key
 from db.shards import by_shard
 from ops.bench.ingest import wait_for_merges
 from ops.bench.result import Result, in_turns
@@ -34,17 +34,17 @@ def ingest_servers(engine: Engine, hits: int, repeats: int) -> Result:
     run = new_run(engine)
     groups = cut(run.detector, run.run_id, beam(hits))
     parts = _parts(groups, run.detector.slice, len(engine.shards))
-    name = key(run.detector)
+    detector = run.detector
     for shard, blocks in zip(engine.shards, parts, strict=True):
         for k, block in enumerate(blocks):
-            write_chunks(shard, block, name, datetime.now(UTC))
+            write_chunks(shard, block, detector, datetime.now(UTC))
             _remember(shard.here, k, block)
 
     def from_here() -> Callable[[], None]:
         _quiet(engine)
         number = new_run(engine).run_id
         mine = [[[replace(c, run_id=number) for c in b] for b in blocks] for blocks in parts]
-        return lambda: _at_once(engine, mine, _write(name))
+        return lambda: _at_once(engine, mine, _write(detector))
 
     def inside() -> Callable[[], None]:
         _quiet(engine)
@@ -97,8 +97,8 @@ def _remember(here: Engine, k: int, block: Sequence[Chunk]) -> None:
     here.execute(f"INSERT INTO given_{k} SELECT * FROM chunks WHERE (link, seq) IN ({which})")
 
 
-def _write(name: str) -> Callable[[Engine, int, Sequence[Chunk]], None]:
-    return lambda shard, _, block: write_chunks(shard, block, name, datetime.now(UTC))
+def _write(detector: Detector) -> Callable[[Engine, int, Sequence[Chunk]], None]:
+    return lambda shard, _, block: write_chunks(shard, block, detector, datetime.now(UTC))
 
 
 def _select(run_id: int) -> Callable[[Engine, int, Sequence[Chunk]], None]:

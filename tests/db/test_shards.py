@@ -61,14 +61,14 @@ def stored_on(shard, run):
 @given(made=st.lists(hits, min_size=1, max_size=20), first=st.booleans(), again=st.booleans())
 def test_each_part_lies_on_its_shard_once_however_often_it_is_tried(engine, made, first, again):
     run = viewed_run(engine)
-    name, chunks, n = key(run.detector), chunks_of(run, made), len(engine.shards)
+    chunks, n = chunks_of(run, made), len(engine.shards)
     parts = by_shard(chunks, SLICE, n)
     assert sorted(c.seq for _, part in parts for c in part) == list(range(len(chunks)))
     if first:  # an attempt that ended after its first part
         k, part = parts[0]
-        write_chunks(engine.shards[k], part, name, NOW)
+        write_chunks(engine.shards[k], part, run.detector, NOW)
     for _ in range(1 + again):
-        write_by_shard(engine, chunks, name, NOW, SLICE)
+        write_by_shard(engine, chunks, run.detector, NOW)
     for k, shard in enumerate(engine.shards):
         mine = [c for c in chunks if c.t_first // SLICE % n == k]
         assert stored_on(shard, run) == sorted((c.link, c.seq) for c in mine)
@@ -80,7 +80,7 @@ def test_each_part_lies_on_its_shard_once_however_often_it_is_tried(engine, made
 @given(made=st.lists(hits, min_size=1, max_size=20), a=st.integers(-2100, 2100))
 def test_every_shard_sees_the_whole_store(engine, made, a):
     run = viewed_run(engine)
-    write_by_shard(engine, chunks_of(run, made), key(run.detector), NOW, SLICE)
+    write_by_shard(engine, chunks_of(run, made), run.detector, NOW)
     seen = [read_words(shard, run.run_id, a, a + 1000, SLICE) for shard in engine.shards]
     for each in seen[1:]:
         assert np.array_equal(each.words, seen[0].words)
@@ -159,18 +159,18 @@ def test_a_shard_that_is_away_is_told_and_all_goes_on_when_it_is_back(servers, s
     engine = shards_engine
     run = viewed_run(engine)
     made = [Hit(t, 0, t % 4) for t in range(0, 2000, 50)]
-    chunks, name = chunks_of(run, made), key(run.detector)
+    chunks = chunks_of(run, made)
     servers[1].kill()
     try:
         with pytest.raises(StoreError, match=f"no server answers at {servers[1].host}"):
-            write_by_shard(engine, chunks, name, NOW, SLICE)
+            write_by_shard(engine, chunks, run.detector, NOW)
         with pytest.raises(StoreError, match=f"can't reach the shard {servers[1].host}") as told:
             engine.fetch("SELECT count() FROM chunks")
         assert not told.value.of_the_query
         assert stored_on(engine.shards[0], run), "what lies on the others is written and readable"
     finally:
         servers[1].start()
-    write_by_shard(engine, chunks, name, NOW, SLICE)
+    write_by_shard(engine, chunks, run.detector, NOW)
     read = read_words(engine, run.run_id, 0, 2000, SLICE)
     assert len(read.words) == len(made)
     rolled = engine.fetch(f"SELECT sum(n_hits) AS n FROM rates WHERE run_id = {run.run_id}")
@@ -181,7 +181,6 @@ def test_blocks_that_are_tried_until_they_stand_are_stored_once_whatever_is_kill
     servers, shards_engine
 ):
     engine, run = shards_engine, viewed_run(shards_engine)
-    name = key(run.detector)
     blocks = [
         chunks_of(run, [Hit(SLICE * k + n, link, n % 4, HIT) for n in range(50) for link in (0, 1)])
         for k in range(80)
@@ -192,7 +191,7 @@ def test_blocks_that_are_tried_until_they_stand_are_stored_once_whatever_is_kill
     def until_it_stands(block):
         for _ in range(600):
             try:
-                return write_by_shard(engine, block, name, NOW, SLICE)
+                return write_by_shard(engine, block, run.detector, NOW)
             except StoreError:
                 next(failures)
                 time.sleep(0.02)
