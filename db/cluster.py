@@ -15,9 +15,10 @@ from db.server_config import cluster_xml
 
 
 def create_reader(address: Address) -> str:
-    """Make the user that only reads on every shard; return "" or the XML to add by hand.
+    """Make the user that only reads on every shard, and return "" or the XML to add by hand.
 
-    By hand, where users live in the servers' configuration alone. Raises StoreError.
+    The schema comes first. By hand, where users live in the servers' configuration alone. Raises
+    StoreError.
     """
     databases = _databases(address)
     for k in range(len(address.hosts)):
@@ -26,18 +27,21 @@ def create_reader(address: Address) -> str:
             for statement in create_statements(address, databases):
                 alone.execute(statement)
         except StoreError as fault:
-            reader = connect(replace(reader_of(address.of_shard(k)), database="default"))
-            try:
-                reader.fetch("SELECT 1")
-            except StoreError:
-                if "(ACCESS_" not in str(fault):
-                    raise fault from None
+            if "(ACCESS_" not in str(fault):
+                raise
+            if not _knows(alone, reader_of(address).user):
                 return reader_xml(address, databases)
-            finally:
-                reader.close()
         finally:
             alone.close()
     return ""
+
+
+def _knows(engine: ClickHouseEngine, user: str) -> bool:
+    sql = "SELECT count() AS n FROM system.users WHERE name = {user:String}"
+    try:
+        return bool(engine.fetch(sql, {"user": user})["n"][0].as_py())
+    except StoreError:  # who may not list users can't know
+        return False
 
 
 def create_schema(address: Address, *, upgrade_only: bool = False) -> int:
@@ -59,7 +63,7 @@ def create_schema(address: Address, *, upgrade_only: bool = False) -> int:
         if len(engine.shards) > 1:
             for shard in engine.shards:
                 for table in tables():
-                    shard.distribute(table)
+                    shard.distribute(table, anew=True)
         for run in list_runs(engine):
             create_views(engine, run.detector)
             for lineage in list_lineages(engine, run.run_id):

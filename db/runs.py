@@ -1,4 +1,5 @@
 import json
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -51,19 +52,26 @@ def open_run(
     started_at: datetime | None = None,
     settings: Mapping[str, Any] | None = None,
 ) -> Run:
-    """Enter a new run in the catalogue and return it; its number is the next free one."""
-    last = engine.fetch("SELECT max(run_id) AS last FROM runs")["last"][0].as_py()
-    run = Run(
-        run_id=last + 1,
-        name=name or f"run {last + 1}",
-        state="open",
-        declaration=detector.source,
-        started_at=started_at or datetime.now(UTC),
-        cell=cell,
-        settings=settings or {},
-    )
-    _save(engine, run)
-    return run
+    """Enter a new run in the catalogue and return it; its number is the next free one.
+
+    Of several clients that take a number at the same moment the store keeps the first, and the
+    others take the next. They are told apart by their revisions, which begin at random.
+    """
+    while True:
+        last = engine.fetch("SELECT max(run_id) AS last FROM runs")["last"][0].as_py()
+        run = Run(
+            run_id=last + 1,
+            name=name or f"run {last + 1}",
+            state="open",
+            declaration=detector.source,
+            started_at=started_at or datetime.now(UTC),
+            cell=cell,
+            settings=settings or {},
+            revision=secrets.randbits(60),
+        )
+        _save(engine, run, token=f"run {run.run_id}")
+        if find_run(engine, run.run_id).revision == run.revision:
+            return run
 
 
 def close_run(engine: Engine, run: Run, stopped_at: datetime | None = None) -> Run:
@@ -115,7 +123,7 @@ def _runs(engine: Engine, where: str, params: Mapping[str, Any]) -> list[Run]:
     return [Run(**{**row, "settings": json.loads(row["settings"])}) for row in rows]
 
 
-def _save(engine: Engine, run: Run) -> None:
+def _save(engine: Engine, run: Run, token: str | None = None) -> None:
     stamp = pa.timestamp("us", "UTC")
     engine.insert(
         "runs",
@@ -134,4 +142,5 @@ def _save(engine: Engine, run: Run) -> None:
                 "note": [run.note],
             }
         ),
+        token,
     )

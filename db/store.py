@@ -55,6 +55,11 @@ def store_folder(url: str) -> Path:
     return Path(unquote(parts.path))
 
 
+def shown(url: str) -> str:
+    """Return an address as it may be shown: the folder, or the servers without the password."""
+    return str(parse_address(url)) if is_clickhouse(url) else str(store_folder(url))
+
+
 @contextmanager
 def open_store(url: str) -> Iterator[Store]:
     """Open the store at ``url`` and close it at the end; an embedded one is created if need be.
@@ -73,15 +78,13 @@ def _on_servers(url: str) -> Iterator[Store]:
     from db.engine.clickhouse import connect
 
     address = parse_address(url)
-    shown = str(address)
-    folder = (
-        platformdirs.user_data_path("everyhit") / blake2b(shown.encode(), digest_size=8).hexdigest()
-    )
+    named = str(address).encode()
+    folder = platformdirs.user_data_path("everyhit") / blake2b(named, digest_size=8).hexdigest()
     folder.mkdir(parents=True, exist_ok=True)
     engine = connect(address)
     try:
         check_schema(engine)
-        yield Store(shown, folder, engine, owned=False)
+        yield Store(str(address), folder, engine, owned=False)
     finally:
         engine.close()
 

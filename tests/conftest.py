@@ -34,10 +34,18 @@ _ON_EVERY_STORE = {
     "test_shards",
 }
 
+# Passed on servers too, but too slow there to run each time.
+_EMBEDDED_ONLY = {
+    "test_no_order_of_arrival_and_no_death_changes_the_rows",
+    "test_rows_do_not_hang_on_the_tiling",
+    "test_two_conductors_at_once_do_no_harm",
+}
+
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "engine" in metafunc.fixturenames and metafunc.module.__name__ in _ON_EVERY_STORE:
-        metafunc.parametrize("engine", ["chdb", "shards"], indirect=True, scope="session")
+        kinds = ["chdb"] if metafunc.function.__name__ in _EMBEDDED_ONLY else ["chdb", "shards"]
+        metafunc.parametrize("engine", kinds, indirect=True, scope="session")
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,9 @@
 """The engine on servers, over the native protocol."""
 
+import os
 import re
 import threading
+import weakref
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,13 +15,15 @@ from db.engine.address import Address
 from db.engine.connection import ArrowConnection
 from db.engine.faults import told
 from db.engine.render import render
+from db.engine.replicated import replicated
 from db.errors import StoreError
 from db.reader import reader_of
 
 # Tables of which a newer row replaces an older one, which the engine can see only side by side.
 _ON_THE_FIRST_SHARD = {"runs", "lineages", "triggers"}
 _CREATES = re.compile(
-    r"\s*CREATE (?P<kind>TABLE|VIEW|MATERIALIZED VIEW) (IF NOT EXISTS )?(?P<name>\w+)"
+    r"^\s*CREATE (?P<kind>TABLE|VIEW|MATERIALIZED VIEW) (IF NOT EXISTS )?(?P<name>\w+)",
+    re.MULTILINE,
 )
 
 
@@ -50,7 +54,7 @@ class ClickHouseEngine:
         self._settings = _STATEMENT if settings is None else settings
         self._mine = threading.local()
         self._lock = threading.Lock()
-        self._connections: list[ArrowConnection] = []
+        self._connections: weakref.WeakSet[ArrowConnection] = weakref.WeakSet()
         self._closed = False
 
     def __repr__(self) -> str:
@@ -87,10 +91,11 @@ class ClickHouseEngine:
 
     def define(self, sql: str) -> None:
         """Run a statement that creates a table or a view, on every shard."""
-        found = _CREATES.match(sql)
+        found = _CREATES.search(sql)
         assert found, sql
+        local = replicated(sql) if self.address.replicated else sql
         for shard in self.shards:
-            shard.here.execute(sql)
+            shard.here.execute(local)
             if shard.here is shard:
                 continue
             if found["kind"] == "VIEW":
@@ -98,11 +103,12 @@ class ClickHouseEngine:
             elif found["kind"] == "TABLE":
                 shard.distribute(found["name"])
 
-    def distribute(self, table: str) -> None:
-        """Let the whole store's reads see a table that every shard has."""
+    def distribute(self, table: str, *, anew: bool = False) -> None:
+        """Let the whole store's reads see a table that every shard has; anew after a change."""
         local = self.here.database
+        create = "CREATE OR REPLACE TABLE" if anew else "CREATE TABLE IF NOT EXISTS"
         self.execute(
-            f"CREATE OR REPLACE TABLE {table} AS {local}.{table}"
+            f"{create} {table} AS {local}.{table}"
             f" ENGINE = Distributed('{self.address.cluster}', '{local}', '{table}')"
         )
 
@@ -129,16 +135,18 @@ class ClickHouseEngine:
             return self._connection().run(
                 sql, params or {}, {**self._settings, **(settings or {})}, rows
             )
-        except (errors.Error, OSError, EOFError) as fault:
+        except Exception as fault:
             if self._closed:
                 raise StoreError("the store is closed") from None
-            raise told(fault, self.address, self.host) from None
+            if isinstance(fault, errors.Error | OSError | EOFError):
+                raise told(fault, self.address, self.host) from None
+            raise
 
     def _connection(self) -> ArrowConnection:
         if self._closed:
             raise StoreError("the store is closed")
         connection: ArrowConnection | None = getattr(self._mine, "connection", None)
-        if connection is None:
+        if connection is None or connection.process != os.getpid():
             at = self.address
             connection = ArrowConnection(
                 self._host,
@@ -155,7 +163,7 @@ class ClickHouseEngine:
                 ca_certs=str(at.ca) if at.ca else None,
             )
             with self._lock:
-                self._connections.append(connection)
+                self._connections.add(connection)
             self._mine.connection = connection
         return connection
 

@@ -1,6 +1,7 @@
 """One connection to a ClickHouse server, over which blocks come and go as Arrow."""
 
 import logging
+import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -22,6 +23,7 @@ from db.engine import Params
 from db.engine.column_type import arrow_field, parse_type
 from db.engine.native_read import read_column
 from db.engine.native_write import native_type, plain, write_column
+from db.engine.wire import Sink, Source
 
 # What the driver would log, we raise.
 logging.getLogger("clickhouse_driver").setLevel(logging.CRITICAL)
@@ -43,7 +45,14 @@ class ArrowConnection(Connection):  # type: ignore[misc]
     def __init__(self, host: str, port: int, in_database: str, **how: Any) -> None:
         super().__init__(host, port, **how)
         self.in_database = in_database
+        self.process = os.getpid()
+        """Who opened it: a child must not speak on its parent's connection."""
         self._settled: object = None
+
+    def __del__(self) -> None:
+        """Close what a thread left when it ended; its parent's connection a child leaves open."""
+        if self.process == os.getpid():
+            self.disconnect()
 
     def run(
         self,
@@ -111,19 +120,24 @@ class ArrowConnection(Connection):  # type: ignore[misc]
     def get_block_in_stream(self) -> BlockInputStream:
         """Return what reads blocks."""
         kind = _CompressedIn if self.compression else _PlainIn
-        return kind(self.fin, self.context)
+        stream = kind(self.fin, self.context)
+        stream.source = Source(stream.fin, None if self.compression else self.socket)
+        return stream
 
     def get_block_out_stream(self) -> BlockOutputStream:
         """Return what writes blocks."""
         if self.compression:
-            return _CompressedOut(
-                self.compressor_cls, self.compress_block_size, self.fout, self.context
-            )
-        return _PlainOut(self.fout, self.context)
+            size = self.compress_block_size
+            stream = _CompressedOut(self.compressor_cls, size, self.fout, self.context)
+        else:
+            stream = _PlainOut(self.fout, self.context)
+        stream.sink = Sink(stream.fout, None if self.compression else self.socket)
+        return stream
 
 
 class _ArrowIn:
     fin: Any
+    source: Source
 
     def read(self, use_numpy: bool | None = None) -> pa.RecordBatch:
         BlockInfo().read(self.fin)
@@ -135,7 +149,7 @@ class _ArrowIn:
             field = arrow_field(name, kind)
             fields.append(field)
             columns.append(
-                read_column(kind, n_rows, self.fin, custom=custom)
+                read_column(kind, n_rows, self.source, custom=custom)
                 if n_rows
                 else pa.array([], field.type)
             )
@@ -146,6 +160,7 @@ class _ArrowIn:
 
 class _ArrowOut:
     fout: Any
+    sink: Sink
 
     def write(self, block: Any) -> None:
         if not isinstance(block, pa.Table):
@@ -160,7 +175,7 @@ class _ArrowOut:
             write_binary_str(name, self.fout)
             write_binary_str(native_type(values), self.fout)
             write_binary_uint8(0, self.fout)
-            write_column(values, self.fout)
+            write_column(values, self.sink)
         self.finalize()  # type: ignore[attr-defined]
 
 

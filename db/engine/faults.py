@@ -30,8 +30,6 @@ _REFUSED = {"AUTHENTICATION_FAILED", "WRONG_PASSWORD", "UNKNOWN_USER"}
 
 def told(fault: Exception, address: Address, host: str) -> StoreError:
     """Return the error to raise for what the driver raised while it spoke to ``host``."""
-    if isinstance(fault, StoreError):
-        return fault
     if isinstance(fault, errors.ServerException):
         return _of_the_server(fault, address, host)
     cause = fault.__cause__ or fault

@@ -1,7 +1,6 @@
 """Reads the engine's native columns into Arrow arrays, without an object for each value."""
 
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -14,17 +13,8 @@ from db.engine.column_type import (
     parse_type,
     unit_digits,
 )
+from db.engine.wire import Source
 from db.errors import StoreError
-
-
-class Source(Protocol):
-    """The bytes of a block."""
-
-    def read(self, n: int) -> bytes:
-        """Return exactly n bytes."""
-
-    def read_strings_arrow(self, n: int) -> tuple[bytes, bytes]:
-        """Return n + 1 offsets (Int64) and the bytes of n strings."""
 
 
 def read_column(kind: ColumnType, n: int, source: Source, *, custom: bool) -> pa.Array:
@@ -167,14 +157,14 @@ def _read_sparse(kind: ColumnType, n: int, source: Source) -> pa.Array:
     return values.take(pa.array(which))
 
 
-class _Zeros:
+class _Zeros(Source):
     """A source of default values."""
+
+    def __init__(self) -> None:
+        self.read_strings_arrow = lambda n: (bytes(8 * (n + 1)), b"")
 
     def read(self, n: int) -> bytes:
         return bytes(n)
-
-    def read_strings_arrow(self, n: int) -> tuple[bytes, bytes]:
-        return bytes(8 * (n + 1)), b""
 
 
 def _array(shape: pa.DataType, n: int, data: bytes | np.ndarray) -> pa.Array:
@@ -206,4 +196,4 @@ def _varint(source: Source) -> int:
     while (byte := source.read(1)[0]) & 0x80:
         value |= (byte & 0x7F) << shift
         shift += 7
-    return value | byte << shift
+    return int(value | byte << shift)

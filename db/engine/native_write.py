@@ -1,25 +1,14 @@
 """Writes Arrow arrays as the engine's native columns; the server casts to the table's types."""
 
-from typing import Protocol
-
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from db.engine.column_type import FIXED, UNITS
+from db.engine.wire import Sink
 from db.errors import StoreError
 
 _DIGITS = {unit: digits for digits, unit in UNITS.items()}
 _NAMES = {str(shape): name for name, shape in reversed(FIXED.items())}
-
-
-class Sink(Protocol):
-    """Where the bytes of a block go."""
-
-    def write(self, data: bytes) -> None:
-        """Take the bytes."""
-
-    def write_strings(self, items: list[bytes]) -> None:
-        """Take strings, each with its length in front."""
 
 
 def native_type(values: pa.Array) -> str:
@@ -50,16 +39,16 @@ def write_column(values: pa.Array, sink: Sink) -> None:
         sink.write(b"\1" * n + b"0" * n)
     else:
         width = shape.bit_width // 8
-        data = values.buffers()[1].slice(values.offset * width, n * width)
-        sink.write(data.to_pybytes())
+        sink.write(values.buffers()[1].slice(values.offset * width, n * width))
 
 
 def plain(values: pa.ChunkedArray) -> pa.Array:
     """Return a column as one array of the types that are written: no views, no dictionaries."""
     shape = _plain_type(values.type)
     whole = values if values.type == shape else values.cast(shape)
-    joined = whole.combine_chunks()
-    return joined.chunk(0) if isinstance(joined, pa.ChunkedArray) else joined
+    if whole.num_chunks == 1:  # joining copies even one
+        return whole.chunk(0)
+    return pa.concat_arrays(whole.chunks) if whole.num_chunks else pa.array([], shape)
 
 
 def _plain_type(shape: pa.DataType) -> pa.DataType:

@@ -18,7 +18,8 @@ CREATE TABLE IF NOT EXISTS runs (
     cell Int64 COMMENT 'ticks: the grid on which the windows of this run lie',
     settings String COMMENT 'JSON',
     note String
-) ENGINE = ReplacingMergeTree(revision) ORDER BY run_id;
+) ENGINE = ReplacingMergeTree(revision) ORDER BY run_id
+SETTINGS non_replicated_deduplication_window = 10000; -- of two that take a number, one has it
 
 -- One row is some ten thousand words of one link in one time slice.
 CREATE TABLE IF NOT EXISTS chunks (

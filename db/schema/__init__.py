@@ -26,7 +26,8 @@ def migrate(engine: Engine, *, mend: bool = False) -> int:
     steps = _steps()
     for number in range(1 if mend else found + 1, newest + 1):
         for statement in _statements(steps[number]):
-            engine.execute(statement)
+            run = engine.define if _CREATED.search(statement) else engine.execute
+            run(statement)
         if number > found:
             engine.execute(
                 "INSERT INTO schema_versions (version) VALUES ({v:UInt32})", {"v": number}

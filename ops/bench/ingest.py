@@ -32,7 +32,7 @@ def ingest(engine: Engine, folder: Path, hits: int, repeats: int) -> Result:
     runs: dict[str, Run] = {}
 
     def chunks() -> Callable[[], None]:
-        _wait_for_merges(engine)
+        wait_for_merges(engine)
         run = runs["chunks"] = new_run(engine)
         mine = [[replace(chunk, run_id=run.run_id) for chunk in group] for group in groups]
 
@@ -56,7 +56,7 @@ def ingest(engine: Engine, folder: Path, hits: int, repeats: int) -> Result:
         return unrolled
 
     def readout() -> Callable[[], None]:
-        _wait_for_merges(engine)
+        wait_for_merges(engine)
         run = runs["readout"] = new_run(engine)
 
         def work() -> None:
@@ -70,7 +70,7 @@ def ingest(engine: Engine, folder: Path, hits: int, repeats: int) -> Result:
         file = Path(place) / "words.lz4"
 
         def files() -> Callable[[], None]:
-            _wait_for_merges(engine)
+            wait_for_merges(engine)
             return lambda: _write_file(file, given)
 
         before = _stored_bytes(engine)
@@ -126,6 +126,7 @@ def _stored_bytes(engine: Engine) -> int:
     return int(parts["n"][0].as_py() or 0)
 
 
-def _wait_for_merges(engine: Engine) -> None:
+def wait_for_merges(engine: Engine) -> None:
+    """Wait until the engine merges nothing in the background."""
     while engine.fetch("SELECT count() AS n FROM system.merges")["n"][0].as_py():
         time.sleep(0.01)

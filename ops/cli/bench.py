@@ -1,6 +1,7 @@
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +15,7 @@ from ops.bench.latency import latency as run_latency
 from ops.bench.process import process as run_process
 from ops.bench.result import on_one_core, print_result
 from ops.bench.scan import scan as run_scan
+from ops.bench.servers import ingest_servers, own_servers
 from ops.cli import app
 from ops.cli.opening import opened
 from ops.cli.show import AsJson
@@ -29,11 +31,33 @@ Store = Annotated[
 ]
 
 
+class Transport(StrEnum):
+    """What carries words to the store."""
+
+    CHDB = "chdb"
+    CLICKHOUSE = "clickhouse"
+
+
 @bench.command()
 def ingest(
-    hits: Hits = 10_000_000, repeats: Repeats = 5, store: Store = None, as_json: AsJson = False
+    hits: Hits = 10_000_000,
+    repeats: Repeats = 5,
+    transport: Annotated[
+        Transport, typer.Option("--transport", help="Embedded engine, or servers of our own.")
+    ] = Transport.CHDB,
+    shards: Annotated[int, typer.Option("--shards", min=1, help="How many servers.")] = 1,
+    store: Store = None,
+    as_json: AsJson = False,
 ) -> None:
-    """Write words into the store, against lz4 files from NumPy, on one core."""
+    """Write words into the store, against lz4 files from NumPy, on one core.
+
+    With --transport clickhouse: into servers that are started for it, all on this machine's cores,
+    against their own INSERT SELECT of the same blocks.
+    """
+    if transport is Transport.CLICKHOUSE:
+        with own_servers(shards) as engine:
+            print_result(ingest_servers(engine, hits, repeats), as_json=as_json)
+        return
     with on_one_core(), _room(store) as at:
         print_result(run_ingest(at.engine, at.folder, hits, repeats), as_json=as_json)
 

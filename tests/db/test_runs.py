@@ -1,3 +1,4 @@
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from itertools import count
 
@@ -41,6 +42,14 @@ def test_runs_are_numbered_one_after_the_other(engine):
     assert second.run_id == first.run_id + 1
     assert [run.run_id for run in list_runs(engine)][-2:] == [first.run_id, second.run_id]
     assert second.name == f"run {second.run_id}"
+
+
+def test_runs_that_are_opened_at_the_same_moment_have_numbers_of_their_own(engine):
+    at = datetime(2026, 5, 4, tzinfo=UTC)
+    with ThreadPoolExecutor(6) as threads:
+        runs = list(threads.map(lambda _: open_run(engine, TOY, cell=1, started_at=at), range(24)))
+    assert len({run.run_id for run in runs}) == len(runs)
+    assert all(find_run(engine, run.run_id) == run for run in runs)
 
 
 def test_the_newest_of_two_runs_of_one_name_is_meant(engine):

@@ -99,10 +99,11 @@ ROWS = st.fixed_dictionaries(
         "f": st.floats(allow_nan=False),
         "b": st.booleans(),
         "s": st.text(),
-        "d": st.datetimes(dt.datetime(1971, 1, 1), dt.datetime(2200, 1, 1)).map(  # noqa: DTZ001
-            lambda t: t.replace(microsecond=t.microsecond // 1000 * 1000, tzinfo=dt.UTC)
+        "d": st.integers(-(10**12), 10**13).map(
+            lambda ms: dt.datetime.fromtimestamp(0, dt.UTC) + dt.timedelta(milliseconds=ms)
         ),
         "a": st.lists(st.integers(0, 2**64 - 1)),
+        "g": st.lists(st.lists(st.integers(0, 255), max_size=3), max_size=3),
         "t": st.lists(st.text(max_size=3)),
         "m": st.dictionaries(st.text(max_size=3), st.text(max_size=3)).map(
             lambda m: list(m.items())
@@ -115,7 +116,7 @@ ROWS = st.fixed_dictionaries(
 SCHEMA = pa.schema(
     [
         ("i", pa.int64()), ("u", pa.uint64()), ("f", pa.float64()), ("b", pa.bool_()),
-        ("s", pa.string()), ("d", pa.timestamp("ms", "UTC")), ("a", pa.list_(pa.uint64())),
+        ("s", pa.string()), ("d", pa.timestamp("ms", "UTC")), ("a", pa.list_(pa.uint64())), ("g", pa.list_(pa.list_(pa.uint8()))),
         ("t", pa.list_(pa.string())), ("m", pa.map_(pa.string(), pa.string())),
         ("n", pa.uint8()), ("l", pa.string()), ("x", pa.string()),
     ]
@@ -126,7 +127,7 @@ SCHEMA = pa.schema(
 def any_rows(server_engine):
     server_engine.define(
         "CREATE TABLE IF NOT EXISTS any_rows (batch UInt32, row UInt32, i Int64, u UInt64, f Float64,"
-        " b Bool, s String, d DateTime64(3, 'UTC'), a Array(UInt64), t Array(String),"
+        " b Bool, s String, d DateTime64(3, 'UTC'), a Array(UInt64), g Array(Array(UInt8)), t Array(String),"
         " m Map(String, String), n Nullable(UInt8), l LowCardinality(String), x Nullable(String))"
         " ENGINE = MergeTree ORDER BY (batch, row)"
     )

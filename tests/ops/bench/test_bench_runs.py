@@ -15,6 +15,7 @@ from ops.bench.cost import cost
 from ops.bench.ingest import ingest, same_words
 from ops.bench.process import process
 from ops.bench.scan import scan
+from ops.bench.servers import ingest_servers, own_servers
 from ops.bench.telescope import DETECTOR, beam, cut, stored
 
 HITS = 20_000
@@ -112,3 +113,13 @@ def test_without_dask_the_peer_does_the_same_job(tmp_path, monkeypatch):
         answers.append(sum(parts[1:], parts[0]))
     assert answers[0].clusters == answers[1].clusters == (words >> 61 == 0).sum()
     assert answers[0].members == answers[1].members
+
+
+@pytest.mark.parametrize("shards", [1, 2])
+def test_inserts_into_servers_are_held_against_the_servers_own(servers, shards):
+    with own_servers(shards) as engine:
+        told = ingest_servers(engine, HITS, 1).as_json()
+    assert set(told) == ALWAYS | {"shards", "blocks", "fsync"}
+    assert (told["hits"], told["shards"]) == (HITS, shards)
+    assert told["blocks"] >= 1
+    assert told["ratio"] > 0
