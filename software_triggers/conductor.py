@@ -4,6 +4,7 @@ It keeps no state that it could not find again in the store, and all tasks may b
 safe to kill, and safe to start twice.
 """
 
+import math
 import time
 from collections import Counter
 from collections.abc import Callable, Container, Iterable, Sequence
@@ -32,6 +33,7 @@ LOST_AFTER_S = 120.0
 MOST_LOSSES = 3
 # A store or a broker that fails is given time: from so many seconds, doubled up to so many.
 PAUSE_S, LONGEST_PAUSE_S = 0.2, 10.0
+LONGEST_PATIENCE_S = 3600.0
 # A further task of the same stage goes out when at least so many cells are due.
 BATCH_CELLS = 10
 
@@ -64,6 +66,17 @@ Submit = Callable[[Task], Handle]
 
 
 @dataclass
+class Sent:
+    """A task that was sent out."""
+
+    task: Task
+    handle: Handle
+    at: float
+    begun_at: float | None = None
+    """When it was first seen that a worker had begun with it."""
+
+
+@dataclass
 class Progress:
     """How far a stage has come in a run."""
 
@@ -83,7 +96,7 @@ class Progress:
     """Cells whose inputs may have changed since they were sent out."""
     incomplete: set[int] = field(default_factory=set)
     """Cells that ran before every watermark had passed."""
-    pending: dict[tuple[int, int], tuple[Task, Handle, float]] = field(default_factory=dict)
+    pending: dict[tuple[int, int], Sent] = field(default_factory=dict)
     losses: Counter[int] = field(default_factory=Counter)
     """How often a cell's task was lost."""
 
@@ -110,9 +123,11 @@ class Job:
     """The stages of a run, followed from its first hit to its last, or over a given range.
 
     ``latency`` ticks after the newest hit, windows run even when a link's watermark lags; what
-    they missed is repaired when it comes. A task from which nothing is heard for ``lost_after_s``
-    is sent again; if a worker had begun with it, its windows go one by one, and one that is lost
-    ``MOST_LOSSES`` times is set aside.
+    they missed is repaired when it comes. A task that a worker began and that does not
+    end in ``lost_after_s`` is lost: its windows are sent again one by one, and one that is lost
+    ``MOST_LOSSES`` times is set aside. Tasks that none began are sent again when nothing at all
+    was heard for so long, then for twice as long, and so on: a long queue is no loss, and while
+    there are no workers messages don't pile up.
     """
 
     def __init__(
@@ -127,6 +142,7 @@ class Job:
     ) -> None:
         self.run, self.stages, self.latency = run, stages, latency
         self._lost_after_s = lost_after_s
+        self._heard, self._patience_s = -math.inf, lost_after_s
         self._pause_s, self._paused_until = PAUSE_S, 0.0
         self.watermarks = Watermarks(links)
         self.closed = False
@@ -145,8 +161,9 @@ class Job:
         self.closed = ended
         if not self.progress and (self.watermarks.seen or self._span):
             self._begin()
-        for progress in self.progress.values():
-            self._collect(progress, now)
+        lost = [self._collect(progress, now) for progress in self.progress.values()]
+        if any(lost):
+            self._heard, self._patience_s = now, min(2 * self._patience_s, LONGEST_PATIENCE_S)
         if now < self._paused_until:
             return
         for progress in self.progress.values():
@@ -200,28 +217,41 @@ class Job:
             progress.suspects.update(range(first, progress.next))
             self.progress[stage.name] = progress
 
-    def _collect(self, progress: Progress, now: float) -> None:
-        for cells, (task, handle, sent) in list(progress.pending.items()):
-            lost = not handle.ready()
-            if lost and now - sent < self._lost_after_s:
+    def _collect(self, progress: Progress, now: float) -> bool:
+        """Take note of what has ended or is lost; whether a task was lost that none had begun."""
+        unheard = False
+        for cells, sent in list(progress.pending.items()):
+            ended = sent.handle.ready()
+            if ended:
+                self._heard, self._patience_s = now, self._lost_after_s
+            elif sent.begun_at is None and sent.handle.begun():
+                self._heard = sent.begun_at = now
+            if not ended and not self._lost(sent, now):
                 continue
             del progress.pending[cells]
-            if lost:
+            if not ended:
                 _log.warning("task lost", trigger=progress.stage.name, first=cells[0])
-                if handle.begun():  # or there was no worker, which is not the windows' fault
+                unheard |= sent.begun_at is None
+                if sent.begun_at is not None:  # else there was no worker: not the windows' fault
                     progress.losses.update(range(*cells))
-            if lost or handle.failed():
+            if not ended or sent.handle.failed():
                 progress.suspects.update(range(*cells))
-                if not lost:
+                if ended:
                     self._paused_until = now + self._pause_s
                     self._pause_s = min(2 * self._pause_s, LONGEST_PAUSE_S)
                 continue
             self._pause_s = PAUSE_S
             progress.commit(range(*cells))
-            if not task.complete:
+            if not sent.task.complete:
                 progress.incomplete.update(range(*cells))
             for reader in self._readers(progress):
                 reader.suspect(cells[0] * self.run.cell, cells[1] * self.run.cell)
+        return unheard
+
+    def _lost(self, sent: Sent, now: float) -> bool:
+        if sent.begun_at is not None:
+            return now - sent.begun_at >= self._lost_after_s
+        return now - max(sent.at, self._heard) >= self._patience_s
 
     def _send(
         self, progress: Progress, submit: Submit, now: float, most_cells: int, most_pending: int
@@ -278,7 +308,7 @@ class Job:
         complete: bool,
     ) -> None:
         task = Task(progress.stage, first, stop, complete)
-        progress.pending[first, stop] = (task, submit(task), now)
+        progress.pending[first, stop] = Sent(task, submit(task), now)
 
     def _due(self, progress: Progress) -> tuple[int, int]:
         """Return the cell before which every window is due for sure, and by the latency limit."""

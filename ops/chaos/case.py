@@ -76,8 +76,8 @@ def run_case(
     port = _free_port()
     links = [option for link in range(LINKS) for option in ("--link", str(link))]
     readout = here.service(
-        f"readout-{name}", "readout", "--run", name, "--detector", str(detector), "--tcp", f"127.0.0.1:{port}",
-        "--spool", str(here.folder / f"spool-{name}"), *links,
+        f"readout-{name}", "readout", "--run", name, "--detector", str(detector),
+        "--tcp", f"127.0.0.1:{port}", "--spool", str(here.folder / f"spool-{name}"), *links,
     )  # fmt: skip
     readout.start()
     here.parts["readout"] = readout
@@ -88,9 +88,9 @@ def run_case(
 
     def send(sender: Sender) -> None:
         try:
-            start, n = time.monotonic(), 0
-            while (passed := time.monotonic() - start) < seconds:
-                stop = round(passed * 1e9) // spacing
+            start, n, total = time.monotonic(), 0, round(seconds * 1e9) // spacing
+            while n < total:  # a source goes on; what it can't send now it sends later
+                stop = min(total, round((time.monotonic() - start) * 1e9) // spacing)
                 sender.send(words(n, stop, spacing))
                 n = stop
                 time.sleep(0.05)

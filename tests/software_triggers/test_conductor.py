@@ -29,7 +29,13 @@ from workbench import (
 from db import ledger
 from db.errors import StoreError
 from db.runs import close_run
-from software_triggers.conductor import LOST_AFTER_S, Job, conduct, needed_cells
+from software_triggers.conductor import (
+    LONGEST_PATIENCE_S,
+    LOST_AFTER_S,
+    Job,
+    conduct,
+    needed_cells,
+)
 from software_triggers.stage import bind
 from software_triggers.threads import run_stages, thread_submit
 from software_triggers.trigger import sql_trigger
@@ -465,9 +471,17 @@ def test_windows_wait_for_workers_however_long_there_are_none(engine):
     write(engine, run, toy_chunks(run.run_id, SOME))
     job = Job(engine, run, stages)
     job.close()
-    for now in np.arange(0, 20 * LOST_AFTER_S, LOST_AFTER_S / 3):
-        job.advance(lambda task: Sent(), now, 1000, 8)
-    follow(job, Workers(engine), now=22 * LOST_AFTER_S)
+    sent = []
+
+    def nobody(task):
+        sent.append(task)
+        return Sent()
+
+    for now in np.arange(0, 40 * LOST_AFTER_S, LOST_AFTER_S / 3):
+        job.advance(nobody, now, 1000, 8)
+    once = len({(task.stage.name, task.first) for task in sent})
+    assert 4 * once <= len(sent) <= 6 * once  # after 1, 3, 7, 15 and 31 times as long
+    follow(job, Workers(engine), now=40 * LOST_AFTER_S + LONGEST_PATIENCE_S)
     assert same(engine, stages, SOME)
 
 
