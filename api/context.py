@@ -1,0 +1,61 @@
+"""What a resolver may use: the desk, who asks, and loaders that gather questions of a kind."""
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ParamSpec, TypeVar
+
+import polars as pl
+import strawberry
+from strawberry.dataloader import DataLoader
+from strawberry.fastapi import BaseContext
+
+from api.access.roles import Who
+from api.desk import Desk
+from db.engine import Engine
+from db.run_state import link_totals, result_totals
+
+P = ParamSpec("P")
+T = TypeVar("T")
+Rows = list[dict[str, Any]]
+
+
+class Context(BaseContext):
+    """Of one request."""
+
+    def __init__(self, desk: Desk, who: Who) -> None:
+        super().__init__()
+        self.desk, self.who = desk, who
+        self.links = _loader(desk, link_totals)
+        """Rows of ``link_totals``, by number of a run."""
+        self.results = _loader(desk, result_totals)
+        """Rows of ``result_totals``, by number of a run."""
+
+    @property
+    def engine(self) -> Engine:
+        """The store's engine: hand it to a function that ``ask`` calls."""
+        return self.desk.engine
+
+    async def ask(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Return what a function returns that blocks on the store."""
+        return await self.desk.ask(function, *args, **kwargs)
+
+
+Info = strawberry.Info[Context, None]
+
+
+def _loader(
+    desk: Desk, read: Callable[[Engine, Sequence[int]], pl.DataFrame]
+) -> DataLoader[int, Rows]:
+    """Return what answers for many runs with one statement."""
+
+    def by_run(run_ids: Sequence[int]) -> Mapping[int, Rows]:
+        rows: dict[int, Rows] = defaultdict(list)
+        for row in read(desk.engine, run_ids).iter_rows(named=True):
+            rows[row["run_id"]].append(row)
+        return rows
+
+    async def load(run_ids: list[int]) -> list[Rows]:
+        rows = await desk.ask(by_run, run_ids)
+        return [rows.get(run_id, []) for run_id in run_ids]
+
+    return DataLoader(load_fn=load)

@@ -1,0 +1,85 @@
+"""What all requests share: the store, threads to ask it from, and the rules."""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+from api.access.who import Doorkeeper
+from db.engine import Engine
+from db.store import Store
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Rules:
+    """How the API is set up."""
+
+    open_to_all: bool = False
+    """Everybody is an admin; only for a machine of one's own."""
+    hosts: tuple[str, ...] = ("127.0.0.1", "localhost")
+    """Names under which requests may address this server."""
+    origins: tuple[str, ...] = ()
+    """Origins of other sites whose pages may ask from a browser."""
+    folders: tuple[Path, ...] = ()
+    """Folders with triggers, beside the built-in ones."""
+    detectors: tuple[Path, ...] = ()
+    """Folders with declarations, beside the built-in ones."""
+    cell: str = "100 ms"
+    """Grid of the windows in runs opened here."""
+    seconds: float = 30.0
+    """Time that a query may take."""
+    threads: int = 4
+    """Statements under way at once."""
+    uploads: int = 4
+    """Posts of words under way at once; more are asked to come again."""
+    most_upload: int = 32 << 20
+    """Bytes of words in a post."""
+
+
+@dataclass
+class Desk:
+    """The open store and what is under way on it. Close it at the end."""
+
+    store: Store
+    rules: Rules = field(default_factory=Rules)
+    local: str = field(default_factory=lambda: secrets.token_urlsafe(32))
+    """Secret that this machine's own command line shows."""
+
+    def __post_init__(self) -> None:
+        # Threads of our own that stay: each keeps a connection to the engine.
+        self._pool = ThreadPoolExecutor(self.rules.threads, thread_name_prefix="api")
+        self.doorkeeper = Doorkeeper(
+            self.engine, local=self.local, open_to_all=self.rules.open_to_all
+        )
+
+    @property
+    def engine(self) -> Engine:
+        """The store's engine."""
+        return self.store.engine
+
+    async def ask(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Return what a function returns that blocks on the store, called in one of our threads."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._pool, partial(function, *args, **kwargs))
+
+    async def each(self, pieces: Iterator[T]) -> AsyncIterator[T]:
+        """Yield what an iterator yields that blocks on the store, one piece at a time."""
+        nothing = object()
+        try:
+            while (piece := await self.ask(next, pieces, nothing)) is not nothing:  # type: ignore[arg-type]
+                yield piece  # type: ignore[misc]
+        finally:
+            close = getattr(pieces, "close", None)
+            if close is not None:
+                await self.ask(close)
+
+    def close(self) -> None:
+        """Wait for what is under way and let the threads go."""
+        self._pool.shutdown(cancel_futures=True)
