@@ -64,6 +64,13 @@ class Desk:
         """The store's engine."""
         return self.store.engine
 
+    @property
+    def spool(self) -> Path:
+        """Folder for files that are made to be sent, on the store's own disk."""
+        folder = self.store.folder / "outgoing"
+        folder.mkdir(exist_ok=True)
+        return folder
+
     async def ask(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Return what a function returns that blocks on the store, called in one of our threads."""
         loop = asyncio.get_running_loop()
@@ -73,7 +80,7 @@ class Desk:
         """Yield what an iterator yields that blocks on the store, one piece at a time."""
         nothing = object()
         try:
-            while (piece := await self.ask(next, pieces, nothing)) is not nothing:  # type: ignore[arg-type]
+            while (piece := await self.ask(next, pieces, nothing)) is not nothing:
                 yield piece  # type: ignore[misc]
         finally:
             close = getattr(pieces, "close", None)

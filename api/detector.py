@@ -97,7 +97,9 @@ class Detector:
     @strawberry.field(description="How its elements are drawn; null if the declaration is silent.")
     def shape(self) -> Shape | None:
         shape = self.detector.shape
-        return shape and Shape(
+        if shape is None:
+            return None
+        return Shape(
             kind=shape.kind,
             element=list(shape.element),
             position_mm=list(shape.position_mm),

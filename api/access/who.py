@@ -2,9 +2,8 @@
 
 import hmac
 import time
-from typing import cast
 
-from api.access.roles import ROLES, AccessError, Role, Who
+from api.access.roles import ROLES, AccessError, Who
 from db.engine import Engine
 from db.tokens import find_token
 
@@ -51,6 +50,6 @@ class Doorkeeper:
         if token is None or token.role not in ROLES:
             self._seen.pop(text, None)
             return None
-        who = Who(token.name, cast(Role, token.role))
+        who = Who(token.name, token.role)
         self._seen[text] = (now, who)
         return who

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
+from urllib.parse import quote
 
 import polars as pl
 import pyarrow as pa
@@ -86,6 +87,4 @@ def _data(body: bytes) -> dict[str, Any]:
 
 
 def _piece(text: object) -> str:
-    from urllib.parse import quote
-
     return quote(str(text), safe="")

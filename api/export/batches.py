@@ -2,11 +2,14 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pyarrow as pa
 
+from api.export.decoded import with_decoded
+from api.export.rows import Rows
 from db.engine import Engine
 from db.errors import UsageError
 from db.results import committed_sql
@@ -35,14 +38,27 @@ class Asked:
     lineage: str | None = None
     columns: tuple[str, ...] = ()
     """Those that are wanted; none for all."""
+    decode: bool = False
+    """Whether events come with their words decoded."""
 
 
-def batches(engine: Engine, asked: Asked) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
-    """Return the columns, and the rows in order of t, in batches. Mistakes are told at once.
+def rows_of(engine: Engine, asked: Asked, folder: Path | None = None) -> Rows:
+    """Return the rows asked for, in order of t, in batches that are read one by one.
 
-    Raises UsageError and SelectionError before the first batch.
+    Raises UsageError and SelectionError at once, before the first batch.
     """
-    return _hits(engine, asked) if asked.what == "hits" else _rows(engine, asked)
+    schema, batches = _hits(engine, asked) if asked.what == "hits" else _rows(engine, asked)
+    told: dict[str, str | int | float] = {
+        "run": asked.run.run_id,
+        "rows": asked.what,
+        "start": asked.a,
+        "stop": asked.b,
+        "where": asked.where,
+        "tick_ns": float(asked.run.detector.tick),
+        "detector": asked.run.detector.name,
+        "fingerprint": asked.run.detector.fingerprint,
+    }
+    return Rows(asked.what, schema, batches, told, folder)
 
 
 def _hits(engine: Engine, asked: Asked) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
@@ -78,7 +94,8 @@ def _rows(engine: Engine, asked: Asked) -> tuple[pa.Schema, Iterator[pa.RecordBa
     def table(a: int, b: int) -> pa.Table:
         rows = committed_sql(lineage, asked.run.cell, "{a:Int64}", "{b:Int64}")
         sql = f"SELECT {listed} FROM ({rows}) WHERE {condition} ORDER BY t"
-        return engine.fetch(sql, {"a": a, "b": b})
+        found = engine.fetch(sql, {"a": a, "b": b})
+        return with_decoded(asked.run.detector, found) if asked.decode else found
 
     schema = table(0, 0).schema
 

@@ -1,21 +1,23 @@
 """Bulk data over HTTP: a range and a selection, streamed in the format that is asked for."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated
 
-import pyarrow as pa
 from fastapi import APIRouter, Header, Query
 from fastapi.responses import StreamingResponse
 
 from api.desk import Desk
 from api.export.arrow import arrow
-from api.export.batches import Asked, batches
+from api.export.batches import Asked, rows_of
+from api.export.csv import csv
+from api.export.hdf5 import hdf5
+from api.export.parquet import parquet
+from api.export.root import root
+from api.export.rows import Write
 from api.span import span_of
 from db.errors import UsageError
 from db.runs import find_run
-
-Write = Callable[[pa.Schema, Iterator[pa.RecordBatch]], Iterator[bytes]]
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,10 @@ class Format:
 
 FORMATS = {
     "arrow": Format(arrow, "application/vnd.apache.arrow.stream", "arrows"),
+    "parquet": Format(parquet, "application/vnd.apache.parquet", "parquet"),
+    "csv": Format(csv, "text/csv", "csv"),
+    "hdf5": Format(hdf5, "application/x-hdf5", "h5"),
+    "root": Format(root, "application/x-root", "root"),
 }
 
 
@@ -46,6 +52,7 @@ def export_routes(desk: Desk) -> APIRouter:
         lineage: str | None = None,
         columns: str = "",
         trigger: str | None = None,
+        decode: bool = False,
         fmt: Annotated[str, Query(alias="format")] = "arrow",
         authorization: Annotated[str | None, Header()] = None,
     ) -> StreamingResponse:
@@ -58,8 +65,8 @@ def export_routes(desk: Desk) -> APIRouter:
             found = find_run(desk.engine, run)
             a, b = span_of(desk.engine, found, start, stop)
             names = tuple(name for name in columns.split(",") if name)
-            asked = Asked(found, _relation(what, trigger), a, b, where, lineage, names)
-            return found.run_id, form.write(*batches(desk.engine, asked))
+            asked = Asked(found, _relation(what, trigger), a, b, where, lineage, names, decode)
+            return found.run_id, form.write(rows_of(desk.engine, asked, desk.spool))
 
         number, pieces = await desk.ask(begun)
         name = f"run{number}-{trigger or what}.{form.suffix}"
