@@ -9,7 +9,7 @@ import strawberry
 from strawberry.dataloader import DataLoader
 from strawberry.fastapi import BaseContext
 
-from api.access.roles import Who
+from api.access.roles import AccessError, Who
 from api.desk import Desk
 from db.engine import Engine
 from db.run_state import link_totals, result_totals
@@ -22,18 +22,36 @@ Rows = list[dict[str, Any]]
 class Context(BaseContext):
     """Of one request."""
 
-    def __init__(self, desk: Desk, who: Who) -> None:
+    def __init__(self, desk: Desk, who: Who | None, authorization: str | None = None) -> None:
         super().__init__()
-        self.desk, self.who = desk, who
+        self.desk, self._who = desk, who
+        self.authorization = authorization
+        """The header that a web socket was opened with; who it is turns out a message later."""
         self.links = _loader(desk, link_totals)
         """Rows of ``link_totals``, by number of a run."""
         self.results = _loader(desk, result_totals)
         """Rows of ``result_totals``, by number of a run."""
 
     @property
+    def who(self) -> Who:
+        """Who asks."""
+        if self._who is None:
+            raise AccessError("who asks? Send connection_init with a token", known=False)
+        return self._who
+
+    @who.setter
+    def who(self, who: Who) -> None:
+        self._who = who
+
+    @property
     def engine(self) -> Engine:
         """The store's engine: hand it to a function that ``ask`` calls."""
         return self.desk.engine
+
+    @property
+    def seconds(self) -> float:
+        """Time that a statement of a user's making may take."""
+        return self.desk.rules.seconds
 
     async def ask(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Return what a function returns that blocks on the store."""

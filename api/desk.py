@@ -10,8 +10,12 @@ from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from api.access.who import Doorkeeper
+from api.topics import Topics
+from api.work import Work
 from db.engine import Engine
 from db.store import Store
+from readout.posted import Intake
+from software_triggers.conductor import Job
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -58,6 +62,11 @@ class Desk:
         self.doorkeeper = Doorkeeper(
             self.engine, local=self.local, open_to_all=self.rules.open_to_all
         )
+        self.work = Work(self.engine)
+        self.intake = Intake(self.engine)
+        self.topics = Topics()
+        self.jobs: list[Job] = []
+        """Runs that this process's conductor works on."""
 
     @property
     def engine(self) -> Engine:
@@ -89,4 +98,5 @@ class Desk:
 
     def close(self) -> None:
         """Wait for what is under way and let the threads go."""
+        self.work.close()
         self._pool.shutdown(cancel_futures=True)

@@ -40,6 +40,20 @@ class Shape:
     view: str | None = strawberry.field(description="Column of the projection that is meant.")
 
 
+def shape_of(detector: declared.Detector) -> Shape | None:
+    """Return how a detector's elements are drawn; None if its declaration does not say."""
+    shape = detector.shape
+    if shape is None:
+        return None
+    return Shape(
+        kind=shape.kind,
+        element=list(shape.element),
+        position_mm=list(shape.position_mm),
+        size_mm=list(shape.size_mm),
+        view=shape.view,
+    )
+
+
 @strawberry.type(description="A detector as declared.")
 class Detector:
     """Of a run, with the calibration of its begin, or as it stands in a file."""
@@ -96,16 +110,7 @@ class Detector:
 
     @strawberry.field(description="How its elements are drawn; null if the declaration is silent.")
     def shape(self) -> Shape | None:
-        shape = self.detector.shape
-        if shape is None:
-            return None
-        return Shape(
-            kind=shape.kind,
-            element=list(shape.element),
-            position_mm=list(shape.position_mm),
-            size_mm=list(shape.size_mm),
-            view=shape.view,
-        )
+        return shape_of(self.detector)
 
     @strawberry.field(description="The whole declaration as it was written (TOML).")
     def source(self) -> str:

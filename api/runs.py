@@ -1,5 +1,6 @@
 """Runs: the catalogue, and how far each has come."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from enum import Enum
 from typing import Annotated, Any
@@ -10,13 +11,22 @@ from strawberry.scalars import JSON
 from api.connection import After, Connection, First, checked, key_of, page
 from api.context import Info
 from api.detector import Detector
+from api.events import EventConnection, EventDisplay, event, events
+from api.mutation import mutation
 from api.of_run import OfRun, Root
+from api.rates import ChannelCount, Rates, occupancy, rates
+from api.rows import CandidateConnection, Histogram, candidates, histogram
 from api.scalars import Int64, Ticks
 from api.span import Start, Stop, span_of
+from api.triggers import Lineage, Result, lineages, results_of
+from api.windows import Progress, Window, progress, windows
 from db import runs
+from db.errors import UsageError
 from db.gap_pages import page_of_gaps
 from db.gaps import live_ticks
 from db.run_pages import Order, RunFilter, count_runs, key_of_run, page_of_runs
+
+LONGEST_NOTE = 10_000
 
 
 @strawberry.enum(description="Whether a run takes data.")
@@ -68,6 +78,12 @@ class Link:
     )
     watermark_s: float = strawberry.field(description="The watermark in seconds since the start.")
 
+    @classmethod
+    def of(cls, row: Mapping[str, Any], seconds: float) -> "Link":
+        """Make one of a row; ``seconds`` are those in a tick."""
+        known = {key: value for key, value in row.items() if key != "run_id"}
+        return cls(**known, watermark_s=row["watermark"] * seconds)
+
 
 @strawberry.type(description="Times in which a link's data are missing or thinned out.")
 class Gap:
@@ -86,13 +102,7 @@ class Gap:
 
 async def _links(root: Root, info: Info) -> list[Link]:
     rows = await info.context.links.load(root.run.run_id)
-    return [
-        Link(
-            **{key: value for key, value in row.items() if key != "run_id"},
-            watermark_s=row["watermark"] * root.seconds,
-        )
-        for row in rows
-    ]
+    return [Link.of(row, root.seconds) for row in rows]
 
 
 async def _words(root: Root, info: Info) -> int:
@@ -185,6 +195,36 @@ class Run(OfRun):
         resolver=_live_time, description="Seconds of a range in which every link was live."
     )
     gaps: Connection[Gap] = strawberry.field(resolver=_gaps, description="In order of begin.")
+    rates: Rates = strawberry.field(
+        resolver=rates, description="Words over time, counted at insert and binned in the database."
+    )
+    occupancy: list[ChannelCount] = strawberry.field(
+        resolver=occupancy, description="Words of each channel, in whole slices around the range."
+    )
+    histogram: Histogram = strawberry.field(
+        resolver=histogram, description="Counts of a column's values, made in the database."
+    )
+    lineages: list[Lineage] = strawberry.field(
+        resolver=lineages, description="What results there are made from, newest first."
+    )
+    results: list[Result] = strawberry.field(
+        resolver=results_of, description="How far each lineage went."
+    )
+    candidates: CandidateConnection = strawberry.field(
+        resolver=candidates, description="Rows that a trigger committed, in order of time."
+    )
+    events: EventConnection = strawberry.field(
+        resolver=events, description="What an event builder made of candidates, in order of time."
+    )
+    event: EventDisplay = strawberry.field(
+        resolver=event, description="One event with its hits, and what a display needs."
+    )
+    windows: Connection[Window] = strawberry.field(
+        resolver=windows, description="What the ledger says of each window, in order of time."
+    )
+    progress: list[Progress] = strawberry.field(
+        resolver=progress, description="Tasks and backlog, if this process works on the run."
+    )
 
 
 @strawberry.type(description="A page of runs.")
@@ -244,3 +284,24 @@ class RunQueries:
         which: Annotated[str | None, strawberry.argument(description="Number or name.")] = None,
     ) -> Run:
         return Run(run=await info.context.ask(runs.find_run, info.context.engine, which))
+
+
+@strawberry.type
+class RunMutations:
+    """What people may change of a run."""
+
+    @mutation("annotate", "Write a note to a run, in place of the one that is there.")
+    async def annotate_run(
+        self,
+        info: Info,
+        run: Annotated[str, strawberry.argument(description="Number or name.")],
+        note: Annotated[str, strawberry.argument(description="Up to 10,000 characters.")],
+    ) -> Run:
+        if len(note) > LONGEST_NOTE:
+            raise UsageError(f"a note has up to {LONGEST_NOTE} characters, this has {len(note)}")
+
+        def write() -> runs.Run:
+            found = runs.find_run(info.context.engine, run)
+            return runs.amend_run(info.context.engine, found, note=note)
+
+        return Run(run=await info.context.ask(write))

@@ -1,5 +1,6 @@
 """The whole schema, put together from its topics."""
 
+import traceback
 from collections.abc import Iterator
 
 import strawberry
@@ -9,16 +10,26 @@ from strawberry.extensions import SchemaExtension
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext
 
+from api.access.schema import AccessMutations, AccessQueries
 from api.detector import DetectorQueries
-from api.runs import RunQueries
+from api.ingest import IngestMutations
+from api.limits import BOUNDS
+from api.live import Subscription
+from api.runs import RunMutations, RunQueries
 from api.scalars import SCALARS
+from api.triggers import TriggerMutations, TriggerQueries
 from db.errors import EveryhitError
 
 _log = structlog.get_logger()
 
 
 @strawberry.type(description="What can be asked.")
-class Query(RunQueries, DetectorQueries):
+class Query(RunQueries, TriggerQueries, DetectorQueries, AccessQueries):
+    """All topics."""
+
+
+@strawberry.type(description="What can be changed. Every change is recorded with who made it.")
+class Mutation(RunMutations, IngestMutations, TriggerMutations, AccessMutations):
     """All topics."""
 
 
@@ -34,7 +45,8 @@ class Faults(SchemaExtension):
             if isinstance(original, EveryhitError):
                 error.extensions = {"code": original.code}
             elif original is not None and not isinstance(original, GraphQLError):
-                _log.error("a resolver failed", path=error.path, exc_info=original)
+                trace = "".join(traceback.format_exception(original))
+                _log.error("a resolver failed", path=error.path, trace=trace)
                 error.message = "internal error: see the server's log"
                 error.extensions = {"code": "internal"}
 
@@ -50,6 +62,8 @@ class Schema(strawberry.Schema):
 
 schema = Schema(
     query=Query,
+    mutation=Mutation,
+    subscription=Subscription,
     config=StrawberryConfig(scalar_map=dict(SCALARS)),
-    extensions=[Faults],
+    extensions=[Faults, *BOUNDS],
 )

@@ -31,16 +31,25 @@ class Doorkeeper:
                 " make a token with: everyhit token create NAME --role viewer",
                 known=False,
             )
+        if self.is_local(authorization):
+            return Who("this machine", "admin")
         scheme, _, text = authorization.partition(" ")
         text = text.strip()
-        if scheme.lower() == "bearer" and hmac.compare_digest(text.encode(), self._local.encode()):
-            return Who("this machine", "admin")
         known = self._known(text) if scheme.lower() == "bearer" else None
         if known is None:
             raise AccessError(
                 "this token is unknown, expired or revoked: ask an admin for another", known=False
             )
         return known
+
+    def is_local(self, authorization: str | None) -> bool:
+        """Whether this is the secret that only files of the store's owner tell."""
+        local = f"Bearer {self._local}"
+        return hmac.compare_digest((authorization or "").encode(), local.encode())
+
+    def forget(self) -> None:
+        """Look at the store again for every token."""
+        self._seen.clear()
 
     def _known(self, text: str) -> Who | None:
         now = time.monotonic()
