@@ -1,5 +1,6 @@
 """The whole schema, put together from its topics."""
 
+import sys
 import traceback
 from collections.abc import Iterator
 
@@ -67,3 +68,6 @@ schema = Schema(
     config=StrawberryConfig(scalar_map=dict(SCALARS)),
     extensions=[Faults, *BOUNDS],
 )
+
+if __name__ == "__main__":
+    sys.stdout.write(schema.as_str() + "\n")

@@ -105,7 +105,7 @@ class Lineage:
     kind: TriggerKind
     params: JSON = strawberry.field(description="By name, durations in ticks.")
     inputs: JSON = strawberry.field(description="Lineages of the triggers it reads, by name.")
-    reach: Ticks
+    reach: Ticks = strawberry.field(description="How far beyond a window it looks.")
     fingerprint: str = strawberry.field(description="Of the detector's declaration.")
     columns: JSON = strawberry.field(description="Type of each column of its rows, by name.")
     source: str
