@@ -37,6 +37,7 @@ class Settings(BaseSettings):
     redis: str = Field(
         default="redis://127.0.0.1:6379/0",
         description="address of the Redis through which conductor and workers speak",
+    )
     api_hosts: tuple[str, ...] = Field(
         default=(), description="names under which the API may be addressed, beside this machine's"
     )
