@@ -25,12 +25,12 @@ from strawberry.extensions import (
 
 from api.connection import MOST
 
-DEPTH = 12
+DEPTH = 8
 ALIASES = 30
 TOKENS = 4000
 COST = 50_000
 DEFAULT_PAGE = 100
-STATEMENT = 20
+STATEMENT = 200
 """What a field that asks the store weighs against one that is at hand."""
 # Fields that ask the store each time, and can't be gathered.
 _ASKS = frozenset(
@@ -55,7 +55,7 @@ _ASKS = frozenset(
 class CostRule(ValidationRule):
     """Refuses operations that cost too much: fields times the rows they are asked for.
 
-    A field costs 1, one that asks the store 20, and the fields below a page as often as the page
+    A field costs 1, one that asks the store 200, and the fields below a page as often as the page
     has rows. A page's size in a variable counts as the largest.
     """
 
