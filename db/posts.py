@@ -43,8 +43,8 @@ def announce(engine: Engine, post: Post) -> None:
 
 
 def find_post(engine: Engine, run_id: int, link: int, key: str) -> Post | None:
-    """Return the post of this key that is not void."""
-    where = "key = {key:String} AND NOT void"
+    """Return the newest announcement under this key, even if it is void."""
+    where = "key = {key:String}"
     return next(iter(_posts(engine, run_id, link, where, {"key": key})), None)
 
 

@@ -78,7 +78,7 @@ class Posted:
         with at.lock:
             self._settle(at)
             known = find_post(self._engine, self.run.run_id, link, name)
-            if known is not None:
+            if known is not None and not known.void:
                 if known.digest != digest:
                     raise UsageError(
                         f"key {name!r} of link {link} was used for other words: take another"
@@ -96,6 +96,7 @@ class Posted:
                 stop_seq=chunks[-1].seq + 1,
                 n_hits=n,
                 recorded_at=datetime.now(UTC),
+                revision=0 if known is None else known.revision + 1,
             )
             at.announced = (post, chunks)
             self._settle(at)
