@@ -75,9 +75,12 @@ def close_orphans(engine: Engine) -> list[Run]:
     """Close runs that a killed process left open, and return them.
 
     Only for a store that one process owns at a time: there, whoever opens it knows that nobody
-    else takes data.
+    else takes data. Runs whose words are posted stay open: their front-ends go on when the server
+    is back.
     """
-    orphans = select_runs(engine, "state = 'open'", {})
+    orphans = select_runs(
+        engine, "state = 'open' AND JSONExtractString(settings, 'source') != 'posted'", {}
+    )
     return [close_run(engine, amend_run(engine, run, note="interrupted")) for run in orphans]
 
 
