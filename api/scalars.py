@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NewType, TypeAlias
 
 import strawberry
+from graphql import GraphQLError
 from strawberry.scalars import JSON
 from strawberry.types.scalar import ScalarDefinition
 
@@ -25,15 +26,19 @@ else:
 _WHOLE = re.compile(r"[+-]?\d{1,20}", re.ASCII)
 
 
+def _wrong(message: str) -> GraphQLError:
+    return GraphQLError(message, extensions={"code": "usage"})
+
+
 def _whole(value: Any) -> int:
     if isinstance(value, int) and not isinstance(value, bool):
         number = value
     elif isinstance(value, str) and _WHOLE.fullmatch(value):
         number = int(value)
     else:
-        raise ValueError(f'{value!r} is no whole number: write it as a string, like "1234"')
+        raise _wrong(f'{value!r} is no whole number: write it as a string, like "1234"')
     if not -(2**63) <= number < 2**64:
-        raise ValueError(f"{number} does not fit in 64 bits")
+        raise _wrong(f"{number} does not fit in 64 bits")
     return number
 
 
@@ -42,7 +47,7 @@ def _moment(value: Any) -> str:
         return str(value)
     if isinstance(value, str):
         return value
-    raise ValueError(f'{value!r} is no moment: write ticks, "12.5 s", or an ISO date with zone')
+    raise _wrong(f'{value!r} is no moment: write ticks, "12.5 s", or an ISO date with zone')
 
 
 SCALARS: Mapping[object, ScalarDefinition] = {

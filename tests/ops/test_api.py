@@ -90,17 +90,15 @@ def test_commands_work_beside_a_running_server(store, words, tmp_path):
         busy.write_text(
             "-- trigger: busy\n-- reach: 0 ns\nSELECT t, chamber FROM hits WHERE chamber = 1"
         )
-        everyhit("trigger", "add", busy, "--store", store)
-        everyhit("trigger", "run", "busy", "--store", store)
-        rows = everyhit("query", "SELECT count() AS n FROM busy", "--json", "--store", store)
-        assert int(json.loads(rows)["n"]) > 0
+        everyhit("trigger", "run", busy, "--store", store, "--from", "0", "--to", "1 s")
+        with Client(url, token) as client:
+            assert client.query("SELECT count() AS n FROM busy")["n"][0] > 0
         told = everyhit("query", "SELECT nonsense FROM hits", "--store", store, code=1)
         assert "nonsense" in told
         assert told.startswith("everyhit: ")
         alone = everyhit("demo", "--duration", "1", "--store", store, code=1)
         assert "is in use by process" in alone
     assert not door.exists()
-    assert json.loads(everyhit("run", "list", "--json", "--store", store))[0]["words"] == len(words)
 
 
 def test_tokens_from_the_command_line_open_a_running_server(store):
@@ -111,16 +109,10 @@ def test_tokens_from_the_command_line_open_a_running_server(store):
         made = json.loads(made)
         with Client(url, made["text"]) as client:
             assert client.graphql("{ me { name role } }")["me"] == {"name": "me", "role": "SHIFTER"}
-        listed = json.loads(everyhit("token", "list", "--json", "--store", store))
-        assert [(t["name"], t["role"], t["revoked"]) for t in listed] == [("me", "shifter", False)]
         everyhit("token", "revoke", made["token"], "--store", store)
         time.sleep(5.2)  # what was valid is believed for five seconds
         with Client(url, made["text"]) as client, pytest.raises(ApiError, match="revoked"):
             client.latest()
-    assert "roles: viewer" in everyhit(
-        "token", "create", "x", "--role", "king", "--store", store, code=1
-    )
-    assert "there is no token" in everyhit("token", "revoke", "zz", "--store", store, code=1)
 
 
 def test_a_post_counts_once_although_the_server_was_killed(store, words):
@@ -133,13 +125,11 @@ def test_a_post_counts_once_although_the_server_was_killed(store, words):
         server.kill()
         server.wait(30)
     with api(store) as (_, url, token), Client(url, token) as client:
-        # A killed process leaves runs open, and whoever opens the store closes them.
-        (listed,) = json.loads(everyhit("run", "list", "--json", "--store", store))
-        if listed["state"] == "open":
-            for n in (1, 2, 3, 2):
-                client.post(run, 0, str(n), parts[n])
+        for n in (1, 2, 3, 2):  # the run is still open: its front-ends go on
+            client.post(run, 0, str(n), parts[n])
         got = client.query("SELECT count() AS n FROM words", run)["n"][0]
-    assert listed["state"] == "open"
+        state = client.latest()["state"]
+    assert state == "OPEN"
     assert got == len(words)
 
 
@@ -155,9 +145,8 @@ def test_everybody_gets_in_only_where_that_was_asked_for(store):
         page = httpx.get(f"{url}/graphiql")
         assert page.status_code == 200
         assert "default-src 'none'" in page.headers["Content-Security-Policy"]
-        assert "http" not in page.text.replace('protocol.replace("http"', "").replace(
-            "http-equiv", ""
-        )
+        assert "http:" not in page.text
+        assert "https:" not in page.text
         port = url.rsplit(":", 1)[1]
         other = store.parent / "other"
         taken = everyhit("api", "--port", port, "--store", other, code=1)
