@@ -1,5 +1,6 @@
 """What a resolver may use: the desk, who asks, and loaders that gather questions of a kind."""
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ParamSpec, TypeVar
@@ -12,6 +13,7 @@ from strawberry.fastapi import BaseContext
 from api.access.roles import AccessError, Who
 from api.desk import Desk
 from db.engine import Engine
+from db.errors import UsageError
 from db.run_state import link_totals, result_totals
 
 P = ParamSpec("P")
@@ -54,8 +56,17 @@ class Context(BaseContext):
         return self.desk.rules.seconds
 
     async def ask(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Return what a function returns that blocks on the store."""
-        return await self.desk.ask(function, *args, **kwargs)
+        """Return what a function returns that blocks on the store.
+
+        Raises UsageError when it takes longer than a request may.
+        """
+        try:
+            async with asyncio.timeout(self.seconds):
+                return await self.desk.ask(function, *args, **kwargs)
+        except TimeoutError:
+            raise UsageError(
+                f"this takes more than {self.seconds:g} s: ask for a shorter range"
+            ) from None
 
 
 Info = strawberry.Info[Context, None]

@@ -59,6 +59,8 @@ class Desk:
     def __post_init__(self) -> None:
         # Threads of our own that stay: each keeps a connection to the engine.
         self._pool = ThreadPoolExecutor(self.rules.threads, thread_name_prefix="api")
+        # Whoever exports a run or lets SQL of his own run keeps nobody else waiting.
+        self._bulk = ThreadPoolExecutor(self.rules.threads, thread_name_prefix="api-bulk")
         self.doorkeeper = Doorkeeper(
             self.engine, local=self.local, open_to_all=self.rules.open_to_all
         )
@@ -85,18 +87,24 @@ class Desk:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._pool, partial(function, *args, **kwargs))
 
+    async def ask_bulk(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """The same for what may take long."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._bulk, partial(function, *args, **kwargs))
+
     async def each(self, pieces: Iterator[T]) -> AsyncIterator[T]:
         """Yield what an iterator yields that blocks on the store, one piece at a time."""
         nothing = object()
         try:
-            while (piece := await self.ask(next, pieces, nothing)) is not nothing:
+            while (piece := await self.ask_bulk(next, pieces, nothing)) is not nothing:
                 yield piece  # type: ignore[misc]
         finally:
             close = getattr(pieces, "close", None)
             if close is not None:
-                await self.ask(close)
+                await self.ask_bulk(close)
 
     def close(self) -> None:
         """Wait for what is under way and let the threads go."""
         self.work.close()
+        self._bulk.shutdown(cancel_futures=True)
         self._pool.shutdown(cancel_futures=True)

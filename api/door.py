@@ -29,7 +29,7 @@ def door_routes(desk: Desk) -> APIRouter:
     async def insert(request: Request, table: str, token: str | None = None) -> Response:
         check(request)
         rows = pa.ipc.open_stream(await request.body()).read_all()
-        await desk.ask(engine.insert, table, rows, token)
+        await desk.ask_bulk(engine.insert, table, rows, token)
         return Response()
 
     @router.post("/engine/{what}")
@@ -38,11 +38,11 @@ def door_routes(desk: Desk) -> APIRouter:
         asked = json.loads(await request.body())
         sql, params = asked["sql"], asked["params"]
         if what == "fetch":
-            return Response(await desk.ask(lambda: _stream(engine.fetch(sql, params))))
+            return Response(await desk.ask_bulk(lambda: _stream(engine.fetch(sql, params))))
         if what == "render":
-            return Response(await desk.ask(engine.render, sql, asked["fmt"], params))
+            return Response(await desk.ask_bulk(engine.render, sql, asked["fmt"], params))
         if what == "execute":
-            await desk.ask(engine.execute, sql, params)
+            await desk.ask_bulk(engine.execute, sql, params)
             return Response()
         return Response(status_code=404)
 

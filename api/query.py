@@ -35,7 +35,7 @@ def query_routes(desk: Desk) -> APIRouter:
         question: Question, authorization: Annotated[str | None, Header()] = None
     ) -> Response:
         (await desk.ask(desk.doorkeeper.who, authorization)).need("read")
-        body = await desk.ask(_answer, desk, question)
+        body = await desk.ask_bulk(_answer, desk, question)
         return Response(body, media_type="application/vnd.apache.arrow.stream")
 
     return router

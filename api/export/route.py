@@ -68,7 +68,7 @@ def export_routes(desk: Desk) -> APIRouter:
             asked = Asked(found, _relation(what, trigger), a, b, where, lineage, names, decode)
             return found.run_id, form.write(rows_of(desk.engine, asked, desk.spool))
 
-        number, pieces = await desk.ask(begun)
+        number, pieces = await desk.ask_bulk(begun)
         name = f"run{number}-{trigger or what}.{form.suffix}"
         return StreamingResponse(
             desk.each(pieces),

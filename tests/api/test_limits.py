@@ -1,5 +1,9 @@
 """What one request may ask for."""
 
+import threading
+import time
+from dataclasses import replace
+
 import httpx
 import pytest
 from graphql import get_named_type
@@ -63,13 +67,10 @@ def test_a_long_body_is_refused(http):
     assert answer.status_code == 422
 
 
-def test_bounds_of_user_sql_hold(http, run, desk):
+def test_bounds_of_user_sql_hold(http, run, desk, monkeypatch):
     ask = {"run": run.run_id, "sql": "SELECT count() FROM hits AS a, hits AS b, hits AS c"}
-    object.__setattr__(desk, "rules", type(desk.rules)(**{**vars(desk.rules), "seconds": 0.5}))
-    try:
-        answer = http.post("/query", json=ask)
-    finally:
-        object.__setattr__(desk, "rules", type(desk.rules)(**{**vars(desk.rules), "seconds": 30.0}))
+    monkeypatch.setattr(desk, "rules", replace(desk.rules, seconds=0.5))
+    answer = http.post("/query", json=ask)
     assert answer.status_code == 400
     assert answer.json()["code"] == "store"
     assert "TIMEOUT" in answer.json()["message"] or "imeout" in answer.json()["message"]
@@ -108,3 +109,37 @@ def test_errors_show_nothing_of_the_server_s_inside(http, desk, monkeypatch):
     assert "secret" not in answer.text
     assert answer.json()["errors"][0]["extensions"]["code"] == "internal"
     assert httpx.codes.is_success(answer.status_code)
+
+
+def test_a_question_that_takes_too_long_is_given_up(client, desk, run, monkeypatch):
+    monkeypatch.setattr("api.rates.count_rates", lambda *_: time.sleep(1.0))
+    monkeypatch.setattr(desk, "rules", replace(desk.rules, seconds=0.2))
+    with pytest.raises(ApiError, match="more than 0.2 s") as told:
+        client.graphql(f'{{ run(which: "{run.run_id}") {{ rates {{ bins }} }} }}')
+    assert told.value.code == "usage"
+
+
+def test_whoever_runs_sql_keeps_nobody_waiting(client, http, url, tokens, desk, run, monkeypatch):
+    go_on, waiting = threading.Event(), threading.Barrier(desk.rules.threads + 1)
+
+    def slow(*_):
+        waiting.wait(20)
+        go_on.wait(20)
+        return b""
+
+    monkeypatch.setattr("api.query._answer", slow)
+    headers = {"Authorization": f"Bearer {tokens['viewer']}"}
+
+    def ask():
+        httpx.post(f"{url}/query", json={"sql": "SELECT 1"}, headers=headers, timeout=60)
+
+    threads = [threading.Thread(target=ask) for _ in range(desk.rules.threads)]
+    for thread in threads:
+        thread.start()
+    waiting.wait(20)  # all threads for such work are taken
+    try:
+        assert client.graphql("{ runs { totalCount } }")["runs"]["totalCount"] >= 1
+    finally:
+        go_on.set()
+        for thread in threads:
+            thread.join()

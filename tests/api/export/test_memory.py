@@ -1,3 +1,4 @@
+import time
 import weakref
 
 from api.export import batches
@@ -36,3 +37,16 @@ def test_what_was_made_to_be_sent_is_gone_when_nobody_wants_the_rest(engine, run
         assert list(tmp_path.iterdir())
         pieces.close()  # the asker hung up
         assert not list(tmp_path.iterdir())
+
+
+def test_nothing_is_left_of_an_export_whose_asker_hung_up(http, run, desk, monkeypatch):
+    monkeypatch.setattr(batches, "HITS_AT_ONCE", 100)
+    for form in ("hdf5", "root"):
+        with http.stream("GET", f"/export/{run.run_id}/hits", params={"format": form}) as answer:
+            assert answer.status_code == 200  # and not one byte read
+    for _ in range(100):
+        if not list(desk.spool.iterdir()):
+            break
+        time.sleep(0.1)
+    assert not list(desk.spool.iterdir())
+    assert http.get("/healthz").status_code == 200
