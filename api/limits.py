@@ -65,25 +65,27 @@ class CostRule(ValidationRule):
 
     def enter_operation_definition(self, node: OperationDefinitionNode, *_: object) -> None:
         """Add up an operation."""
-        cost = self._cost(node.selection_set, frozenset())
+        cost = self._cost(node.selection_set, frozenset(), 1)
         if cost > COST:
             problem = f"this costs {cost}, more than {COST}: ask for smaller pages or fewer fields"
             self.report_error(GraphQLError(problem, node, extensions={"code": "cost"}))
 
-    def _cost(self, selections: SelectionSetNode | None, within: frozenset[str]) -> int:
+    def _cost(self, selections: SelectionSetNode | None, within: frozenset[str], rows: int) -> int:
+        """Add up what stands below a field whose page has so many rows."""
         total = 0
         for node in selections.selections if selections else ():
             if isinstance(node, FieldNode):
                 name = node.name.value
-                own = STATEMENT if name in _ASKS else 1
-                total += own + _rows(node) * self._cost(node.selection_set, within)
+                times = rows if name == "edges" else 1
+                total += STATEMENT if name in _ASKS else 1
+                total += times * self._cost(node.selection_set, within, _rows(node))
             elif isinstance(node, FragmentSpreadNode):
                 name = node.name.value
                 if name in self._fragments and name not in within:
                     inside = self._fragments[name].selection_set
-                    total += self._cost(inside, within | {name})
+                    total += self._cost(inside, within | {name}, rows)
             elif isinstance(node, InlineFragmentNode):
-                total += self._cost(node.selection_set, within)
+                total += self._cost(node.selection_set, within, rows)
             if total > 100 * COST:
                 break
         return total
@@ -99,16 +101,12 @@ BOUNDS: list[Callable[[], SchemaExtension]] = [
 
 
 def _rows(node: FieldNode) -> int:
-    """How often what is below a field is resolved, at most."""
+    """How many rows a page has, at most."""
     for argument in node.arguments or ():
         if argument.name.value == "first":
             given = argument.value
             return min(int(given.value), MOST) if isinstance(given, IntValueNode) else MOST
-    listed = node.selection_set is not None and any(
-        isinstance(each, FieldNode) and each.name.value in ("edges", "pageInfo")
-        for each in node.selection_set.selections
-    )
-    return DEFAULT_PAGE if listed else 1
+    return DEFAULT_PAGE
 
 
 def _fragments(document: DocumentNode) -> dict[str, FragmentDefinitionNode]:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 from api.desk import Desk
 from api.span import FAR
 from db.confine import bound, confined
-from db.limits import limited
+from db.limits import fetch_limited
 from db.moments import parse_moment
 from db.runs import Run, find_run
 from software_triggers.names import relations
@@ -45,7 +45,7 @@ def _answer(desk: Desk, question: Question) -> bytes:
     run = find_run(desk.engine, question.run)
     names = relations(desk.engine, run, _span(run, question))
     sql = bound(confined(question.sql, names), names)
-    table = desk.engine.fetch(limited(sql, desk.rules.seconds, MOST_ROWS))
+    table = fetch_limited(desk.engine, sql, None, desk.rules.seconds, MOST_ROWS)
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, table.schema) as writer:
         writer.write_table(table)

@@ -1,4 +1,21 @@
-"""Bounds on what a statement may cost."""
+"""Bounds on what a statement of a user's making may cost."""
+
+import pyarrow as pa
+
+from db.engine import Engine, Params
+
+
+def fetch_limited(
+    engine: Engine, sql: str, params: Params | None, seconds: float, rows: int | None = None
+) -> pa.Table:
+    """Return the result of a SELECT with bounds: so many seconds, so many rows, 2 GB.
+
+    On servers it runs as the reader, whose own bounds can't be moved. Raises StoreError where a
+    bound is passed.
+    """
+    if engine.reader is not engine:
+        return engine.reader.fetch(sql, params)
+    return engine.fetch(limited(sql, seconds, rows), params)
 
 
 def limited(sql: str, seconds: float, rows: int | None = None) -> str:

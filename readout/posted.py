@@ -10,15 +10,16 @@ from typing import Any
 import numpy as np
 
 from db.chunk import Chunk
-from db.chunks import link_state, write_chunks
+from db.chunks import link_state
 from db.detector import decode
 from db.engine import Engine
 from db.errors import UsageError
 from db.gaps import Gap, book_gaps
-from db.hits_view import create_views, key
+from db.hits_view import create_views
 from db.posts import Post, announce, find_post, is_stored, void_from
 from db.run_state import link_totals
 from db.runs import Run, amend_run, close_run, find_run
+from db.shards import write_by_shard
 from readout.chunker import Chunker
 from readout.unwrap import Anomaly, run_start
 
@@ -123,7 +124,7 @@ class Posted:
         at.announced = None
 
     def _write(self, chunks: list[Chunk], recorded_at: datetime) -> None:
-        write_chunks(self._engine, chunks, key(self.run.detector), recorded_at)
+        write_by_shard(self._engine, chunks, self.run.detector, recorded_at)
 
     def _link(self, link: int, words: np.ndarray[Any, np.dtype[np.uint64]]) -> _Link:
         if "origin" not in self.run.settings:  # the first words of all say when the run began

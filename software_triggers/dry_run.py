@@ -10,7 +10,7 @@ import sqlglot
 from db.engine import Engine
 from db.errors import EveryhitError, StoreError, TriggerError
 from db.hits_view import create_views
-from db.limits import limited
+from db.limits import fetch_limited
 from db.results import Lineage
 from db.runs import Run
 from software_triggers.names import lineage_of
@@ -49,7 +49,7 @@ def dry_run(
     create_views(engine, run.detector)
     stage = _unstored(engine, run, trigger)
     found = select(engine, stage, window.widened(stage.reach))
-    described = engine.fetch(f"DESCRIBE ({found})", stage.params)
+    described = engine.reader.fetch(f"DESCRIBE ({found})", stage.params)
     columns = dict(zip(described["name"].to_pylist(), described["type"].to_pylist(), strict=True))
     if "Int" not in columns.get("t", ""):
         raise TriggerError(
@@ -57,8 +57,8 @@ def dry_run(
             f" it returns {', '.join(f'{name} {kind}' for name, kind in columns.items())}"
         )
     own = f"SELECT * FROM ({found}) WHERE t >= {window.a} AND t < {window.b}"
-    counted = engine.fetch(limited(f"SELECT count() AS n FROM ({own})", seconds), stage.params)
-    rows = engine.fetch(limited(f"{own} ORDER BY t LIMIT {most}", seconds), stage.params)
+    counted = fetch_limited(engine, f"SELECT count() AS n FROM ({own})", stage.params, seconds)
+    rows = fetch_limited(engine, f"{own} ORDER BY t LIMIT {most}", stage.params, seconds)
     return DryRun(int(counted["n"][0].as_py()), pl.DataFrame(pl.from_arrow(rows)), columns)
 
 

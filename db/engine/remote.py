@@ -3,6 +3,7 @@
 import json
 import os
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import httpx
@@ -46,10 +47,22 @@ class RemoteEngine:
         self._http = httpx.Client(
             base_url=door.url, headers={"Authorization": f"Bearer {door.secret}"}, timeout=600
         )
+        self.shards = (self,)
+        self.here = self
+        self.reader = self
+
+    @cached_property
+    def database(self) -> str:
+        """The database in which names without one are looked up."""
+        return str(self.fetch("SELECT currentDatabase() AS name")["name"][0])
 
     def execute(self, sql: str, params: Params | None = None) -> None:
         """Run a statement that returns nothing; raises StoreError with the engine's words."""
         self._ask("execute", sql, params)
+
+    def define(self, sql: str) -> None:
+        """Run a CREATE of a table or a view."""
+        self.execute(sql)
 
     def fetch(self, sql: str, params: Params | None = None) -> pa.Table:
         """Return the result of a SELECT as an Arrow table."""

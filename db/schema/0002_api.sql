@@ -1,6 +1,6 @@
 -- What the API keeps: who may ask, who changed what, which posted words are stored.
 
-CREATE TABLE tokens (
+CREATE TABLE IF NOT EXISTS tokens (
     token_id String,
     revision UInt64,
     digest String COMMENT 'SHA-256 of the whole token, which itself is kept nowhere',
@@ -12,7 +12,7 @@ CREATE TABLE tokens (
 ) ENGINE = ReplacingMergeTree(revision) ORDER BY token_id;
 
 -- Every mutation, refused and failed ones included.
-CREATE TABLE audit (
+CREATE TABLE IF NOT EXISTS audit (
     at DateTime64(6, 'UTC') DEFAULT now64(6),
     who String,
     role LowCardinality(String),
@@ -23,7 +23,7 @@ CREATE TABLE audit (
 
 -- Words that a front-end announced with a key, written before the chunks: so that a repeated post
 -- finds out whether its chunks are stored, whoever died in between.
-CREATE TABLE posts (
+CREATE TABLE IF NOT EXISTS posts (
     run_id UInt32,
     link UInt16,
     key String,

@@ -28,7 +28,21 @@ SECONDS = 0.6
 
 @pytest.fixture(scope="session")
 def run(engine: Engine) -> Run:
-    """A closed run with hits of all chambers, segments, tracks, coincidences and events."""
+    """A closed run with hits of all chambers, segments, tracks, coincidences and events.
+
+    Whoever adds results to a run takes ``changing_run``.
+    """
+    return filled_run(engine)
+
+
+@pytest.fixture(scope="module")
+def changing_run(engine: Engine) -> Run:
+    """Another such run, for a module's tests to change."""
+    return filled_run(engine)
+
+
+def filled_run(engine: Engine) -> Run:
+    """Open a run, fill it, run triggers on it, and close it."""
     telescope = load("drift_tubes_v2")
     stop = int(SECONDS * 1e9 / float(telescope.tick))
     run = open_run(

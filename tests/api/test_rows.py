@@ -18,7 +18,8 @@ FAR = 2**40
 
 
 def lineage(engine, run, name):
-    return list_lineages(engine, run.run_id, name)[0]
+    """The one that the run began with."""
+    return list_lineages(engine, run.run_id, name)[-1]
 
 
 @given(
@@ -50,7 +51,7 @@ def test_pages_of_rows_put_together_are_all_rows(engine, run, n, a, length, leas
     assert count_rows_of(engine, run, of, a, a + length, f"chamber >= {least}") == len(stored)
 
 
-def test_rows_of_one_time_are_each_on_one_page(engine, run):
+def test_rows_of_one_time_are_each_on_one_page(engine, changing_run):
     """A trigger that answers ten times at one moment, with rows that are equal, too."""
     from software_triggers.threads import run_stages
     from software_triggers.trigger import sql_trigger
@@ -60,6 +61,7 @@ def test_rows_of_one_time_are_each_on_one_page(engine, run):
         "SELECT t, number % 3 AS k FROM (SELECT min(t) AS t FROM hits WHERE wire > 0) AS a"
         " CROSS JOIN numbers(10) AS b WHERE t > 0"
     )
+    run = changing_run
     (stage,) = run_stages(engine, run, {"many": many}, {"many": {}}, (0, run.cell))
     seen, after = [], None
     for _ in range(30):
@@ -73,10 +75,11 @@ def test_rows_of_one_time_are_each_on_one_page(engine, run):
 
 def test_candidates_come_with_a_selection_and_a_count(client, engine, run):
     got = client.graphql(
-        """query($r: String!) { run(which: $r) { candidates(trigger: "segments", first: 1000,
+        """query($r: String!, $l: String!) { run(which: $r) {
+        candidates(trigger: "segments", lineage: $l, first: 1000,
         where: "chamber == 1 and abs(slope) < 0.1") {
         totalCount lineage edges { node { t tS values } } } } }""",
-        {"r": str(run.run_id)},
+        {"r": str(run.run_id), "l": lineage(engine, run, "segments").lineage},
     )["run"]["candidates"]
     of = lineage(engine, run, "segments")
     stored = read_committed(engine, of, run.cell, -FAR, FAR).filter(
@@ -148,11 +151,13 @@ def test_a_histogram_counts_as_numpy_does(client, engine, run, of):
     else:
         rows = read_committed(engine, lineage(engine, run, of), run.cell, -FAR, FAR)
         values = rows.filter(pl.col("chamber") == 1)[column]
-    ask = """query($r: String!, $of: String!, $c: String!, $lo: Float, $hi: Float) {
-        run(which: $r) { histogram(of: $of, column: $c, bins: 7, low: $lo, high: $hi,
+    ask = """query($r: String!, $of: String!, $c: String!, $lo: Float, $hi: Float, $l: String) {
+        run(which: $r) { histogram(of: $of, lineage: $l, column: $c, bins: 7, low: $lo, high: $hi,
         where: "chamber == 1") { low high counts below above } } }"""
     for low, high in ((None, None), (-0.05, 0.3) if of == "segments" else (2.5, 9.5)):
         given = {"r": str(run.run_id), "of": of, "c": column, "lo": low, "hi": high}
+        if of != "hits":
+            given["l"] = lineage(engine, run, of).lineage
         got = client.graphql(ask, given)["run"]["histogram"]
         x = values.to_numpy().astype(float)
         counts, _ = np.histogram(x, 7, (got["low"], got["high"]))

@@ -11,6 +11,14 @@ from db.results import list_lineages, read_committed
 from software_triggers.registry import triggers_of_run
 
 FAR = 2**40
+
+
+@pytest.fixture
+def run(changing_run):
+    """These tests add results."""
+    return changing_run
+
+
 BUSY = """-- trigger: busy_{n}
 -- about: crowded chambers
 -- reach: 400 ns

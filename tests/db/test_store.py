@@ -81,7 +81,7 @@ def test_a_killed_owner_leaves_the_store_free(tmp_path):
 def test_a_newer_store_is_not_touched(tmp_path):
     said(tmp_path, "store.engine.execute('INSERT INTO schema_versions (version) VALUES (99)')")
     told = said(tmp_path)
-    assert told.startswith("StoreBusyError")
+    assert told.startswith("StoreError")
     assert "version 99" in told
     assert "upgrade everyhit" in told
 
@@ -90,7 +90,7 @@ def test_a_folder_that_cannot_be_is_told(tmp_path):
     (tmp_path / "file").write_text("no folder")
     for place in (tmp_path / "file", tmp_path / "file" / "below"):
         told = said(place)
-        assert told.startswith("StoreBusyError")
+        assert told.startswith("StoreError")
         assert str(place) in told
     (tmp_path / "broken" / "lock").mkdir(parents=True)
     assert said(tmp_path / "broken").startswith("StoreError")
@@ -99,7 +99,7 @@ def test_a_folder_that_cannot_be_is_told(tmp_path):
 def test_an_engine_that_cannot_open_its_folder_says_so(tmp_path):
     (tmp_path / "engine").write_text("no folder")
     told = said(tmp_path)
-    assert told.startswith("StoreBusyError")
+    assert told.startswith("StoreError")
     assert str(tmp_path / "engine") in told
 
 

@@ -31,6 +31,10 @@ class Flaky:
     def __getattr__(self, name):
         return getattr(self.engine, name)
 
+    @property
+    def shards(self):
+        return (self,)
+
     def insert(self, *args):
         fault, after = self.faults.pop(0) if self.faults else (None, False)
         if fault and not after:

@@ -48,7 +48,9 @@ def test_both_give_the_same(client, url, tokens, run, engine):
     assert me == {"me": {"role": "VIEWER"}}
 
 
-def test_a_trigger_runs_through_the_asynchronous_client_too(client, url, tokens, run, engine):
+def test_a_trigger_runs_through_the_asynchronous_client_too(url, tokens, changing_run, engine):
+    run = changing_run
+
     async def theirs():
         async with AsyncClient(url, tokens["physicist"]) as other:
             return await other.trigger("coincidence", run.run_id, min_chambers=4)

@@ -32,7 +32,7 @@ def hits(engine, run) -> pl.DataFrame:
 
 @pytest.fixture
 def events(engine, run) -> pl.DataFrame:
-    (lineage,) = list_lineages(engine, run.run_id, "events")
+    lineage = list_lineages(engine, run.run_id, "events")[-1]
     return read_committed(engine, lineage, run.cell, -FAR, FAR)
 
 
@@ -114,9 +114,11 @@ def test_an_empty_range_is_a_whole_file(http, run, tmp_path):
 
 
 def test_candidates_of_a_trigger_by_name(http, run, engine):
-    (lineage,) = list_lineages(engine, run.run_id, "segments")
+    lineage = list_lineages(engine, run.run_id, "segments")[-1]
     stored = read_committed(engine, lineage, run.cell, -FAR, FAR).filter(pl.col("chamber") == 2)
-    body = get(http, run, "candidates", trigger="segments", where="chamber == 2")
+    body = get(
+        http, run, "candidates", trigger="segments", lineage=lineage.lineage, where="chamber == 2"
+    )
     got = pl.read_ipc_stream(body)
     assert len(got) > 10
     assert got.to_dicts() == stored.to_dicts()
