@@ -22,8 +22,10 @@ def create_app(desk: Desk) -> FastAPI:
     app = FastAPI(title="everyhit", docs_url=None, redoc_url=None, openapi_url=None)
     figures = Figures()
     app.include_router(graphql_routes(desk), prefix="/graphql")
-    for routes in (export_routes, ingest_routes, query_routes, door_routes):
+    for routes in (export_routes, ingest_routes, query_routes):
         app.include_router(routes(desk))
+    if desk.store.owned:
+        app.include_router(door_routes(desk))
     app.include_router(health_routes(desk, figures))
     app.include_router(page_routes())
     app.add_exception_handler(EveryhitError, _told)

@@ -1,7 +1,7 @@
 """The API beside whatever a process does with its store."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 
 from api.app import create_app
@@ -49,11 +49,18 @@ def serving(
     desk = Desk(store, rules)
     try:
         with served(create_app(desk), host, port) as url:
-            near = url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
-            door = open_door(store.folder, Door(near, desk.local))
-            try:
+            with _door(store, url, desk.local) if store.owned else nullcontext():
                 yield Serving(url, desk)
-            finally:
-                door.unlink(missing_ok=True)
     finally:
         desk.close()
+
+
+@contextmanager
+def _door(store: Store, url: str, secret: str) -> Iterator[None]:
+    """Let other commands of this user in."""
+    near = url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
+    path = open_door(store.folder, Door(near, secret))
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
