@@ -48,9 +48,11 @@ def serving(
     )
     desk = Desk(store, rules)
     try:
-        with served(create_app(desk), host, port) as url:
-            with _door(store, url, desk.local) if store.owned else nullcontext():
-                yield Serving(url, desk)
+        with (
+            served(create_app(desk), host, port) as url,
+            _door(store, url, desk.local) if store.owned else nullcontext(),
+        ):
+            yield Serving(url, desk)
     finally:
         desk.close()
 
