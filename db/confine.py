@@ -32,7 +32,7 @@ _FORBIDDEN = re.compile(
 _GENERATORS = {"numbers", "generate_series", "generateseries"}
 # What a store calls its own tables: a WITH must not hide behind such a name.
 _TABLES = re.compile(
-    r"chunks|runs|rates|gaps|lineages|ledger|failures|triggers|schema_versions"
+    r"chunks|runs|rates|gaps|lineages|ledger|failures|triggers|schema_versions|tokens|audit|posts"
     r"|(rows|words|hits|rates_of)_.*"
 )
 

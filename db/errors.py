@@ -73,6 +73,10 @@ class StoreError(EveryhitError):
         return named is not None and named[1] not in _OF_THE_STORE
 
 
+class StoreBusyError(StoreError):
+    """Another process has the store open: ask that one, stop it, or take another store."""
+
+
 class TriggerError(EveryhitError):
     """A trigger is wrong, or failed on a window: mend the trigger."""
 

@@ -83,9 +83,12 @@ def close_orphans(engine: Engine) -> list[Run]:
     """Close runs that a killed process left open, and return them.
 
     Only for a store that one process owns at a time: there, whoever opens it knows that nobody
-    else takes data.
+    else takes data. Runs whose words are posted stay open: their front-ends go on when the server
+    is back.
     """
-    orphans = _runs(engine, "state = 'open'", {})
+    orphans = select_runs(
+        engine, "state = 'open' AND JSONExtractString(settings, 'source') != 'posted'", {}
+    )
     return [close_run(engine, amend_run(engine, run, note="interrupted")) for run in orphans]
 
 
@@ -98,17 +101,17 @@ def amend_run(engine: Engine, run: Run, **changes: Any) -> Run:
 
 def list_runs(engine: Engine) -> list[Run]:
     """Return all runs, oldest first."""
-    return _runs(engine, "true", {})
+    return select_runs(engine, "true", {})
 
 
 def find_run(engine: Engine, which: int | str | None = None) -> Run:
     """Return a run by number or name, or the newest; raises UsageError that names what is there."""
     if which is None:
-        found = _runs(engine, "run_id = (SELECT max(run_id) FROM runs)", {})
+        found = select_runs(engine, "run_id = (SELECT max(run_id) FROM runs)", {})
     elif isinstance(which, int) or which.isdecimal():  # compared as text: UInt32 would wrap around
-        found = _runs(engine, "toString(run_id) = {which:String}", {"which": str(int(which))})
+        found = select_runs(engine, "toString(run_id) = {which:String}", {"which": str(int(which))})
     else:
-        found = _runs(engine, "name = {which:String}", {"which": which})[-1:]
+        found = select_runs(engine, "name = {which:String}", {"which": which})[-1:]
     if not found:
         there = ", ".join(str(run.run_id) for run in list_runs(engine)[-10:]) or "none yet"
         asked = "there is no run" if which is None else f"there is no run {which}"
@@ -116,9 +119,21 @@ def find_run(engine: Engine, which: int | str | None = None) -> Run:
     return found[0]
 
 
-def _runs(engine: Engine, where: str, params: Mapping[str, Any]) -> list[Run]:
+def select_runs(
+    engine: Engine,
+    where: str,
+    params: Mapping[str, Any],
+    *,
+    order: str = "run_id",
+    limit: int | None = None,
+) -> list[Run]:
+    """Return the runs that meet a condition over the columns of the catalogue.
+
+    ``where`` and ``order`` are our own SQL; what users give goes into ``params``.
+    """
+    most = "" if limit is None else f" LIMIT {limit}"
     rows = engine.fetch(
-        f"SELECT * EXCEPT detector FROM runs FINAL WHERE {where} ORDER BY run_id", params
+        f"SELECT * EXCEPT detector FROM runs FINAL WHERE {where} ORDER BY {order}{most}", params
     ).to_pylist()
     return [Run(**{**row, "settings": json.loads(row["settings"])}) for row in rows]
 

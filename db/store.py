@@ -18,7 +18,7 @@ import platformdirs
 
 from db.engine import Engine
 from db.engine.address import is_clickhouse, parse_address
-from db.errors import StoreError, UsageError
+from db.errors import StoreBusyError, StoreError, UsageError
 from db.schema import migrate
 
 
@@ -64,8 +64,8 @@ def shown(url: str) -> str:
 def open_store(url: str) -> Iterator[Store]:
     """Open the store at ``url`` and close it at the end; an embedded one is created if need be.
 
-    Raises StoreError when another process has it open, when it can't be reached or written, when
-    servers lack its tables, or when it is of a newer schema.
+    Raises StoreBusyError when another process has it open, StoreError when it can't be reached or
+    written, when servers lack its tables, or when it is of a newer schema.
     """
     if is_clickhouse(url):
         yield from _on_servers(url)
@@ -104,7 +104,7 @@ def _embedded(url: str) -> Iterator[Store]:
         except BlockingIOError:
             lock.seek(0)
             owner = lock.read().strip() or "another process"
-            raise StoreError(
+            raise StoreBusyError(
                 f"the store {folder} is in use by {owner}; stop it, or name another --store"
             ) from None
         lock.truncate(0)

@@ -38,6 +38,12 @@ class Settings(BaseSettings):
         default="redis://127.0.0.1:6379/0",
         description="address of the Redis through which conductor and workers speak",
     )
+    api_hosts: tuple[str, ...] = Field(
+        default=(), description="names under which the API may be addressed, beside this machine's"
+    )
+    api_origins: tuple[str, ...] = Field(
+        default=(), description="origins of other sites whose pages may ask the API in a browser"
+    )
     log_level: str = Field(default="WARNING", description="DEBUG, INFO, WARNING or ERROR")
 
 

@@ -82,10 +82,20 @@ class ChdbEngine:
             self._first.close()
 
     def _query(self, sql: str, fmt: str, params: Params | None, block: pa.Table = None) -> Any:
+        connection = self._connection()
         try:
-            return self._connection().query(sql, fmt, params=_written(params or {}))
+            return connection.query(sql, fmt, params=_written(params or {}))
         except RuntimeError as fault:
+            # What a statement had written before it failed would stand in front of the next result.
+            self._drop(connection)
             raise StoreError(_said(fault)) from None
+
+    def _drop(self, connection: Any) -> None:
+        self._mine.connection = None
+        with self._lock:
+            if connection in self._connections:
+                self._connections.remove(connection)
+                connection.close()
 
     def _connection(self) -> Any:
         connection = getattr(self._mine, "connection", None)

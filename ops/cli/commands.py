@@ -1,6 +1,7 @@
 """All commands, in the order in which the help shows them."""
 
 from ops.cli import (
+    api,
     bench,
     db,
     demo,
@@ -16,6 +17,7 @@ from ops.cli import (
 )
 
 __all__ = [
+    "api",
     "bench",
     "db",
     "demo",

@@ -8,6 +8,7 @@ from rich.live import Live
 
 from ops import demo as telescope
 from ops.cli import app
+from ops.cli.api import Port, served_beside
 from ops.cli.opening import detector_named, opened
 from ops.cli.show import AsJson, Store, show, show_json
 from ops.interrupt import interruptible
@@ -34,6 +35,7 @@ def demo(
     detector: Annotated[
         str, typer.Option("--detector", help="A declaration of drift tubes.")
     ] = "drift_tubes_v2",
+    port: Port = 0,
     store: Store = None,
     as_json: AsJson = False,
 ) -> None:
@@ -41,12 +43,17 @@ def demo(
     conditions = Conditions(muon_rate_hz=muons, noise_fraction=noise, noise_rate_hz=extra)
     declared = detector_named(detector)
     where = store or str(platformdirs.user_data_path("everyhit") / "demo")
-    with opened(where) as at, interruptible() as wish:
+    with (
+        opened(where, alone=True) as at,
+        interruptible() as wish,
+        served_beside(at, port) as served,
+    ):
 
         def sleep(seconds: float) -> None:
             wish.wait(seconds)
 
         with telescope.demo(at, declared, conditions, seed) as going:
+            served.desk.jobs.append(going.live.job)
             stop = threading.Event()
             watcher = threading.Thread(target=_watch, args=(going, stop, as_json), name="view")
             watcher.start()

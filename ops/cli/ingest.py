@@ -57,7 +57,7 @@ def ingest(
     declared = detector_named(detector)
     keep = Prefilter(declared, prefilter) if prefilter else None
     blocks = chain.from_iterable(_watched(f, declared, force=force, quiet=as_json) for f in files)
-    with opened(store) as at:
+    with opened(store, alone=True) as at:
         first = next(blocks, None)
         if first is None:
             raise SourceError(f"there are no words in {', '.join(map(str, files))}")

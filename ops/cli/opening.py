@@ -1,24 +1,39 @@
 """What most commands begin with: the store, the run, the range."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import typer
 
 from db.detector import Detector, load
-from db.errors import UsageError
+from db.engine.remote import RemoteEngine, find_door
+from db.errors import StoreBusyError, UsageError
 from db.moments import parse_moment
 from db.runs import Run, close_orphans
-from db.store import Store, open_store
+from db.store import Store, open_store, store_folder
 from ops.settings import settings
 
 
 @contextmanager
-def opened(url: str | None) -> Iterator[Store]:
-    """Open the store that the command names, or the one of the settings."""
-    with open_store(url or settings().store) as store:
+def opened(url: str | None, *, alone: bool = False) -> Iterator[Store]:
+    """Open the store that the command names, or the one of the settings.
+
+    When another process has it open and serves the API, its engine is asked instead; a command
+    that must have the store ``alone`` raises StoreBusyError.
+    """
+    url = url or settings().store
+    with ExitStack() as stack:
+        try:
+            store = stack.enter_context(open_store(url))
+        except StoreBusyError:
+            door = find_door(store_folder(url))
+            if alone or door is None:
+                raise
+            engine = stack.enter_context(closing(RemoteEngine(door)))
+            yield Store(url, store_folder(url), engine, owned=False)
+            return
         for run in close_orphans(store.engine) if store.owned else ():
             typer.echo(
                 f"run {run.run_id} was interrupted; what was committed is all there", err=True

@@ -12,12 +12,12 @@ from db.engine import Engine
 from db.errors import UsageError
 from db.gaps import read_gaps
 from db.moments import parse_moment
+from db.run_state import extent
 from db.runs import Run, find_run
 from ops.cli import app
 from ops.cli.opening import opened, span_of
-from ops.cli.query import newest, relations
-from ops.cli.runs import extent
 from ops.cli.show import From, RunOption, Store, To
+from software_triggers.names import lineage_of, relations
 
 plots = typer.Typer(help="Pictures of a run, as PNG, PDF or SVG.", no_args_is_help=True)
 app.add_typer(plots, name="plot")
@@ -74,7 +74,7 @@ def drift_times(
     from ops.plot import save
 
     with _asked(out, store, run, start, stop) as of:
-        newest(of.engine, of.run, "segments")
+        lineage_of(of.engine, of.run, "segments")
         counted = picture.count(of.engine, of.run, of.relations["segments"])
     save(picture.draw(of.run, counted), out)
 
@@ -101,7 +101,7 @@ def event(
     if number and moment is not None:
         raise UsageError("an event has a number or a moment: give --event or --at, not both")
     with _asked(out, store, run, start, stop) as of:
-        newest(of.engine, of.run, name)
+        lineage_of(of.engine, of.run, name)
         names = {**of.relations, "events": of.relations[name]}
         when = None
         if moment is not None:

@@ -6,19 +6,13 @@ from typing import Annotated
 import typer
 
 from db.confine import bound, confined
-from db.engine import Engine
 from db.errors import UsageError
-from db.hits_view import create_views
-from db.results import Lineage, list_lineages
-from db.runs import Run, find_run
-from db.selection import Node, Range, parse, to_sql
+from db.runs import find_run
+from db.selection import to_sql
 from ops.cli import app
 from ops.cli.opening import opened, span_of
-from ops.cli.runs import extent
 from ops.cli.show import From, RunOption, Store, To
-from software_triggers.relations import select_of
-from software_triggers.trigger import SOURCES
-from software_triggers.window import Window
+from software_triggers.names import lineage_of, relations, selection_over
 
 
 class Format(StrEnum):
@@ -82,7 +76,7 @@ def events(
     """List events of a run, selected by an expression over their columns."""
     with opened(store) as at:
         found = find_run(at.engine, run)
-        lineage = newest(at.engine, found, name)
+        lineage = lineage_of(at.engine, found, name)
         condition = to_sql(selection_over(lineage, where))
         names = relations(at.engine, found, span_of(found, start, stop))
         columns = [c for c, kind in lineage.columns.items() if not kind.startswith("Array(U")]
@@ -93,51 +87,6 @@ def events(
             _ENGINE_FORMAT[Format.JSON if as_json else fmt],
         )
     write(written, Format.JSON if as_json else fmt, out)
-
-
-def relations(engine: Engine, run: Run, span: tuple[int, int] | None) -> dict[str, str]:
-    """Return the SELECT behind each name that a query may use: of triggers, the newest lineage."""
-    create_views(engine, run.detector)
-    a, b = span or extent(engine, run)
-    window = Window(a if span else a - a % run.detector.slice, b)  # with the first slice's rates
-    names = {name: select_of(engine, run, name, None, window) for name in SOURCES}
-    for lineage in reversed(list_lineages(engine, run.run_id)):
-        names[lineage.name] = select_of(engine, run, lineage.name, lineage, window)
-    names["gaps"] = (
-        f"SELECT link, cause, a, b, dead, n_lost, detail FROM {engine.database}.gaps"
-        f" WHERE run_id = {run.run_id}"
-    )
-    return names
-
-
-def newest(engine: Engine, run: Run, name: str) -> Lineage:
-    """Return a trigger's newest lineage in a run; UsageError names those that have results."""
-    found = list_lineages(engine, run.run_id, name)
-    if not found:
-        there = sorted({lineage.name for lineage in list_lineages(engine, run.run_id)})
-        raise UsageError(
-            f"trigger {name} has no results in run {run.run_id};"
-            f" those that have: {', '.join(there) or 'none; see everyhit trigger run'}"
-        )
-    return found[0]
-
-
-def selection_over(lineage: Lineage, text: str) -> Node:
-    """Return the tree of a selection over a trigger's columns; SelectionError shows the place."""
-    return parse(text, {name: r for name, kind in lineage.columns.items() if (r := _range(kind))})
-
-
-def _range(kind: str) -> Range | None:
-    if kind.startswith("Float"):
-        return Range(kind="float")
-    if kind == "Bool":
-        return Range(0, 1, "bool")
-    if kind in ("Int8", "Int16", "Int32", "Int64"):
-        half = 2 ** (int(kind[3:]) - 1)
-        return Range(-half, half - 1)
-    if kind in ("UInt8", "UInt16", "UInt32", "UInt64"):
-        return Range(0, 2 ** int(kind[4:]) - 1)
-    return None
 
 
 def write(content: bytes, fmt: Format, out: Path | None) -> None:

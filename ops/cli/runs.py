@@ -1,12 +1,11 @@
 from typing import Annotated, Any
 
-import polars as pl
 import typer
 
 from db.detector import Detector
 from db.engine import Engine
-from db.errors import UsageError
 from db.gaps import live_ticks, read_gaps
+from db.run_state import extent, link_totals, result_totals
 from db.runs import Run, find_run, list_runs
 from ops.cli import app
 from ops.cli.opening import opened
@@ -55,63 +54,28 @@ def seconds(ticks: float, detector: Detector) -> float:
 
 def links_of(engine: Engine, run: Run) -> list[dict[str, Any]]:
     """Return what each link of a run has delivered."""
-    rows = engine.fetch(
-        "SELECT link, count() AS chunks, sum(n_hits) AS n, sum(n_corrupt) AS corrupt,"
-        " min(t_first) AS first, max(t_last) AS last, max(watermark) AS mark"
-        " FROM chunks WHERE run_id = {run:UInt32} GROUP BY link ORDER BY link",
-        {"run": run.run_id},
-    ).to_pylist()
+    rows = link_totals(engine, [run.run_id]).to_dicts()
     return [
         {
             "link": row["link"],
             "chunks": row["chunks"],
-            "words": row["n"],
+            "words": row["words"],
             "corrupt": row["corrupt"],
-            "first_s": seconds(row["first"], run.detector),
-            "last_s": seconds(row["last"], run.detector),
-            "watermark_s": seconds(row["mark"], run.detector),
+            "first_s": _seconds(row["first"], run),
+            "last_s": _seconds(row["last"], run),
+            "watermark_s": seconds(row["watermark"], run.detector),
         }
         for row in rows
     ]
 
 
-def extent(engine: Engine, run: Run) -> tuple[int, int]:
-    """Return [first, last + 1) of a run's hits in ticks; UsageError when it has none."""
-    row = engine.fetch(
-        "SELECT min(t_first) AS a, max(t_last) AS b, count() AS n FROM chunks"
-        " WHERE run_id = {run:UInt32} AND n_hits > n_corrupt",
-        {"run": run.run_id},
-    ).to_pylist()[0]
-    if not row["n"]:
-        raise UsageError(f"run {run.run_id} has no hits yet")
-    return row["a"], row["b"] + 1
-
-
 def results_of(engine: Engine, run: Run) -> list[dict[str, Any]]:
     """Return for each lineage of a run's results how far and how well it went."""
-    table = engine.fetch(
-        """
-        SELECT any(name) AS trigger, lineage, any(params) AS params, count(cell) AS cells,
-            sum(rows) AS rows, sum(NOT done) AS incomplete, sum(seconds) AS seconds,
-            any(failed) AS failed
-        FROM (
-            SELECT lineage, cell, argMax(n_rows, (revision, n_inputs, attempt)) AS rows,
-                argMax(complete, (revision, n_inputs, attempt)) AS done, sum(seconds) AS seconds
-            FROM ledger WHERE run_id = {run:UInt32} GROUP BY lineage, cell
-        ) AS counted
-        JOIN (
-            SELECT lineage, any(name) AS name, any(params) AS params FROM lineages
-            WHERE run_id = {run:UInt32} GROUP BY lineage
-        ) AS known USING lineage
-        LEFT JOIN (
-            SELECT lineage, count() AS failed FROM failures WHERE run_id = {run:UInt32}
-            GROUP BY lineage
-        ) AS failures USING lineage
-        GROUP BY lineage ORDER BY trigger, lineage
-        """,
-        {"run": run.run_id},
-    )
-    return pl.DataFrame(pl.from_arrow(table)).to_dicts()
+    return result_totals(engine, [run.run_id]).drop("run_id", "last_cell").to_dicts()
+
+
+def _seconds(ticks: int | None, run: Run) -> float | None:
+    return None if ticks is None else seconds(ticks, run.detector)
 
 
 def _line(engine: Engine, run: Run) -> dict[str, Any]:

@@ -9,10 +9,11 @@ from db.engine import Engine
 from db.errors import UsageError
 from db.hits_view import create_views
 from db.results import list_lineages
+from db.run_state import extent
 from db.runs import find_run
 from ops.cli import app
 from ops.cli.opening import opened, span_of, wanted_triggers
-from ops.cli.runs import extent, results_of
+from ops.cli.runs import results_of
 from ops.cli.show import AsJson, From, RunOption, Store, To, show, show_json
 from ops.settings import settings
 from software_triggers.conductor import Job

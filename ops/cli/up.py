@@ -9,6 +9,7 @@ from rich.live import Live
 
 from db.errors import SourceError
 from ops.cli import app
+from ops.cli.api import Port, served_beside
 from ops.cli.opening import detector_named, opened, wanted_triggers
 from ops.cli.show import AsJson, Store, show, show_json
 from ops.cli.triggers import Params, Triggers
@@ -34,6 +35,7 @@ def up(
     pace: Annotated[
         float | None, typer.Option("--pace", help="Replay at this multiple of the recorded speed.")
     ] = None,
+    port: Port = 0,
     store: Store = None,
     as_json: AsJson = False,
 ) -> None:
@@ -42,7 +44,11 @@ def up(
     blocks = open_source(source, declared)
     candidates = events.split(",") if events else []
     names = [*(trigger or []), *(["events"] if events else [])]
-    with opened(store) as at, interruptible() as wish:
+    with (
+        opened(store, alone=True) as at,
+        interruptible() as wish,
+        served_beside(at, port) as served,
+    ):
         first = next(blocks, None)
         if first is None:
             raise SourceError(f"there are no words in {source}")
@@ -57,6 +63,7 @@ def up(
             ) as live,
             watched(live, quiet=as_json),
         ):
+            served.desk.jobs.append(live.job)
             for block in stream:
                 live.readout.push(block)
                 if wish.is_set():

@@ -89,3 +89,24 @@ def test_a_token_lets_a_block_in_once(engine):
         engine.insert("blocks", pa.table({"n": pa.array([1, 2], pa.uint64())}), token)
     assert engine.fetch("SELECT count() AS n FROM blocks")["n"].to_pylist() == [8]
     assert engine.render("SELECT sum(n) AS s FROM blocks", "JSONEachRow") == b'{"s":12}\n'
+
+
+@pytest.mark.parametrize("fmt", ["fetch", "render"])
+def test_a_statement_that_fails_on_its_way_leaves_nothing_behind(engine, fmt):
+    for _ in range(3):
+        with pytest.raises(StoreError):
+            engine.fetch("SELECT throwIf(number = 5) FROM numbers(10)")
+        if fmt == "fetch":
+            assert engine.fetch("SELECT 7 AS x")["x"].to_pylist() == [7]
+        else:
+            assert engine.render("SELECT 7 AS x", "CSV") == b"7\n"
+
+
+def test_a_result_stays_as_it_is_when_a_later_statement_fails(engine):
+    table = engine.fetch("SELECT toInt64(number) AS t, toString(number) AS s FROM numbers(5000)")
+    for _ in range(3):
+        with pytest.raises(StoreError):
+            engine.fetch("SELECT throwIf(number = 5) FROM numbers(10)")
+        overwrite(engine)
+    assert table["t"].to_pylist() == list(range(5000))
+    assert table["s"].to_pylist() == [str(k) for k in range(5000)]

@@ -7,14 +7,14 @@ import pytest
 from db.detector import decode, encode, load
 from db.engine import Engine
 from db.hits_view import create_views
+from db.run_state import extent
 from db.runs import Run, close_run, open_run
-from ops.cli.query import relations
-from ops.cli.runs import extent
 from readout.readout import Readout
 from readout.simulator.conditions import Conditions
 from readout.simulator.simulate import simulate
 from readout.source.block import Block
 from software_triggers.library.events import event_builder
+from software_triggers.names import relations
 from software_triggers.registry import known_triggers
 from software_triggers.threads import run_stages
 

@@ -1,0 +1,9 @@
+from db.errors import EveryhitError
+
+
+class ApiError(EveryhitError):
+    """The server refused a request; ``code`` tells of what kind its complaint is."""
+
+    def __init__(self, message: str, code: str = "api") -> None:
+        self.code = code
+        super().__init__(message)

@@ -1,0 +1,113 @@
+"""A range of a run as Arrow batches, stretch by stretch: never more of it in memory than one."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+
+from api.export.decoded import with_decoded
+from api.export.rows import Rows
+from db.engine import Engine
+from db.errors import UsageError
+from db.results import committed_sql
+from db.runs import Run
+from db.selection import names, to_polars, to_sql
+from db.stretches import of_hits, of_rows
+from software_triggers.names import lineage_of, selection_over
+from software_triggers.relations import read_frame
+from software_triggers.window import Window
+
+HITS_AT_ONCE = 1_000_000
+ROWS_AT_ONCE = 50_000
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is exported: rows of a run with times in [a, b) that a selection keeps."""
+
+    run: Run
+    what: str
+    """``hits``, or the name of a trigger."""
+    a: int
+    b: int
+    where: str = ""
+    """A selection over its columns; empty for all."""
+    lineage: str | None = None
+    columns: tuple[str, ...] = ()
+    """Those that are wanted; none for all."""
+    decode: bool = False
+    """Whether events come with their words decoded."""
+
+
+def rows_of(engine: Engine, asked: Asked, folder: Path | None = None) -> Rows:
+    """Return the rows asked for, in order of t, in batches that are read one by one.
+
+    Raises UsageError and SelectionError at once, before the first batch.
+    """
+    schema, batches = _hits(engine, asked) if asked.what == "hits" else _rows(engine, asked)
+    told: dict[str, str | int | float] = {
+        "run": asked.run.run_id,
+        "rows": asked.what,
+        "start": asked.a,
+        "stop": asked.b,
+        "where": asked.where,
+        "tick_ns": float(asked.run.detector.tick),
+        "detector": asked.run.detector.name,
+        "fingerprint": asked.run.detector.fingerprint,
+    }
+    return Rows(asked.what, schema, batches, told, folder)
+
+
+def _hits(engine: Engine, asked: Asked) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
+    detector = asked.run.detector
+    known = ("t", "link", *detector.column_names, "raw")
+    wanted = _known(asked, known) or known[:-1]
+    selection = detector.selection(asked.where) if asked.where else None
+    keep = to_polars(selection) if selection is not None else None
+    looked_at = {"t", *wanted, *(names(selection) if selection is not None else ())}
+    read = tuple(name for name in known if name in looked_at)
+    raw = [f"w{k}" for k in range(detector.words_per_hit)]
+    shown = [n for column in wanted for n in (raw if column == "raw" else [column])]
+
+    def frame(a: int, b: int) -> pl.DataFrame:
+        rows = read_frame(engine, asked.run, Window(a, b), read)
+        if keep is not None:
+            rows = rows.filter(keep)
+        return rows[np.argsort(rows["t"].to_numpy(), kind="stable")].select(shown)
+
+    def pieces() -> Iterator[pa.RecordBatch]:
+        for a, b in of_hits(engine, asked.run, asked.a, asked.b, HITS_AT_ONCE):
+            yield from frame(a, b).to_arrow().to_batches()
+
+    return frame(0, 0).to_arrow().schema, pieces()
+
+
+def _rows(engine: Engine, asked: Asked) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
+    lineage = lineage_of(engine, asked.run, asked.what, asked.lineage)
+    wanted = _known(asked, tuple(lineage.columns)) or tuple(lineage.columns)
+    condition = to_sql(selection_over(lineage, asked.where)) if asked.where else "true"
+    listed = ", ".join(f"`{name}`" for name in wanted)
+
+    def table(a: int, b: int) -> pa.Table:
+        rows = committed_sql(lineage, asked.run.cell, "{a:Int64}", "{b:Int64}")
+        sql = f"SELECT {listed} FROM ({rows}) WHERE {condition} ORDER BY t"
+        found = engine.fetch(sql, {"a": a, "b": b})
+        return with_decoded(asked.run.detector, found) if asked.decode else found
+
+    schema = table(0, 0).schema
+
+    def pieces() -> Iterator[pa.RecordBatch]:
+        for a, b in of_rows(engine, asked.run, lineage, asked.a, asked.b, ROWS_AT_ONCE):
+            yield from table(a, b).combine_chunks().to_batches()
+
+    return schema, pieces()
+
+
+def _known(asked: Asked, known: tuple[str, ...]) -> tuple[str, ...]:
+    for name in asked.columns:
+        if name not in known:
+            raise UsageError(f"{asked.what} have no column {name!r}; they have: {', '.join(known)}")
+    return asked.columns

@@ -1,0 +1,53 @@
+"""ROOT: a TTree whose lists are jagged branches."""
+
+import tempfile
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from api.export.extra import needs_extra
+from api.export.jagged import column
+from api.export.rows import Rows
+from api.export.spooled import pieces_of
+
+
+def root(rows: Rows) -> Iterator[bytes]:
+    """Yield a ROOT file. It can't be streamed while it grows: it is written beside, then sent.
+
+    The tree has the rows' name. A list of strings becomes one string with spaces between.
+    """
+    with needs_extra("ROOT"):
+        import awkward as ak
+        import uproot
+
+    with tempfile.NamedTemporaryFile(dir=rows.folder, suffix=".root") as file:
+        with uproot.recreate(file.name, compression=uproot.LZ4(1)) as made:
+            made["told"] = "\n".join(f"{key} = {value}" for key, value in rows.told.items())
+            tree = made.mktree(rows.name, {f.name: _branch(f.type) for f in rows.schema})
+            for batch in rows.batches:
+                named = zip(batch.schema.names, batch.columns, strict=True)
+                if batch.num_rows:
+                    tree.extend({name: _values(ak, array) for name, array in named})
+                yield b""  # others may have a turn
+        yield from pieces_of(file.name)
+
+
+def _branch(kind: pa.DataType) -> str:
+    jagged = pa.types.is_list(kind) or pa.types.is_large_list(kind)
+    of = kind.value_type if jagged else kind
+    if not (pa.types.is_integer(of) or pa.types.is_floating(of) or pa.types.is_boolean(of)):
+        return "string"
+    name = np.dtype(of.to_pandas_dtype()).name
+    return f"var * {name}" if jagged else name
+
+
+def _values(ak: Any, array: pa.Array) -> Any:
+    part = column(array)
+    text = part.values.dtype == object
+    if part.offsets is None:
+        return ak.Array(list(part.values)) if text else part.values
+    if text:
+        return ak.Array([" ".join(each) for each in array.to_pylist()])
+    return ak.unflatten(part.values, np.diff(part.offsets))

@@ -1,0 +1,90 @@
+"""Bulk data over HTTP: a range and a selection, streamed in the format that is asked for."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Query
+from fastapi.responses import StreamingResponse
+
+from api.desk import Desk
+from api.export.arrow import arrow
+from api.export.batches import Asked, rows_of
+from api.export.csv import csv
+from api.export.hdf5 import hdf5
+from api.export.parquet import parquet
+from api.export.root import root
+from api.export.rows import Write
+from api.span import span_of
+from db.errors import UsageError
+from db.runs import find_run
+
+
+@dataclass(frozen=True)
+class Format:
+    """How a stream of batches becomes bytes."""
+
+    write: Write
+    media_type: str
+    suffix: str
+
+
+FORMATS = {
+    "arrow": Format(arrow, "application/vnd.apache.arrow.stream", "arrows"),
+    "parquet": Format(parquet, "application/vnd.apache.parquet", "parquet"),
+    "csv": Format(csv, "text/csv", "csv"),
+    "hdf5": Format(hdf5, "application/x-hdf5", "h5"),
+    "root": Format(root, "application/x-root", "root"),
+}
+
+
+def export_routes(desk: Desk) -> APIRouter:
+    """Return the routes ``/export/…``."""
+    router = APIRouter()
+
+    @router.get("/export/{run}/{what}")
+    async def export(
+        run: str,
+        what: str,
+        start: str | None = None,
+        stop: str | None = None,
+        where: str = "",
+        lineage: str | None = None,
+        columns: str = "",
+        trigger: str | None = None,
+        decode: bool = False,
+        fmt: Annotated[str, Query(alias="format")] = "arrow",
+        authorization: Annotated[str | None, Header()] = None,
+    ) -> StreamingResponse:
+        (await desk.ask(desk.doorkeeper.who, authorization)).need("read")
+        if fmt not in FORMATS:
+            raise UsageError(f"there is no format {fmt!r}; formats: {', '.join(FORMATS)}")
+        form = FORMATS[fmt]
+
+        def begun() -> tuple[int, Iterator[bytes]]:
+            found = find_run(desk.engine, run)
+            a, b = span_of(desk.engine, found, start, stop)
+            names = tuple(name for name in columns.split(",") if name)
+            asked = Asked(found, _relation(what, trigger), a, b, where, lineage, names, decode)
+            return found.run_id, form.write(rows_of(desk.engine, asked, desk.spool))
+
+        number, pieces = await desk.ask_bulk(begun)
+        name = f"run{number}-{trigger or what}.{form.suffix}"
+        return StreamingResponse(
+            desk.each(pieces),
+            media_type=form.media_type,
+            headers={"Content-Disposition": f'attachment; filename="{name}"'},
+        )
+
+    return router
+
+
+def _relation(what: str, trigger: str | None) -> str:
+    """Return ``hits`` or the trigger's name."""
+    if what == "hits" or (what == "events" and trigger is None):
+        return what
+    if what in ("candidates", "events") and trigger:
+        return trigger
+    raise UsageError(
+        f"export {what!r}: it is hits, events, or candidates with ?trigger=<name of a trigger>"
+    )

@@ -1,0 +1,48 @@
+"""GraphQL over HTTP and web sockets, with who asks."""
+
+from collections.abc import Mapping
+
+from starlette.requests import HTTPConnection
+from strawberry.exceptions import ConnectionRejectionError
+from strawberry.fastapi import GraphQLRouter
+from strawberry.types.unset import UnsetType
+
+from api.access.roles import AccessError
+from api.context import Context
+from api.desk import Desk
+from api.schema import schema
+
+
+class _Router(GraphQLRouter[Context, None]):
+    """Asks who is there when a web socket opens: browsers can't send a header with it."""
+
+    async def on_ws_connect(self, context: Context) -> UnsetType | dict[str, object] | None:
+        """Take the token from the connection's first message: {"authorization": "Bearer …"}."""
+        params = context.connection_params
+        text = params.get("authorization") if isinstance(params, Mapping) else None
+        given = text if isinstance(text, str) else context.authorization
+        try:
+            context.who = await context.desk.ask(context.desk.doorkeeper.who, given)
+        except AccessError as fault:
+            raise ConnectionRejectionError({"code": fault.code, "message": str(fault)}) from None
+        return {}
+
+
+def graphql_routes(desk: Desk) -> GraphQLRouter[Context, None]:
+    """Return the routes below ``/graphql``."""
+
+    async def context(connection: HTTPConnection) -> Context:
+        given = connection.headers.get("authorization")
+        if connection.scope["type"] == "websocket":
+            return Context(desk, None, given)
+        return Context(desk, await desk.ask(desk.doorkeeper.who, given))
+
+    return _Router(
+        schema,
+        graphql_ide=None,
+        allow_queries_via_get=False,
+        context_getter=context,
+        subscription_protocols=("graphql-transport-ws",),
+        allowed_origins=desk.rules.origins,
+        max_subscriptions_per_connection=20,
+    )

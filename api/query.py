@@ -1,0 +1,61 @@
+"""SQL of users, confined as the command line's, its result as an Arrow stream."""
+
+from typing import Annotated
+
+import pyarrow as pa
+from fastapi import APIRouter, Header, Response
+from pydantic import BaseModel, Field
+
+from api.desk import Desk
+from api.span import FAR
+from db.confine import bound, confined
+from db.limits import fetch_limited
+from db.moments import parse_moment
+from db.runs import Run, find_run
+from software_triggers.names import relations
+
+MOST_ROWS = 10_000_000
+
+
+class Question(BaseModel):
+    """One SELECT over hits, words, rates, gaps and the results of triggers by name."""
+
+    sql: str = Field(max_length=100_000)
+    run: str | int | None = None
+    start: str | int | None = None
+    stop: str | int | None = None
+
+
+def query_routes(desk: Desk) -> APIRouter:
+    """Return the route ``/query``."""
+    router = APIRouter()
+
+    @router.post("/query")
+    async def query(
+        question: Question, authorization: Annotated[str | None, Header()] = None
+    ) -> Response:
+        (await desk.ask(desk.doorkeeper.who, authorization)).need("read")
+        body = await desk.ask_bulk(_answer, desk, question)
+        return Response(body, media_type="application/vnd.apache.arrow.stream")
+
+    return router
+
+
+def _answer(desk: Desk, question: Question) -> bytes:
+    run = find_run(desk.engine, question.run)
+    names = relations(desk.engine, run, _span(run, question))
+    sql = bound(confined(question.sql, names), names)
+    table = fetch_limited(desk.engine, sql, None, desk.rules.seconds, MOST_ROWS)
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    return bytes(sink.getvalue())
+
+
+def _span(run: Run, question: Question) -> tuple[int, int] | None:
+    if question.start is None and question.stop is None:
+        return None
+    tick, start, stop = run.detector.tick, question.start, question.stop
+    a = -FAR if start is None else parse_moment(start, tick, run.started_at)
+    b = FAR if stop is None else parse_moment(stop, tick, run.started_at)
+    return a, b

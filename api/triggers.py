@@ -1,0 +1,426 @@
+"""Triggers: what is known, what they found, how they are registered, tried out and run again."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from enum import Enum
+from typing import Annotated, Any, TypeVar
+
+import strawberry
+from strawberry.scalars import JSON
+
+from api.context import Info
+from api.mutation import mutation
+from api.of_run import Root
+from api.rows import TriggerName, values_of
+from api.scalars import Int64, Moment, Ticks
+from api.span import span_of
+from api.work import Reprocess as Asked
+from db import results
+from db.errors import EveryhitError, StoreError, UsageError
+from db.registered import Registered, list_registered
+from db.run_pages import RunFilter, count_runs
+from db.runs import Run, find_run
+from software_triggers import dry_run as dry
+from software_triggers import trigger as known
+from software_triggers.registry import known_triggers, register, triggers_of_run
+from software_triggers.trigger import sql_trigger
+from software_triggers.window import Window
+
+MOST_ROWS = 200
+T = TypeVar("T")
+
+RunName = Annotated[str | None, strawberry.argument(description="Number or name; default newest.")]
+Source = Annotated[
+    str, strawberry.argument(description="The whole trigger: a comment header and one SELECT.")
+]
+
+
+@strawberry.enum(description="How a trigger is written.")
+class TriggerKind(Enum):
+    """As in ``Trigger.kind``."""
+
+    SQL = "sql"
+    PYTHON = "python"
+
+
+@strawberry.type(description="A question to the hits that has moments for answers.")
+class Trigger:
+    """A trigger that is known here, or was registered and is switched off."""
+
+    trigger: strawberry.Private[known.Trigger]
+    stored: strawberry.Private[Registered | None]
+
+    @strawberry.field(description="By which queries and other triggers call it.")
+    def name(self) -> str:
+        return self.trigger.name
+
+    @strawberry.field(description="How it is written.")
+    def kind(self) -> TriggerKind:
+        return TriggerKind(self.trigger.kind)
+
+    @strawberry.field(description="What it is for.")
+    def about(self) -> str:
+        return self.trigger.doc
+
+    @strawberry.field(description="hits, words, rates, and names of triggers.")
+    def reads(self) -> list[str]:
+        return list(self.trigger.reads)
+
+    @strawberry.field(description="How far beyond a window it must look: a duration, or a sum.")
+    def reach(self) -> str:
+        return self.trigger.reach
+
+    @strawberry.field(description="Parameters and their defaults, by name.")
+    def params(self) -> JSON:
+        return JSON(dict(self.trigger.params))
+
+    @strawberry.field(description="Changed by its author when its results change.")
+    def version(self) -> str:
+        return self.trigger.version
+
+    @strawberry.field(description="Its text.")
+    def source(self) -> str:
+        return self.trigger.source
+
+    @strawberry.field(description="Registered in the store by a user.")
+    def registered(self) -> bool:
+        return self.stored is not None
+
+    @strawberry.field(description="When it was registered or switched; null if it was not.")
+    def registered_at(self) -> datetime | None:
+        return None if self.stored is None else self.stored.added_at
+
+    @strawberry.field(description="False: registered, and switched off.")
+    def enabled(self) -> bool:
+        return self.stored is None or self.stored.enabled
+
+
+@strawberry.type(description="What results were made from: equal lineages give equal results.")
+class Lineage:
+    """As ``db.results.Lineage``."""
+
+    lineage: str = strawberry.field(description="Hash of all that is below.")
+    trigger: str
+    version: str
+    kind: TriggerKind
+    params: JSON = strawberry.field(description="By name, durations in ticks.")
+    inputs: JSON = strawberry.field(description="Lineages of the triggers it reads, by name.")
+    reach: Ticks = strawberry.field(description="How far beyond a window it looks.")
+    fingerprint: str = strawberry.field(description="Of the detector's declaration.")
+    columns: JSON = strawberry.field(description="Type of each column of its rows, by name.")
+    source: str
+
+
+@strawberry.type(description="How far and how well a lineage went in a run.")
+class Result:
+    """A row of ``db.run_state.result_totals``."""
+
+    trigger: str
+    lineage: str
+    params: str = strawberry.field(description="JSON.")
+    cells: Int64 = strawberry.field(description="Windows that are committed.")
+    rows: Int64 = strawberry.field(description="Rows that count.")
+    incomplete: Int64 = strawberry.field(
+        description="Windows that ran before every watermark had passed."
+    )
+    seconds: float = strawberry.field(description="Of work, repeated work included.")
+    failed: Int64 = strawberry.field(description="Times that the trigger failed on a window.")
+    done_to: Ticks = strawberry.field(description="End of the last committed window.")
+    behind_s: float = strawberry.field(
+        description="Seconds of data between the last committed window and the newest watermark."
+    )
+
+
+@strawberry.type(description="Something wrong in a trigger's text.")
+class Problem:
+    """Where an editor puts its mark."""
+
+    message: str
+    line: int | None = strawberry.field(description="From 1; null if no place is to blame.")
+    column: int | None = strawberry.field(description="From 1.")
+
+
+@strawberry.type(description="What a trigger would find.")
+class DryRun:
+    """Nothing of it is stored."""
+
+    count: Int64 = strawberry.field(description="Rows in the range.")
+    columns: JSON = strawberry.field(description="Type of each column, by name.")
+    rows: list[JSON] = strawberry.field(description="The first ones; see Candidate.values.")
+    problems: list[Problem] = strawberry.field(description="Empty when all is well.")
+
+
+@strawberry.type(description="What became of a trigger that was to be registered.")
+class Registration:
+    """Either a trigger or problems."""
+
+    trigger: Trigger | None
+    problems: list[Problem]
+
+
+@strawberry.enum(description="Where a reprocessing stands.")
+class WorkState(Enum):
+    """As in ``api.work``."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+@strawberry.type(description="A range that triggers run over in the background.")
+class Reprocess:
+    """As ``api.work.Reprocess``."""
+
+    number: int
+    run: int = strawberry.field(description="Number of the run.")
+    triggers: JSON = strawberry.field(description="Parameters of each trigger, by name.")
+    start: Ticks
+    stop: Ticks
+    who: str = strawberry.field(description="Who asked for it.")
+    state: WorkState
+    problem: str = strawberry.field(description="What it failed of.")
+    done: int = strawberry.field(description="Windows that are done, of all triggers.")
+    total: int = strawberry.field(description="Windows in all; 0 while it is not known.")
+
+
+@strawberry.input(description="A trigger that is to run.")
+class Wanted:
+    """With parameters that differ from the defaults."""
+
+    name: str
+    params: JSON | None = strawberry.field(default=None, description="Values by name.")
+
+
+async def lineages(
+    root: Root,
+    info: Info,
+    trigger: Annotated[
+        str | None, strawberry.argument(description="Only those of this trigger.")
+    ] = None,
+) -> list[Lineage]:
+    """Read them, newest first."""
+    found = await info.context.ask(
+        results.list_lineages, info.context.engine, root.run.run_id, trigger
+    )
+    return [
+        Lineage(
+            lineage=each.lineage,
+            trigger=each.name,
+            version=each.version,
+            kind=TriggerKind(each.kind),
+            params=JSON(dict(each.params)),
+            inputs=JSON(dict(each.inputs)),
+            reach=each.reach,
+            fingerprint=each.fingerprint,
+            columns=JSON(dict(each.columns)),
+            source=each.source,
+        )
+        for each in found
+    ]
+
+
+async def results_of(root: Root, info: Info) -> list[Result]:
+    """Sum up the ledger."""
+    links = await info.context.links.load(root.run.run_id)
+    newest = max((row["watermark"] for row in links), default=0)
+    rows = await info.context.results.load(root.run.run_id)
+    return [result_told(row, root.run, newest) for row in rows]
+
+
+def result_told(row: Mapping[str, Any], run: Run, newest: int) -> Result:
+    """Return a row of ``result_totals``; ``newest`` is the run's newest watermark in ticks."""
+    done_to = (row["last_cell"] + 1) * run.cell
+    return Result(
+        **{key: value for key, value in row.items() if key not in ("run_id", "last_cell")},
+        done_to=done_to,
+        behind_s=max(0, newest - done_to) * float(run.detector.tick) * 1e-9,
+    )
+
+
+@strawberry.type
+class TriggerQueries:
+    """Triggers and what is under way."""
+
+    @strawberry.field(description="Triggers that are known here, by name, disabled ones included.")
+    async def triggers(self, info: Info) -> list[Trigger]:
+        return list((await info.context.ask(_all, info)).values())
+
+    @strawberry.field(description="One of them.")
+    async def trigger(self, info: Info, name: TriggerName) -> Trigger:
+        return _one(await info.context.ask(_all, info), name)
+
+    @strawberry.field(
+        description="Try out a trigger in SQL on a range of a run: nothing is stored."
+    )
+    async def dry_run(
+        self,
+        info: Info,
+        source: Source,
+        run: RunName = None,
+        start: Moment | None = None,
+        stop: Moment | None = None,
+        first: Annotated[
+            int, strawberry.argument(description=f"Rows to show, up to {MOST_ROWS}.")
+        ] = 20,
+    ) -> DryRun:
+        info.context.who.need("trigger")
+        if not 0 <= first <= MOST_ROWS:
+            raise UsageError(f"first: {first}: ask for 0 to {MOST_ROWS} rows")
+        engine = info.context.engine
+
+        def attempt() -> DryRun:
+            found = find_run(engine, run)
+            window = Window(*span_of(engine, found, start, stop))
+            try:
+                made = sql_trigger(source)
+                tried = dry.dry_run(
+                    engine, found, made, window, most=first, seconds=info.context.seconds
+                )
+            except EveryhitError as fault:
+                return DryRun(
+                    count=0, columns=JSON({}), rows=[], problems=[_problem(source, fault)]
+                )
+            shape = results.Lineage(
+                "", 0, made.name, "", "sql", {}, {}, 0, "", "", dict(tried.columns)
+            )
+            return DryRun(
+                count=tried.n_rows,
+                columns=JSON(dict(tried.columns)),
+                rows=[JSON(values) for values in values_of(shape, tried.rows)],
+                problems=[],
+            )
+
+        return await info.context.ask(attempt)
+
+    @strawberry.field(description="Reprocessing asked for since this server started, newest first.")
+    def reprocesses(self, info: Info) -> list[Reprocess]:
+        return [told(one) for one in reversed(info.context.desk.work.asked.values())]
+
+
+@strawberry.type
+class TriggerMutations:
+    """What changes triggers and their results."""
+
+    @mutation("trigger", "Store a trigger in SQL, or a new revision of it, if nothing is wrong.")
+    async def register_trigger(
+        self,
+        info: Info,
+        source: Source,
+        run: Annotated[
+            str | None,
+            strawberry.argument(description="A run on which it is checked; default the newest."),
+        ] = None,
+        enabled: bool = True,
+    ) -> Registration:
+        engine = info.context.engine
+
+        def attempt() -> Registration:
+            try:
+                made = sql_trigger(source)
+                if run is not None or count_runs(engine, RunFilter()):
+                    found = find_run(engine, run)
+                    dry.dry_run(
+                        engine, found, made, Window(0, 0), most=0, seconds=info.context.seconds
+                    )
+            except EveryhitError as fault:
+                return Registration(trigger=None, problems=[_problem(source, fault)])
+            register(engine, source, enabled=enabled)
+            return Registration(trigger=_one(_all(info), made.name), problems=[])
+
+        return await info.context.ask(attempt)
+
+    @mutation("trigger", "Switch a registered trigger on or off; its results stay.")
+    async def enable_trigger(self, info: Info, name: TriggerName, enabled: bool = True) -> Trigger:
+        def switch() -> Trigger:
+            stored = {each.name: each for each in list_registered(info.context.engine)}
+            if name not in stored:
+                there = ", ".join(stored) or "none yet"
+                raise UsageError(f"no trigger {name[:48]!r} was registered; registered: {there}")
+            register(info.context.engine, stored[name].source, enabled=enabled)
+            return _one(_all(info), name)
+
+        return await info.context.ask(switch)
+
+    @mutation("reprocess", "Run triggers, and all they depend on, over a range in the background.")
+    async def reprocess(
+        self,
+        info: Info,
+        triggers: list[Wanted],
+        run: RunName = None,
+        start: Moment | None = None,
+        stop: Moment | None = None,
+    ) -> Reprocess:
+        desk, engine = info.context.desk, info.context.engine
+
+        def begin() -> Asked:
+            found = find_run(engine, run)
+            there = triggers_of_run(engine, found, desk.rules.folders)
+            wanted = {each.name: _params(each) for each in triggers}
+            for name, params in wanted.items():
+                if name not in there:
+                    raise UsageError(
+                        f"there is no trigger {name[:48]!r}; known: {', '.join(there)}"
+                    )
+                there[name].given(params)
+            if not wanted:
+                raise UsageError("name the triggers that are to run")
+            a, b = span_of(engine, found, start, stop)
+            return desk.work.start(found, there, wanted, (a, b), info.context.who.name)
+
+        return told(await info.context.ask(begin))
+
+    @mutation("reprocess", "Let a reprocessing end; what is committed stays.")
+    async def cancel_reprocess(self, info: Info, number: int) -> Reprocess:
+        return told(info.context.desk.work.cancel(number))
+
+
+def told(one: Asked) -> Reprocess:
+    """Return where a reprocessing stands."""
+    done, total = one.cells
+    return Reprocess(
+        number=one.number,
+        run=one.run.run_id,
+        triggers=JSON({name: dict(params) for name, params in one.wanted.items()}),
+        start=one.a,
+        stop=one.b,
+        who=one.who,
+        state=WorkState(one.state),
+        problem=one.problem,
+        done=done,
+        total=total,
+    )
+
+
+def _all(info: Info) -> dict[str, Trigger]:
+    stored = {each.name: each for each in list_registered(info.context.engine)}
+    found = known_triggers(info.context.engine, info.context.desk.rules.folders)
+    found |= {name: sql_trigger(each.source) for name, each in stored.items() if not each.enabled}
+    return {name: Trigger(trigger=found[name], stored=stored.get(name)) for name in sorted(found)}
+
+
+def _one(there: Mapping[str, T], name: str) -> T:
+    if name not in there:
+        raise UsageError(f"there is no trigger {name[:48]!r}; known: {', '.join(there)}")
+    return there[name]
+
+
+def _params(wanted: Wanted) -> dict[str, Any]:
+    params = wanted.params
+    if params is None:
+        return {}
+    if not isinstance(params, dict) or any(isinstance(v, dict | list) for v in params.values()):
+        raise UsageError(f"params of {wanted.name}: give an object of names and values")
+    return params
+
+
+def _problem(source: str, fault: EveryhitError) -> Problem:
+    if isinstance(fault, StoreError) and not fault.of_the_query:
+        raise fault
+    place = dry.place_of(source, fault)
+    return Problem(
+        message=str(fault),
+        line=place.line if place else None,
+        column=place.column if place else None,
+    )

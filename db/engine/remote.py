@@ -1,0 +1,103 @@
+"""The engine of another process of this machine, asked through a door that it opened."""
+
+import json
+import os
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import httpx
+import pyarrow as pa
+
+from db.engine import Params
+from db.errors import StoreError
+
+FILE = "door.json"
+
+
+@dataclass(frozen=True)
+class Door:
+    """Where the process that owns a store listens, and the secret that lets its user in."""
+
+    url: str
+    secret: str
+
+
+def open_door(folder: Path, door: Door) -> Path:
+    """Write beside a store where its owner listens, for the eyes of its user only."""
+    path = folder / FILE
+    path.unlink(missing_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        json.dump(vars(door), file)
+    return path
+
+
+def find_door(folder: Path) -> Door | None:
+    """Return the door of the process that owns a store; None when there is none."""
+    try:
+        return Door(**json.loads((folder / FILE).read_text()))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+class RemoteEngine:
+    """Speaks to the owner's engine; every statement is a request."""
+
+    def __init__(self, door: Door) -> None:
+        self._http = httpx.Client(
+            base_url=door.url, headers={"Authorization": f"Bearer {door.secret}"}, timeout=600
+        )
+        self.shards = (self,)
+        self.here = self
+        self.reader = self
+
+    @cached_property
+    def database(self) -> str:
+        """The database in which names without one are looked up."""
+        return str(self.fetch("SELECT currentDatabase() AS name")["name"][0])
+
+    def execute(self, sql: str, params: Params | None = None) -> None:
+        """Run a statement that returns nothing; raises StoreError with the engine's words."""
+        self._ask("execute", sql, params)
+
+    def define(self, sql: str) -> None:
+        """Run a CREATE of a table or a view."""
+        self.execute(sql)
+
+    def fetch(self, sql: str, params: Params | None = None) -> pa.Table:
+        """Return the result of a SELECT as an Arrow table."""
+        return pa.ipc.open_stream(self._ask("fetch", sql, params)).read_all()
+
+    def render(self, sql: str, fmt: str, params: Params | None = None) -> bytes:
+        """Return the result of a SELECT in one of ClickHouse's output formats."""
+        return self._ask("render", sql, params, fmt)
+
+    def insert(self, table: str, rows: pa.Table, token: str | None = None) -> None:
+        """Insert the rows as one block. With a token, a repeated insert is stored once."""
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_stream(sink, rows.schema) as writer:
+            writer.write_table(rows)
+        given = {"table": table} | ({"token": token} if token else {})
+        self._post("insert", given, bytes(sink.getvalue()))
+
+    def close(self) -> None:
+        """Release the connection."""
+        self._http.close()
+
+    def _ask(self, what: str, sql: str, params: Params | None, fmt: str = "") -> bytes:
+        told = {"sql": sql, "params": dict(params or {}), "fmt": fmt}
+        return self._post(what, {}, json.dumps(told).encode())
+
+    def _post(self, what: str, given: dict[str, str], content: bytes) -> bytes:
+        kind = {"Content-Type": "application/octet-stream"}
+        try:
+            answer = self._http.post(f"/engine/{what}", params=given, content=content, headers=kind)
+        except httpx.HTTPError as fault:
+            raise StoreError(f"the process that has the store open is gone: {fault}") from None
+        if answer.status_code == 200:
+            return answer.content
+        try:
+            message = answer.json()["message"]
+        except (ValueError, KeyError, TypeError):
+            message = f"the process that has the store open answers {answer.status_code}"
+        raise StoreError(message)

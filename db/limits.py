@@ -1,0 +1,34 @@
+"""Bounds on what a statement of a user's making may cost."""
+
+import pyarrow as pa
+
+from db.engine import Engine, Params
+
+
+def fetch_limited(
+    engine: Engine, sql: str, params: Params | None, seconds: float, rows: int | None = None
+) -> pa.Table:
+    """Return the result of a SELECT with bounds: so many seconds, so many rows, 2 GB.
+
+    On servers it runs as the reader, whose own bounds can't be moved. Raises StoreError where a
+    bound is passed.
+    """
+    if engine.reader is not engine:
+        return engine.reader.fetch(sql, params)
+    return engine.fetch(limited(sql, seconds, rows), params)
+
+
+def limited(sql: str, seconds: float, rows: int | None = None) -> str:
+    """Return a SELECT with bounds: so many seconds of work, so many rows in the result, 2 GB.
+
+    The engine raises where one is passed.
+    """
+    bounds = {
+        "max_execution_time": seconds,
+        "timeout_before_checking_execution_speed": 0,
+        "max_memory_usage": 2 << 30,
+    }
+    if rows is not None:
+        bounds["max_result_rows"] = rows
+    settings = ", ".join(f"{name} = {value}" for name, value in bounds.items())
+    return f"SELECT * FROM ({sql}) SETTINGS {settings}"

@@ -1,0 +1,105 @@
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from api.access.roles import ROLES
+from db.errors import UsageError
+from db.moments import parse_duration
+from db.store import Store as OpenStore
+from db.tokens import Token, create_token, list_tokens, revoke_token
+from ops.cli import app
+from ops.cli.opening import opened
+from ops.cli.show import AsJson, Store, show, show_json
+from ops.interrupt import interruptible
+
+if TYPE_CHECKING:
+    from ops.serving import Serving
+
+tokens = typer.Typer(help="Tokens, with which people and programs ask the API.")
+app.add_typer(tokens, name="token", no_args_is_help=True)
+
+Port = Annotated[int, typer.Option("--port", min=0, max=65535, help="0 takes a free one.")]
+Open = Annotated[
+    bool, typer.Option("--open", help="Everybody on this machine is admin: no tokens.")
+]
+
+
+@app.command()
+def api(
+    host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
+    port: Port = 8420,
+    open_to_all: Open = False,
+    store: Store = None,
+) -> None:
+    """Serve the GraphQL API and bulk data of a store, until Ctrl-C."""
+    with (
+        opened(store, alone=True) as at,
+        interruptible() as wish,
+        served_beside(at, port, host, open_to_all=open_to_all),
+    ):
+        wish.wait()
+
+
+@contextmanager
+def served_beside(
+    at: OpenStore, port: int, host: str = "127.0.0.1", *, open_to_all: bool = False
+) -> Iterator["Serving"]:
+    """Serve the API of an open store beside what the command does, and tell where."""
+    from ops.serving import serving  # takes a second: other commands need not wait for it
+
+    with serving(at, host=host, port=port, open_to_all=open_to_all) as served:
+        typer.echo(f"the API is at {served.url}; try it out: {served.page}", err=True)
+        yield served
+
+
+@tokens.command("create")
+def create(
+    name: Annotated[str, typer.Argument(help="Who holds it.")],
+    role: Annotated[str, typer.Option("--role", help=", ".join(ROLES))] = "viewer",
+    lifetime: Annotated[
+        str | None, typer.Option("--for", help="Until it expires, as 30d or 12h; default never.")
+    ] = None,
+    store: Store = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make a token; its text is shown once and kept nowhere."""
+    if role not in ROLES:
+        raise UsageError(f"there is no role {role!r}; roles: {', '.join(ROLES)}")
+    holds = timedelta(seconds=float(parse_duration(lifetime)) * 1e-9) if lifetime else None
+    with opened(store) as at:
+        token, text = create_token(at.engine, name, role, holds)
+    if as_json:
+        show_json(_line(token) | {"text": text})
+        return
+    typer.echo(text)
+
+
+@tokens.command("list")
+def list_(store: Store = None, as_json: AsJson = False) -> None:
+    """List all tokens, revoked and expired ones too."""
+    with opened(store) as at:
+        show([_line(token) for token in list_tokens(at.engine)], as_json=as_json, title="tokens")
+
+
+@tokens.command("revoke")
+def revoke(
+    token_id: Annotated[str, typer.Argument(help="Its number, as in the list.")],
+    store: Store = None,
+) -> None:
+    """Make a token worthless; a running server forgets it within seconds."""
+    with opened(store) as at:
+        typer.echo(f"revoked the token of {revoke_token(at.engine, token_id).name}")
+
+
+def _line(token: Token) -> dict[str, object]:
+    return {
+        "token": token.token_id,
+        "name": token.name,
+        "role": token.role,
+        "created": f"{token.created_at:%Y-%m-%d %H:%M}",
+        "expires": f"{token.expires_at:%Y-%m-%d %H:%M}" if token.expires_at else "never",
+        "revoked": token.revoked,
+    }

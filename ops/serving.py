@@ -1,0 +1,68 @@
+"""The API beside whatever a process does with its store."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+
+from api.app import create_app
+from api.desk import Desk, Rules
+from api.serve import served
+from db.engine.remote import Door, open_door
+from db.errors import UsageError
+from db.store import Store
+from ops.settings import settings
+
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+@dataclass(frozen=True)
+class Serving:
+    """The API that is served."""
+
+    url: str
+    desk: Desk
+
+    @property
+    def page(self) -> str:
+        """Address of the page, with a token that holds until the process ends."""
+        return f"{self.url}/graphiql#token={self.desk.local}"
+
+
+@contextmanager
+def serving(
+    store: Store, *, host: str = "127.0.0.1", port: int = 0, open_to_all: bool = False
+) -> Iterator[Serving]:
+    """Serve the API of an open store, and let other commands in, as long as the context lasts.
+
+    Raises UsageError when everybody would get in from other machines, or the port is taken.
+    """
+    if open_to_all and host not in LOOPBACK:
+        raise UsageError(f"--open is for this machine only, not for {host}: make tokens instead")
+    rules = Rules(
+        open_to_all=open_to_all,
+        hosts=(*settings().api_hosts, "127.0.0.1", "localhost", "[::1]", host),
+        origins=settings().api_origins,
+        folders=settings().triggers,
+        detectors=settings().detectors,
+        cell=settings().cell,
+    )
+    desk = Desk(store, rules)
+    try:
+        with (
+            served(create_app(desk), host, port) as url,
+            _door(store, url, desk.local) if store.owned else nullcontext(),
+        ):
+            yield Serving(url, desk)
+    finally:
+        desk.close()
+
+
+@contextmanager
+def _door(store: Store, url: str, secret: str) -> Iterator[None]:
+    """Let other commands of this user in."""
+    near = url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
+    path = open_door(store.folder, Door(near, secret))
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)

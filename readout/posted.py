@@ -1,0 +1,187 @@
+"""Words that front-ends post, each body with a key: stored once, however often it is sent."""
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Any
+
+import numpy as np
+
+from db.chunk import Chunk
+from db.chunks import link_state
+from db.detector import decode
+from db.engine import Engine
+from db.errors import UsageError
+from db.gaps import Gap, book_gaps
+from db.hits_view import create_views
+from db.posts import Post, announce, find_post, is_stored, void_from
+from db.run_state import link_totals
+from db.runs import Run, amend_run, close_run, find_run
+from db.shards import write_by_shard
+from readout.chunker import Chunker
+from readout.unwrap import Anomaly, run_start
+
+SOURCE: Mapping[str, Any] = {"source": "posted"}
+"""Setting of runs whose words are posted: their links have no other readout."""
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What became of a post."""
+
+    n_hits: int
+    repeated: bool
+    """It had been stored before."""
+
+
+@dataclass
+class _Link:
+    chunker: Chunker
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    announced: tuple[Post, list[Chunk]] | None = None
+    """What is written down, and not known to be stored."""
+
+
+class Posted:
+    """The links of one run, for a store that one process owns.
+
+    A post is announced in the store before its chunks are, with the numbers that these will have.
+    A repeated one finds its announcement and looks whether the chunks are there. Announcements
+    whose chunks did not come before the process ended are void: sent again, they count as new.
+    """
+
+    def __init__(self, engine: Engine, run: Run) -> None:
+        if run.settings.get("source") != SOURCE["source"]:
+            raise UsageError(
+                f"run {run.run_id} takes its words from elsewhere: open one for posted words"
+            )
+        self.run = run
+        self._engine = engine
+        self._lock = threading.Lock()
+        self._links: dict[int, _Link] = {}
+        create_views(engine, run.detector)
+
+    def take(self, link: int, name: str, body: bytes) -> Receipt:
+        """Store a body of little-endian 64-bit words of whole hits, in order of arrival.
+
+        ``name`` is the key that tells it from all others of the link. Raises UsageError for words
+        that can't be this link's, or another body under the same key; StoreError when the store
+        fails: then the same post may be sent again.
+        """
+        words = self._words(link, body)
+        with self._lock:
+            if self.run.state == "closed":
+                raise UsageError(f"run {self.run.run_id} is closed: open another")
+            at = self._link(link, words)
+        digest = sha256(body).hexdigest()
+        with at.lock:
+            self._settle(at)
+            known = find_post(self._engine, self.run.run_id, link, name)
+            if known is not None and not known.void:
+                if known.digest != digest:
+                    raise UsageError(
+                        f"key {name!r} of link {link} was used for other words: take another"
+                    )
+                assert is_stored(self._engine, known)
+                return Receipt(known.n_hits, repeated=True)
+            chunks = at.chunker.push(words) + at.chunker.flush()
+            n = len(words) // self.run.detector.words_per_hit
+            post = Post(
+                run_id=self.run.run_id,
+                link=link,
+                key=name,
+                digest=digest,
+                first_seq=chunks[0].seq,
+                stop_seq=chunks[-1].seq + 1,
+                n_hits=n,
+                recorded_at=datetime.now(UTC),
+                revision=0 if known is None else known.revision + 1,
+            )
+            at.announced = (post, chunks)
+            self._settle(at)
+            return Receipt(n, repeated=False)
+
+    def close(self) -> Run:
+        """Close all links and the run, and return it."""
+        with self._lock:
+            for link in link_totals(self._engine, [self.run.run_id])["link"]:
+                at = self._link(link, np.zeros(0, np.uint64))
+                with at.lock:
+                    self._settle(at)
+                    self._write(at.chunker.close(), datetime.now(UTC))
+            self.run = close_run(self._engine, self.run)
+            return self.run
+
+    def _settle(self, at: _Link) -> None:
+        """Store what is announced; doing it again after a failure stores it once."""
+        if at.announced is None:
+            return
+        post, chunks = at.announced
+        announce(self._engine, post)
+        self._write(chunks, post.recorded_at)
+        at.announced = None
+
+    def _write(self, chunks: list[Chunk], recorded_at: datetime) -> None:
+        write_by_shard(self._engine, chunks, self.run.detector, recorded_at)
+
+    def _link(self, link: int, words: np.ndarray[Any, np.dtype[np.uint64]]) -> _Link:
+        if "origin" not in self.run.settings:  # the first words of all say when the run began
+            told = {**self.run.settings, "origin": run_start(self.run.detector, words)}
+            self.run = amend_run(self._engine, self.run, settings=told)
+        if link not in self._links:
+            first_seq, watermark = link_state(self._engine, self.run.run_id, link)
+            void_from(self._engine, self.run.run_id, link, first_seq)
+            chunker = Chunker(
+                self.run.detector,
+                self.run.run_id,
+                link,
+                self.run.settings["origin"],
+                first_seq=first_seq,
+                watermark=watermark,
+                report=self._report,
+            )
+            self._links[link] = _Link(chunker)
+        return self._links[link]
+
+    def _report(self, odd: Anomaly) -> None:
+        run_id = self.run.run_id
+        gap = Gap(run_id, odd.link, odd.cause, odd.at, odd.at + 1, dead=False, detail=odd.detail)
+        book_gaps(self._engine, [gap])
+
+    def _words(self, link: int, body: bytes) -> np.ndarray[Any, np.dtype[np.uint64]]:
+        detector = self.run.detector
+        size = 8 * detector.words_per_hit
+        if not body or len(body) % size:
+            raise UsageError(
+                f"{len(body)} bytes are no whole number of {size}-byte hits of {detector.name}"
+            )
+        words = np.frombuffer(body, "<u8")
+        if detector.link is not None:
+            links = np.unique(decode(detector, words, 0, ["link"])["link"])
+            if len(links) != 1 or links[0] != link:
+                raise UsageError(
+                    f"these are words of link {', '.join(map(str, links[:8]))}, not of link {link}:"
+                    " post each link's words to its own address"
+                )
+        return words
+
+
+class Intake:
+    """The runs of this process whose words are posted."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._lock = threading.Lock()
+        self._runs: dict[int, Posted] = {}
+
+    def run(self, which: str) -> Posted:
+        """Return the run that takes posts; UsageError if it does not."""
+        with self._lock:
+            if which.isdecimal() and int(which) in self._runs:
+                return self._runs[int(which)]
+            run = find_run(self._engine, which)
+            if run.run_id not in self._runs:
+                self._runs[run.run_id] = Posted(self._engine, run)
+            return self._runs[run.run_id]
