@@ -16,9 +16,9 @@ def input_state(engine: Engine, stage: Stage, first: int, stop: int) -> pl.DataF
     """Return for each cell in [first, stop) what a stage would read for it now.
 
     Columns: ``cell``; ``inputs``, a hash of the chunks and of the committed results that overlap
-    the cell and its margins; ``n_inputs``, which grows with every chunk and revision; ``n_hits``,
-    words in the chunks that begin in the cell. Take it before reading: what arrives in between then
-    shows as a change.
+    the cell and its margins; ``n_inputs``, which grows with every chunk and revision; ``n_read``,
+    words in the chunks that begin in the cell, and rows of results in the cell, which come into
+    memory. Take it before reading: what arrives in between then shows as a change.
     """
     cells = np.arange(first, stop, dtype=np.int64)
     starts = cells * stage.run.cell - stage.reach
@@ -30,7 +30,7 @@ def input_state(engine: Engine, stage: Stage, first: int, stop: int) -> pl.DataF
         for lineage in stage.inputs.values():
             state += _of_results(engine, stage, lineage.lineage, starts, stops)
     return pl.DataFrame(
-        {"cell": cells, "inputs": state[0], "n_inputs": state[1], "n_hits": state[2]}
+        {"cell": cells, "inputs": state[0], "n_inputs": state[1], "n_read": state[2]}
     )
 
 
@@ -49,7 +49,7 @@ def _of_chunks(
     ended = _sums_before(spans["t_last"].to_numpy(), weights, starts)
     own = _sums_before(t_first, weights[2:], stops - stage.reach)
     own -= _sums_before(t_first, weights[2:], starts + stage.reach)
-    return np.concatenate([(begun - ended)[:2], own])
+    return np.concatenate([(begun - ended)[:2], own * np.uint64(stage.reads_words)])
 
 
 def _of_results(
@@ -63,8 +63,11 @@ def _of_results(
         marks = (rows["digest"].to_numpy() + cells.astype(np.uint64) * _MIX) * _MIX + np.uint64(1)
         marks = (marks ^ (marks >> np.uint64(32))) * _MIX  # no sum of products: cells may swap rows
     revisions = rows["revision"].to_numpy().astype(np.uint64) + np.uint64(1)
-    weights = np.stack([marks, revisions, np.zeros(len(rows), np.uint64)])
-    return _sums_before(cells, weights, high) - _sums_before(cells, weights, low)
+    weights = np.stack([marks, revisions, rows["n_rows"].to_numpy().astype(np.uint64)])
+    sums = _sums_before(cells, weights, high) - _sums_before(cells, weights, low)
+    own = (starts + stage.reach) // cell
+    sums[2] = (_sums_before(cells, weights, own + 1) - _sums_before(cells, weights, own))[2]
+    return sums
 
 
 def _sums_before(

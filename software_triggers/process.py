@@ -62,7 +62,7 @@ def _attempt(
     attempt = secrets.randbits(63)
     first, stop = int(cells["cell"][0]), int(cells["cell"][-1]) + 1
     try:
-        _store_rows(engine, stage, first, stop, attempt, int(cells["n_hits"].sum()), most_hits)
+        _store_rows(engine, stage, first, stop, attempt, int(cells["n_read"].sum()), most_hits)
     except StoreError as fault:
         if stage.trigger.kind != "sql" or not fault.of_the_query:
             raise
@@ -75,10 +75,9 @@ def _attempt(
 
 
 def _store_rows(
-    engine: Engine, stage: Stage, first: int, stop: int, attempt: int, n_hits: int, most: int
+    engine: Engine, stage: Stage, first: int, stop: int, attempt: int, n_read: int, most: int
 ) -> None:
-    words = n_hits if stage.reads_words else 0  # counts and results are small: cutting costs
-    for window in cut(of_cells(first, stop, stage.run.cell), words, most):
+    for window in cut(of_cells(first, stop, stage.run.cell), n_read, most):
         read = window.widened(stage.reach)
         if stage.trigger.kind == "sql":
             found = select(engine, stage, read)

@@ -20,12 +20,12 @@ def of_cells(first: int, stop: int, cell: int) -> Window:
     return Window(first * cell, stop * cell)
 
 
-def cut(window: Window, n_hits: int, most: int) -> Iterator[Window]:
-    """Cut a window into equal parts so that each has about ``most`` of its ``n_hits`` or fewer.
+def cut(window: Window, n_read: int, most: int) -> Iterator[Window]:
+    """Cut a window into equal parts that bring ``most`` words and rows into memory each, or less.
 
     Where results don't depend on the tiling, this costs nothing but margins read twice.
     """
-    parts = max(1, min(-(-n_hits // most), window.b - window.a))
+    parts = max(1, min(-(-n_read // most), window.b - window.a))
     edges = [window.a + (window.b - window.a) * k // parts for k in range(parts + 1)]
     for a, b in pairwise(edges):
         yield Window(a, b)
