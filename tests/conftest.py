@@ -24,6 +24,8 @@ _ON_EVERY_STORE = {
     "test_chunks",
     "test_conductor",
     "test_engine",
+    "test_api_rates",
+    "test_api_runs",
     "test_gaps",
     "test_hits_view",
     "test_ledger",

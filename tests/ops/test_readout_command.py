@@ -7,11 +7,14 @@ import socket
 import subprocess
 import sys
 import time
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
+from multiprocessing import get_context
 from pathlib import Path
 from urllib.request import urlopen
 
 import numpy as np
+import polars as pl
 import pytest
 
 from db.detector import load
@@ -50,6 +53,17 @@ def readout(folder, *options):
     finally:
         process.kill()
         process.communicate()
+
+
+def elsewhere(look, folder):
+    """What a function finds in a process of its own: one process opens one embedded store."""
+    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+        return pool.submit(look, folder).result(60)
+
+
+def gaps_in(folder) -> pl.DataFrame:
+    with open_store(str(folder / "store")) as store:
+        return read_gaps(store.engine, 1)
 
 
 def stored(folder) -> dict[int, tuple[list[int], np.ndarray]]:
@@ -95,7 +109,7 @@ def test_each_word_is_stored_once_though_the_readout_is_killed_again_and_again(t
         out, told = process.communicate(timeout=60)
         assert process.returncode == 0, told
     assert '"spooled": 0' in out
-    for link, (seqs, found) in stored(tmp_path).items():
+    for link, (seqs, found) in elsewhere(stored, tmp_path).items():
         assert seqs == list(range(len(seqs)))
         assert np.array_equal(found, np.sort(words[link]))
     assert kills >= 3
@@ -136,13 +150,12 @@ def test_packets_and_pipes_are_taken_and_its_health_is_told(tmp_path):
         out, _ = process.communicate(timeout=60)
         assert process.returncode == 0
     assert json.loads(out)["words"] == n_words
-    found = stored(tmp_path)
+    found = elsewhere(stored, tmp_path)
     sent = np.concatenate([packet for k, packet in enumerate(packets) if k != 3])
     assert np.array_equal(found[0][1], np.sort(sent))
     assert np.array_equal(found[1][1], np.sort(words[1]))
     assert len(found[7][1]) == 0
-    with open_store(str(tmp_path / "store")) as store:
-        gaps = read_gaps(store.engine, 1)
+    gaps = elsewhere(gaps_in, tmp_path)
     assert gaps.select("link", "cause", "n_lost").rows() == [(0, "packets_lost", 500)]
 
 
