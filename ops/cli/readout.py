@@ -15,8 +15,9 @@ from db.hits_view import create_views
 from db.moments import duration_ticks
 from db.runs import Run, amend_run, close_run, find_run, list_runs, open_run
 from ops.cli import app
-from ops.cli.opening import detector_named, opened
+from ops.cli.opening import detector_named, opened, wanted_triggers
 from ops.cli.show import AsJson, Store, show, show_json
+from ops.cli.triggers import Params, Triggers
 from ops.health import health
 from ops.interrupt import interruptible
 from ops.readings import readings, trouble
@@ -30,6 +31,8 @@ from readout.source.device import read_device
 from readout.sources import Sources
 from readout.spool.spool import Spool
 from readout.unwrap import run_start
+from software_triggers.registry import triggers_of_run
+from software_triggers.stage import bind
 
 _GIVE_UP_S = 5.0
 _LEAST_SPOOL = 100 * 10**6
@@ -54,6 +57,11 @@ def readout(
     dead_after: Annotated[
         float, typer.Option("--dead-after", help="Seconds until a silent link is declared dead.")
     ] = 60.0,
+    trigger: Triggers = None,
+    param: Params = None,
+    events: Annotated[
+        str | None, typer.Option("--events", help="Build events of these triggers: tracks,...")
+    ] = None,
     spool: Annotated[
         Path | None, typer.Option("--spool", help="Folder for what is not yet stored.")
     ] = None,
@@ -68,9 +76,12 @@ def readout(
 ) -> None:
     """Take data as a service that loses nothing: what is acknowledged is on the disk.
 
+    Triggers that are named run on the words as they come: ``everyhit conductor`` sees to it.
     Ends at SIGTERM or Ctrl-C with everything stored or spooled. Exit code 0, or 1 with one line.
     """
     declared = detector_named(detector)
+    candidates = events.split(",") if events else []
+    wanted = wanted_triggers([*(trigger or []), *(["events"] if events else [])], param or [])
     folder = spool or platformdirs.user_data_path("everyhit") / "spool"
     most_bytes = _bytes(spool_bytes)
     listen = {
@@ -84,6 +95,11 @@ def readout(
         at = stack.enter_context(opened(store))
         kept = stack.enter_context(Spool(folder, most_bytes))
         here = _run(at.engine, run, declared)
+        if wanted:
+            told = {**here.settings, "triggers": wanted, "events": candidates}
+            here = amend_run(at.engine, here, settings=told)
+            # What is wrong with a trigger is told now, not in the log of a conductor.
+            bind(at.engine, here, triggers_of_run(at.engine, here, settings().triggers), wanted)
         create_views(at.engine, declared)
         places = {n: mark.place for n, mark in kept.marks(here.run_id).items()}
         sources = Sources(listen["tcp"], listen["udp"], declared.words_per_hit, places, wish)
