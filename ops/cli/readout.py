@@ -96,8 +96,8 @@ def readout(
         kept = stack.enter_context(Spool(folder, most_bytes))
         here = _run(at.engine, run, declared)
         if wanted:
-            told = {**here.settings, "triggers": wanted, "events": candidates}
-            here = amend_run(at.engine, here, settings=told)
+            asked = {**here.settings, "triggers": wanted, "events": candidates}
+            here = amend_run(at.engine, here, settings=asked)
             # What is wrong with a trigger is told now, not in the log of a conductor.
             bind(at.engine, here, triggers_of_run(at.engine, here, settings().triggers), wanted)
         create_views(at.engine, declared)
