@@ -38,6 +38,9 @@ class Settings(BaseSettings):
         default="redis://127.0.0.1:6379/0",
         description="address of the Redis through which conductor and workers speak",
     )
+    grace: str = Field(
+        default="7 d", description="time for which dropped raw words can be brought back"
+    )
     log_level: str = Field(default="WARNING", description="DEBUG, INFO, WARNING or ERROR")
 
 

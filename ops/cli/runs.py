@@ -7,6 +7,7 @@ from db.detector import Detector
 from db.engine import Engine
 from db.errors import UsageError
 from db.gaps import live_ticks, read_gaps
+from db.heads import heads_sql
 from db.runs import Run, find_run, list_runs
 from ops.cli import app
 from ops.cli.opening import opened
@@ -48,6 +49,11 @@ def show_(
     show(results, as_json=False, title="results")
 
 
+_HEADS = heads_sql(
+    "link, seq, t_first, t_last, watermark, n_hits, n_corrupt", "run_id = {run:UInt32}"
+)
+
+
 def seconds(ticks: float, detector: Detector) -> float:
     """Return ticks as seconds."""
     return float(ticks) * float(detector.tick) * 1e-9
@@ -58,7 +64,7 @@ def links_of(engine: Engine, run: Run) -> list[dict[str, Any]]:
     rows = engine.fetch(
         "SELECT link, count() AS chunks, sum(n_hits) AS n, sum(n_corrupt) AS corrupt,"
         " min(t_first) AS first, max(t_last) AS last, max(watermark) AS mark"
-        " FROM chunks WHERE run_id = {run:UInt32} GROUP BY link ORDER BY link",
+        f" FROM ({_HEADS}) GROUP BY link ORDER BY link",
         {"run": run.run_id},
     ).to_pylist()
     return [
@@ -78,8 +84,8 @@ def links_of(engine: Engine, run: Run) -> list[dict[str, Any]]:
 def extent(engine: Engine, run: Run) -> tuple[int, int]:
     """Return [first, last + 1) of a run's hits in ticks; UsageError when it has none."""
     row = engine.fetch(
-        "SELECT min(t_first) AS a, max(t_last) AS b, count() AS n FROM chunks"
-        " WHERE run_id = {run:UInt32} AND n_hits > n_corrupt",
+        f"SELECT min(t_first) AS a, max(t_last) AS b, count() AS n FROM ({_HEADS})"
+        " WHERE n_hits > n_corrupt",
         {"run": run.run_id},
     ).to_pylist()[0]
     if not row["n"]:
