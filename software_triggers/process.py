@@ -47,7 +47,7 @@ def process(
     if complete:
         _mark_complete(engine, stage, same.filter(~pl.col("complete")), worker)
     todo = joined.filter(pl.col("inputs").ne_missing(pl.col("inputs_before")))
-    if stage.reads_words and todo["n_dropped"].any():
+    if stage.reads_words and todo["n_dropped"].sum():
         lost = todo.filter((pl.col("n_dropped") > 0) & pl.col("revision").is_null())
         if len(lost):
             _set_aside(engine, stage, lost, _DROPPED, worker)
