@@ -50,3 +50,14 @@ CREATE TABLE IF NOT EXISTS dropped_chunks (
     part String COMMENT 'of `chunks`, in which it lay',
     dropped_at DateTime64(3, 'UTC') DEFAULT now64(3)
 ) ENGINE = MergeTree PARTITION BY toYYYYMM(recorded_at) ORDER BY (run_id, t_first, link, seq);
+
+-- What stopped, and whether somebody knows: one row for each thing that can stop.
+CREATE TABLE IF NOT EXISTS alarms (
+    name LowCardinality(String) COMMENT 'what is watched: watermark, worker, shard, …',
+    subject String COMMENT 'which one of these',
+    revision UInt64,
+    state LowCardinality(String) COMMENT 'raised, acknowledged or cleared',
+    since DateTime64(3, 'UTC') COMMENT 'when it stopped; for a cleared one, when it went on',
+    message String,
+    note String COMMENT 'of whoever acknowledged it'
+) ENGINE = ReplacingMergeTree(revision) ORDER BY (name, subject);

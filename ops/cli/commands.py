@@ -1,6 +1,7 @@
 """All commands, in the order in which the help shows them."""
 
 from ops.cli import (
+    alarms,
     bench,
     db,
     demo,
@@ -17,6 +18,7 @@ from ops.cli import (
 )
 
 __all__ = [
+    "alarms",
     "bench",
     "db",
     "demo",
