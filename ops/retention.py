@@ -18,10 +18,10 @@ from db.retention.parts import (
     active_parts,
     aside_parts,
     attach,
-    content,
     detach,
     drop,
     settle,
+    together,
 )
 from db.retention.policy import Pin, days_of, list_pins, list_policies
 from db.runs import Run, list_runs
@@ -37,7 +37,7 @@ class Step:
 
     shard: int
     hour: datetime
-    action: Literal["detach", "drop", "keep"]
+    action: Literal["detach", "drop", "keep", "attach"]
     parts: Sequence[Part]
     contents: Sequence[Content]
     why: Sequence[str] = ()
@@ -106,13 +106,10 @@ def undo(engine: Engine, run_id: int | None = None, hour: datetime | None = None
     steps = []
     for k, shard in enumerate(engine.shards):
         for part in aside_parts(shard.here):
-            held = content(shard.here, [part])
-            if run_id not in (None, *(each.run_id for each in held)) or hour not in (
-                None,
-                part.hour,
-            ):
-                continue
-            steps.append(Step(k, part.hour, "keep", [attach(shard.here, part)], held))
+            held = together([part])
+            of_run = run_id is None or any(each.run_id == run_id for each in held)
+            if of_run and hour in (None, part.hour):
+                steps.append(Step(k, part.hour, "attach", [attach(shard.here, part)], held))
     return steps
 
 
@@ -122,13 +119,13 @@ def _youngest(by: Rules) -> timedelta:
 
 
 def _to_detach(engine: Engine, by: Rules, k: int, hour: datetime, parts: list[Part]) -> Step:
-    held = content(engine.shards[k].here, parts)
+    held = together(parts)
     why = [said for each in held for said in _reasons(engine, by, each, hour)]
     return Step(k, hour, "keep" if why else "detach", parts, held, why)
 
 
 def _to_drop(engine: Engine, by: Rules, k: int, hour: datetime, parts: list[Part]) -> Step:
-    held = content(engine.shards[k].here, parts)
+    held = together(parts)
     since = max(part.since or by.now for part in parts)
     why = [said for each in held for said in _reasons(engine, by, each, hour)]
     if why:

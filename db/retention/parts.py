@@ -20,29 +20,35 @@ State = Literal["active", "going", "detached", "attached", "dropped"]
 
 
 @dataclass(frozen=True)
-class Part:
-    """Some chunks of an hour that lie together on a shard's disk."""
-
-    part: str
-    hour: datetime
-    """The hour in which they were recorded: the partition."""
-    words: int
-    bytes: int
-    state: State = "active"
-    since: datetime | None = None
-    """When it was put aside."""
-    revision: int = 0
-
-
-@dataclass(frozen=True)
 class Content:
-    """What parts hold of a run: times [a, b) in ticks."""
+    """What is held of a run: words with times in [a, b) ticks, of some links."""
 
     run_id: int
     a: int
     b: int
     words: int
     links: Sequence[int]
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some chunks of an hour that lie together on a shard's disk."""
+
+    part: str
+    hour: datetime
+    """The hour in which they were recorded: the partition."""
+    bytes: int
+    holds: Sequence[Content]
+    """What it holds, run by run."""
+    state: State = "active"
+    since: datetime | None = None
+    """When it was put aside."""
+    revision: int = 0
+
+    @property
+    def words(self) -> int:
+        """How many words it holds."""
+        return sum(each.words for each in self.holds)
 
 
 def active_parts(here: Engine, before: datetime) -> list[Part]:
@@ -53,32 +59,37 @@ def active_parts(here: Engine, before: datetime) -> list[Part]:
         " AND rows > 0 AND hour + INTERVAL 1 HOUR <= {before:DateTime('UTC')} ORDER BY hour, part",
         {"before": f"{before.astimezone(UTC):%Y-%m-%d %H:%M:%S}"},
     ).to_pylist()
-    words = _words(here) if rows else {}
-    return [_part(row, words=words.get(row["part"], 0)) for row in rows]
+    held = _contents(here, "chunks", "_part", [row["part"] for row in rows])
+    # A part without content was merged into another one in this moment: next time.
+    return [_part(row, holds=held[row["part"]]) for row in rows if row["part"] in held]
 
 
 def aside_parts(here: Engine) -> list[Part]:
     """Return the parts of a shard that are detached, or were about to be, oldest first."""
     rows = here.fetch(
-        "SELECT part, hour, words, bytes, state, since, revision FROM aside_parts FINAL"
+        "SELECT part, hour, bytes, state, since, revision FROM aside_parts FINAL"
         " WHERE state IN ('going', 'detached') ORDER BY hour, part"
     ).to_pylist()
-    return [_part(row) for row in rows]
+    held = _contents(here, "dropped_chunks", "part", [row["part"] for row in rows])
+    return [_part(row, holds=held.get(row["part"], ())) for row in rows]
 
 
-def content(here: Engine, parts: Sequence[Part]) -> list[Content]:
-    """Return what the parts hold of each run, whether they are aside or not."""
-    names = [part.part for part in parts]
-    rows = here.fetch(
-        "SELECT run_id, min(t_first) AS a, max(t_last) + 1 AS b, sum(n_hits) AS words,"
-        " arraySort(groupUniqArray(link)) AS links FROM ("
-        " SELECT run_id, link, seq, t_first, t_last, n_hits FROM chunks"
-        " WHERE has({names:Array(String)}, _part) UNION DISTINCT"
-        " SELECT run_id, link, seq, t_first, t_last, n_hits FROM dropped_chunks"
-        " WHERE has({names:Array(String)}, part)) GROUP BY run_id ORDER BY run_id",
-        {"names": names},
-    )
-    return [Content(**row) for row in rows.to_pylist()]
+def together(parts: Sequence[Part]) -> list[Content]:
+    """Return what parts hold of each run, as one content a run."""
+    runs: dict[int, list[Content]] = {}
+    for part in parts:
+        for each in part.holds:
+            runs.setdefault(each.run_id, []).append(each)
+    return [
+        Content(
+            run_id,
+            min(each.a for each in held),
+            max(each.b for each in held),
+            sum(each.words for each in held),
+            sorted({link for each in held for link in each.links}),
+        )
+        for run_id, held in sorted(runs.items())
+    ]
 
 
 def detach(here: Engine, part: Part, now: datetime) -> Part:
@@ -144,9 +155,21 @@ def _detached(here: Engine) -> set[str]:
     return set(found["name"].to_pylist())
 
 
-def _words(here: Engine) -> dict[str, int]:
-    rows = here.fetch("SELECT _part AS part, sum(n_hits) AS words FROM chunks GROUP BY _part")
-    return {row["part"]: row["words"] for row in rows.to_pylist()}
+def _contents(
+    here: Engine, table: str, column: str, parts: Sequence[str]
+) -> dict[str, list[Content]]:
+    if not parts:
+        return {}
+    rows = here.fetch(
+        f"SELECT {column} AS part, run_id, min(t_first) AS a, max(t_last) + 1 AS b,"
+        f" sum(n_hits) AS words, arraySort(groupUniqArray(link)) AS links FROM {table}"
+        f" WHERE {column} IN {{parts:Array(String)}} GROUP BY part, run_id ORDER BY run_id",
+        {"parts": list(parts)},
+    ).to_pylist()
+    found: dict[str, list[Content]] = {}
+    for row in rows:
+        found.setdefault(row.pop("part"), []).append(Content(**row))
+    return found
 
 
 def _part(row: dict[str, object], **more: object) -> Part:

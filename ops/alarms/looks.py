@@ -34,12 +34,10 @@ class Limits:
 def look(engine: Engine, client: redis.Redis, limits: Limits) -> Signs:
     """Return the signs of each name; a name is missing where it can't be looked at now."""
     found: Signs = {"shard": shards(engine, limits)}
-    away = True
     try:
-        client.ping()
-        away = False
+        away = not client.ping()
     except (RedisError, OSError):
-        pass
+        away = True
     found["redis"] = [
         Sign(
             "redis", "broker", limits.service_s, "Redis has not answered",
@@ -47,7 +45,10 @@ def look(engine: Engine, client: redis.Redis, limits: Limits) -> Signs:
             " triggers wait", wrong=away,
         )
     ]  # fmt: skip
-    for each in (partial(links, engine, limits), partial(_told, engine, client, limits)):
+    can_be_asked = [partial(links, engine, limits)]
+    if not away:
+        can_be_asked.append(partial(_told, engine, client, limits))
+    for each in can_be_asked:
         try:
             found |= each()
         except (StoreError, RedisError, OSError):

@@ -1,97 +1,20 @@
-from datetime import UTC, datetime, timedelta
-from itertools import count
+from datetime import timedelta
 
-import polars as pl
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from ticks import TOY, Hit, toy_chunk, toy_chunks
+from retained import DAY, GRACE, HOUR, NOW, SOME, Bench, finished_bench
+from ticks import Hit, toy_chunk, toy_chunks
 from workbench import FAR, TRIGGERS, WANTED, Workers, expected, finished, ledger_rows, rows, settle
 
 from db.errors import StoreError, UsageError
-from db.gaps import Gap, book_gaps, live_ticks, read_gaps
 from db.heads import keep_heads
-from db.rates import rates_sql
 from db.retention import parts
-from db.retention.policy import Pin, days_of, list_pins, list_policies, pin, set_policy
-from db.runs import Run, close_run, open_run
-from db.shards import write_by_shard
-from ops.cli.runs import extent, links_of
-from ops.retention import apply, plan, rules, undo
+from db.retention.policy import Pin, days_of, list_policies, pin, set_policy
+from db.runs import Run, close_run
+from ops.retention import plan, rules, undo
 from software_triggers.conductor import Job
 from software_triggers.process import process
 from software_triggers.stage import bind
 from software_triggers.threads import run_stages
-
-TOY_TRIGGERS = "from workbench import PAIRS, crowds, echoes, second_echoes\n"
-DAY, HOUR = timedelta(days=1), timedelta(hours=1)
-NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
-GRACE = timedelta(days=2)
-SOME = [Hit(t, k % 3, k % 4) for k, t in enumerate([0, 10, 25, 130, 140, 480, 530, 540, 900, 1340])]
-_numbers = count()
-
-
-@pytest.fixture(scope="session")
-def folder(tmp_path_factory):
-    where = tmp_path_factory.mktemp("triggers")
-    (where / "toy.py").write_text(TOY_TRIGGERS)
-    return where
-
-
-class Bench:
-    """A run with a type of its own, whose words are recorded in hours that no other run has."""
-
-    def __init__(self, engine, folder, wanted=WANTED):
-        n = next(_numbers)
-        self.engine, self.folder = engine, folder
-        self.hour = datetime(2025, 1, 1, tzinfo=UTC) + n * DAY
-        self.kind = f"kind {n}"
-        set_policy(engine, self.kind, 30)
-        self.run = open_run(engine, TOY, cell=100, settings={"type": self.kind, "triggers": wanted})
-        self.stages = bind(engine, self.run, TRIGGERS, wanted)
-
-    def write(self, chunks, hours=0):
-        write_by_shard(self.engine, chunks, TOY, self.hour + hours * HOUR)
-
-    def rules(self, now=NOW):
-        return rules(self.engine, now, GRACE, [self.folder])
-
-    def mine(self, steps):
-        return [s for s in steps if self.run.run_id in [c.run_id for c in s.contents]]
-
-    def apply(self, now=NOW):
-        return self.mine(apply(self.engine, self.rules(now)))
-
-    def plan(self, now=NOW):
-        return self.mine(plan(self.engine, self.rules(now)))
-
-    def n_words(self):
-        where = f"run_id = {self.run.run_id}"
-        return self.engine.fetch(f"SELECT sum(n_hits) AS n FROM chunks WHERE {where}")["n"][
-            0
-        ].as_py()
-
-    def shown(self):
-        """All that people read of a run beside its words."""
-        run_id = self.run.run_id
-        rates = self.engine.fetch(rates_sql(self.engine, self.run, -10_000, 10_000)).to_pylist()
-        return [
-            rows(self.engine, self.stages),
-            sorted(map(repr, rates)),
-            read_gaps(self.engine, run_id).to_dicts(),
-            live_ticks(self.engine, run_id, 0, 2000),
-            extent(self.engine, self.run),
-            links_of(self.engine, self.run),
-            [ledger_rows(self.engine, stage).to_dicts() for stage in self.stages],
-        ]
-
-
-def finished_bench(engine, folder, wanted=WANTED):
-    bench = Bench(engine, folder, wanted)
-    bench.write(toy_chunks(bench.run.run_id, SOME))
-    book_gaps(engine, [Gap(bench.run.run_id, 0, "test", 100, 300)])
-    finished(engine, bench.run, bench.stages)
-    return bench
 
 
 def test_all_but_the_words_reads_the_same_when_they_are_gone_for_good(engine, folder):
@@ -282,116 +205,3 @@ def test_the_longest_pattern_decides_unless_the_run_says_its_type(engine):
     set_policy(engine, "beam*", 7)
     set_policy(engine, "beam*", 9)
     assert list_policies(engine)["beam*"] == 9
-
-
-# A step of a schedule: what, and of which hour or range.
-steps = st.one_of(
-    st.tuples(st.just("apply"), st.integers(0, 4)),
-    st.tuples(st.just("pin"), st.sampled_from([(0, 60), (500, 1000), (1300, 1400)])),
-    st.tuples(st.just("unpin"), st.sampled_from([(0, 60), (500, 1000), (1300, 1400)])),
-    st.tuples(st.just("undo"), st.integers(0, 1)),
-    st.tuples(st.just("late"), st.integers(0, 1400)),
-    st.tuples(st.just("conduct"), st.just(0)),
-    st.tuples(st.just("merge"), st.just(0)),
-)
-
-
-@settings(max_examples=12)
-@given(st.lists(steps, min_size=2, max_size=9))
-def test_no_schedule_removes_words_that_are_pinned_or_not_yet_passed(engine, folder, schedule):
-    bench = finished_bench(engine, folder, {"pairs": {}})
-    (stage,) = bench.stages
-    run_id, now, seqs = bench.run.run_id, NOW, count(100)
-    hits, pinned = list(SOME), set()
-    for what, which in schedule:
-        there, unpassed = on_disk(bench), not_passed(engine, stage)
-        if what == "apply":
-            now += which * DAY
-            bench.apply(now)
-            for t in there - on_disk(bench):
-                assert not any(a <= t < b for a, b in pinned), t
-                assert not any(a <= t < b for a, b in unpassed), t
-        elif what in ("pin", "unpin"):
-            pin(engine, Pin(run_id, *which), pinned=what == "pin")
-            (pinned.add if what == "pin" else pinned.discard)(which)
-        elif what == "undo":
-            undo(engine, run_id)
-            assert on_disk(bench) == there
-        elif what == "late":
-            hits.append(Hit(which, 0, 1))
-            bench.write([toy_chunk(run_id, 0, next(seqs), hits[-1:], 3000)], hours=which % 2)
-        elif what == "merge":
-            for shard in engine.shards:
-                shard.here.execute("OPTIMIZE TABLE chunks FINAL")
-        else:
-            finished(engine, bench.run, bench.stages)
-    assert {p for p in list_pins(engine) if p.run_id == run_id} == {
-        Pin(run_id, *each) for each in pinned
-    }
-    if not any(part for part in gone(bench)):
-        undo(engine, run_id)
-        finished(engine, bench.run, bench.stages)
-        assert rows(engine, bench.stages)["pairs"] == expected(hits)["pairs"]
-
-
-def on_disk(bench) -> set[int]:
-    """The times of the run's words that are stored, or lie aside on the disk."""
-    found = set()
-    for shard in bench.engine.shards:
-        here = shard.here
-        there = here.fetch(
-            "SELECT part FROM aside_parts FINAL WHERE state IN ('going', 'detached')"
-        )
-        names = there["part"].to_pylist()
-        times = here.fetch(
-            "SELECT t_first, t_last FROM chunks WHERE run_id = {run:UInt32} AND n_hits > 0"
-            " UNION ALL SELECT t_first, t_last FROM dropped_chunks WHERE run_id = {run:UInt32}"
-            " AND n_hits > 0 AND has({parts:Array(String)}, part)",
-            {"run": bench.run.run_id, "parts": names},
-        )
-        for row in times.to_pylist():
-            found |= {row["t_first"], row["t_last"]}
-    return found
-
-
-def gone(bench) -> list[str]:
-    """Parts with words of the run that were dropped for good."""
-    return [
-        name
-        for shard in bench.engine.shards
-        for name in shard.here.fetch(
-            "SELECT DISTINCT part FROM dropped_chunks WHERE run_id = {run:UInt32} AND part IN"
-            " (SELECT part FROM aside_parts FINAL WHERE state = 'dropped')",
-            {"run": bench.run.run_id},
-        )["part"].to_pylist()
-    ]
-
-
-def not_passed(engine, stage) -> list[tuple[int, int]]:
-    """What cells look at that are not complete, or have seen other chunks than there are: told
-    from numbers of chunks, in the slow way."""
-    done = dict(
-        pl.DataFrame(
-            pl.from_arrow(
-                engine.fetch(
-                    "SELECT cell, argMax(tuple(n_inputs, complete), (revision, n_inputs)) AS last"
-                    " FROM ledger WHERE run_id = {run:UInt32} AND lineage = {l:String}"
-                    " GROUP BY cell",
-                    {"run": stage.run.run_id, "l": stage.lineage.lineage},
-                )
-            )
-        ).rows()
-    )
-    chunks = engine.fetch(
-        "SELECT DISTINCT link, seq, t_first, t_last FROM (SELECT * EXCEPT words FROM chunks"
-        " UNION ALL SELECT * EXCEPT (part, dropped_at) FROM dropped_chunks)"
-        " WHERE run_id = {run:UInt32} AND n_hits > 0",
-        {"run": stage.run.run_id},
-    ).to_pylist()
-    out = []
-    for cell in range(-3, 20):
-        a, b = cell * 100 - stage.reach, cell * 100 + 100 + stage.reach
-        n = sum(c["t_first"] < b and c["t_last"] >= a for c in chunks)
-        if n and list(done.get(cell, {}).values() if cell in done else [])[:2] != [n, True]:
-            out.append((a, b))
-    return out

@@ -3,9 +3,12 @@
 import threading
 import urllib.request
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 from ticks import Hit, toy_chunk, toy_run, write
 
 from db.alarms import acknowledge, list_alarms, save_alarm
@@ -41,6 +44,13 @@ def run(engine):
     write(engine, run, [toy_chunk(run.run_id, link, 0, [Hit(5, link, 0)], 10) for link in (3, 4)])
     yield run
     close_run(engine, run)
+
+
+@pytest.fixture(autouse=True)
+def calm(engine):
+    """No alarm stands from another test."""
+    for alarm in list_alarms(engine):
+        save_alarm(engine, replace(alarm, state="cleared"))
 
 
 def mine(changed, run):
@@ -121,7 +131,7 @@ def test_a_backlog_a_conductor_in_trouble_and_an_old_spool_are_alarms(engine, cl
 
 
 def test_a_redis_that_is_away_is_an_alarm_of_its_own_and_clears_no_other(engine, client, run):
-    away = redis.Redis(port=1, socket_connect_timeout=1)
+    away = redis.Redis(port=1, retry=Retry(NoBackoff(), 0))
     alarms = Alarms(engine)
     alarms.step(look(engine, client, LIMITS), 1000.0)
     before = {a.key for a in alarms.standing} | {
