@@ -67,8 +67,9 @@ def run_stages(
     already is not done again, so that it can be stopped and resumed. Raises StoreError when the
     store fails, and UsageError where words that are needed were dropped.
     """
-    stages = bind(engine, run, triggers, wanted)
-    refuse_dropped(engine, stages, span)
+    stages = bind(
+        engine, run, triggers, wanted, lambda stages: refuse_dropped(engine, stages, span)
+    )
     job = Job(engine, run, stages, span)
     job.close()
     with thread_submit(engine, n_threads) as submit:

@@ -7,6 +7,7 @@ from workbench import FAR, TRIGGERS, WANTED, Workers, expected, finished, ledger
 
 from db.errors import StoreError, UsageError
 from db.heads import keep_heads
+from db.results import list_lineages
 from db.retention import parts
 from db.retention.policy import Pin, days_of, list_policies, pin, set_policy
 from db.runs import Run, close_run
@@ -84,6 +85,7 @@ def test_reprocessing_without_words_is_one_error_and_changes_nothing(engine, fol
     for span in (None, (-FAR, FAR), (400, 600)):
         with pytest.raises(UsageError, match="raw words were dropped") as told:
             run_stages(engine, run, TRIGGERS, {"pairs": {"within": "50 ns"}}, span)
+    assert len(list_lineages(engine, run.run_id)) == len(WANTED)  # queries see what they saw
     assert str(told.value).startswith(f"trigger pairs can't look at run {run.run_id} from ")
     run_stages(engine, run, TRIGGERS, {"pairs": {"within": "50 ns"}}, (5000, 6000))
     assert bench.shown()[:6] == before[:6]
