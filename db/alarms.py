@@ -1,4 +1,7 @@
-"""Alarms as the store knows them: what stopped, since when, and whether somebody has seen it."""
+"""Alarms as the store knows them: what stopped, since when, and whether somebody has seen it.
+
+They lie on the first shard alone, so that an alarm of another shard can be entered.
+"""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -38,7 +41,7 @@ class Alarm:
 def list_alarms(engine: Engine, *, cleared: bool = False) -> list[Alarm]:
     """Return the alarms that stand, oldest first, and if asked those that were cleared."""
     which = "true" if cleared else "state != 'cleared'"
-    rows = engine.fetch(
+    rows = engine.shards[0].here.fetch(
         "SELECT name, subject, since, message, state, note, revision FROM alarms FINAL"
         f" WHERE {which} ORDER BY since, name, subject"
     )
@@ -47,13 +50,14 @@ def list_alarms(engine: Engine, *, cleared: bool = False) -> list[Alarm]:
 
 def save_alarm(engine: Engine, alarm: Alarm) -> Alarm:
     """Enter an alarm in the place of its last state, and return it as it was entered."""
-    last = engine.fetch(
+    place = engine.shards[0].here
+    last = place.fetch(
         "SELECT max(revision) AS last FROM alarms WHERE name = {name:String}"
         " AND subject = {subject:String}",
         {"name": alarm.name, "subject": alarm.subject},
     )["last"][0].as_py()
     newer = replace(alarm, revision=last + 1)
-    engine.insert(
+    place.insert(
         "alarms",
         pa.table(
             {

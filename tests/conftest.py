@@ -30,7 +30,6 @@ _ON_EVERY_STORE = {
     "test_process",
     "test_rates",
     "test_results",
-    "test_retention",
     "test_runs",
     "test_shards",
 }
