@@ -14,6 +14,7 @@ from db.chunk import Chunk, Words
 from db.detector import Detector
 from db.detector.tally import tally
 from db.engine import Engine
+from db.heads import heads_sql
 from db.hits_view import key
 
 
@@ -111,13 +112,17 @@ OVERLAP = (
 
 
 def read_spans(engine: Engine, run_id: int, a: int, b: int, slice_ticks: int) -> pl.DataFrame:
-    """Return t_first, t_last, n_hits and an identity hash ``id`` of the chunks that overlap [a, b).
+    """Return the chunks that overlap [a, b): t_first, t_last, n_hits, an identity hash ``id``, and
+    ``dropped``, 1 where the words are not to be had any more.
 
     Heartbeats are left out: they bring nothing to a window.
     """
+    where = f"{OVERLAP} AND n_hits > 0"
     table = engine.fetch(
-        "SELECT t_first, t_last, n_hits, cityHash64(link, seq) AS id FROM chunks"
-        f" WHERE {OVERLAP} AND n_hits > 0",
+        "SELECT t_first, t_last, n_hits, cityHash64(link, seq) AS id, max(gone) AS dropped FROM ("
+        f"SELECT t_first, t_last, n_hits, link, seq, 0 AS gone FROM chunks WHERE {where} UNION ALL"
+        f" SELECT t_first, t_last, n_hits, link, seq, 1 FROM dropped_chunks WHERE {where})"
+        " GROUP BY t_first, t_last, n_hits, link, seq",
         {"run": run_id, "a": a, "b": b, "slice": slice_ticks},
     )
     return pl.DataFrame(pl.from_arrow(table))
@@ -131,8 +136,12 @@ def read_arrivals(engine: Engine, run_id: int, seen: dict[int, int]) -> pl.DataF
     later = [f"(link = {link} AND seq >= {seq})" for link, seq in seen.items()]
     others = f"link NOT IN ({', '.join(map(str, seen))})" if seen else "true"
     table = engine.fetch(
-        "SELECT link, seq, t_first, t_last, watermark, n_hits, n_corrupt FROM chunks"
-        f" WHERE run_id = {{run:UInt32}} AND ({' OR '.join([*later, others])}) ORDER BY link, seq",
+        "SELECT * FROM ("
+        + heads_sql(
+            "link, seq, t_first, t_last, watermark, n_hits, n_corrupt",
+            f"run_id = {{run:UInt32}} AND ({' OR '.join([*later, others])})",
+        )
+        + ") ORDER BY link, seq",
         {"run": run_id},
     )
     return pl.DataFrame(pl.from_arrow(table))
@@ -144,8 +153,9 @@ def link_state(engine: Engine, run_id: int, link: int) -> tuple[int, int | None]
     For a readout that starts again. A link that has stored nothing has promised None.
     """
     row = engine.fetch(
-        "SELECT count() AS n, max(seq) AS last, max(watermark) AS mark FROM chunks"
-        " WHERE run_id = {run:UInt32} AND link = {link:UInt16}",
+        "SELECT count() AS n, max(seq) AS last, max(watermark) AS mark FROM ("
+        + heads_sql("seq, watermark", "run_id = {run:UInt32} AND link = {link:UInt16}")
+        + ")",
         {"run": run_id, "link": link},
     ).to_pylist()[0]
     return (row["last"] + 1, row["mark"]) if row["n"] else (0, None)
@@ -154,8 +164,9 @@ def link_state(engine: Engine, run_id: int, link: int) -> tuple[int, int | None]
 def has_chunk(engine: Engine, chunk: Chunk) -> bool:
     """Return whether a chunk of this run, link and number is stored."""
     row = engine.fetch(
-        "SELECT count() AS n FROM chunks"
-        " WHERE run_id = {run:UInt32} AND link = {link:UInt16} AND seq = {seq:UInt64}",
+        "SELECT count() AS n FROM ("
+        + heads_sql("seq", "run_id = {run:UInt32} AND link = {link:UInt16} AND seq = {seq:UInt64}")
+        + ")",
         {"run": chunk.run_id, "link": chunk.link, "seq": chunk.seq},
     ).to_pylist()[0]
     return bool(row["n"])

@@ -1,6 +1,7 @@
 """Words of each channel in each slice of time, counted when they were stored."""
 
 from db.engine import Engine
+from db.heads import heads_sql
 from db.runs import Run
 
 
@@ -20,16 +21,16 @@ def rates_sql(engine: Engine, run: Run, a: int, b: int) -> str:
         f"SELECT slice * {ticks} AS t, link, channel, hit, sum(rates.n_hits) AS n_hits FROM"
         f" rates WHERE {where} GROUP BY slice, link, channel, hit"
     )
+    chunks = f"run_id = {run.run_id} AND t_first >= {first * ticks} AND t_first < {stop * ticks}"
     counted = engine.fetch(
         f"SELECT (SELECT sum(n_hits) FROM rates WHERE {where}) AS rolled,"
-        f" (SELECT sum(n_hits) FROM chunks WHERE run_id = {run.run_id}"
-        f" AND t_first >= {first * ticks} AND t_first < {stop * ticks}) AS stored"
+        f" (SELECT sum(n_hits) FROM ({heads_sql('link, seq, n_hits', chunks)})) AS stored"
     ).to_pylist()[0]
     if counted["rolled"] == counted["stored"]:
         return rollup
+    tallies = heads_sql("link, seq, slice, tally_channel, tally_hit, tally_n", chunks)
     return (
-        f"SELECT slice * {ticks} AS t, link, channel, hit, sum(n) AS n_hits FROM chunks"
+        f"SELECT slice * {ticks} AS t, link, channel, hit, sum(n) AS n_hits FROM ({tallies})"
         " ARRAY JOIN tally_channel AS channel, tally_hit AS hit, tally_n AS n"
-        f" WHERE run_id = {run.run_id} AND t_first >= {first * ticks}"
-        f" AND t_first < {stop * ticks} GROUP BY slice, link, channel, hit"
+        " GROUP BY slice, link, channel, hit"
     )

@@ -33,7 +33,17 @@ LIMITS = {
 }
 """Settings of the reader, none of which it can change."""
 
-_TABLES = ("chunks", "rates", "gaps", "ledger", "rows_*", "hits_*", "words_*", "channels_*")
+_TABLES = (
+    "chunks",
+    "dropped_chunks",
+    "rates",
+    "gaps",
+    "ledger",
+    "rows_*",
+    "hits_*",
+    "words_*",
+    "channels_*",
+)
 
 
 def reader_of(address: Address) -> Address:

@@ -43,11 +43,12 @@ _WIDE = re.compile(r"^(Array\()?U?Int(16|32|64)\)?$")
 
 def create_results(engine: Engine, lineage: Lineage) -> None:
     """Enter a lineage and create the table for its rows; doing it again changes nothing."""
-    known = engine.fetch(
-        "SELECT count() AS n FROM lineages WHERE lineage = {lineage:String}"
-        " AND run_id = {run:UInt32}",
-        {"lineage": lineage.lineage, "run": lineage.run_id},
-    )
+    create_table(engine, lineage)
+    enter_lineage(engine, lineage)
+
+
+def create_table(engine: Engine, lineage: Lineage) -> None:
+    """Create the table for a lineage's rows, unless it is there."""
     columns = ",\n".join(
         f"`{name}` {kind} {'CODEC(T64, LZ4)' if _WIDE.search(kind) else ''}"
         for name, kind in lineage.columns.items()
@@ -57,6 +58,15 @@ def create_results(engine: Engine, lineage: Lineage) -> None:
         f" (run_id UInt32, cell Int64, attempt UInt64 CODEC(T64, LZ4), {columns},"
         f" digest__ UInt64 MATERIALIZED cityHash64({', '.join(f'`{n}`' for n in lineage.columns)}))"
         " ENGINE = MergeTree ORDER BY (run_id, cell, attempt, t)"
+    )
+
+
+def enter_lineage(engine: Engine, lineage: Lineage) -> None:
+    """Enter a lineage in the catalogue, unless it is there: from now on queries see its rows."""
+    known = engine.fetch(
+        "SELECT count() AS n FROM lineages WHERE lineage = {lineage:String}"
+        " AND run_id = {run:UInt32}",
+        {"lineage": lineage.lineage, "run": lineage.run_id},
     )
     if known["n"][0].as_py():
         return

@@ -6,6 +6,7 @@ import polars as pl
 
 from db.engine import Engine
 from db.errors import UsageError
+from db.heads import heads_sql
 from db.runs import Run
 
 
@@ -20,8 +21,7 @@ def link_totals(engine: Engine, run_ids: Sequence[int]) -> pl.DataFrame:
         "SELECT run_id, link, count() AS chunks, sum(n_hits) AS words, sum(n_corrupt) AS corrupt,"
         f" minOrNullIf(t_first, {sound}) AS first, maxOrNullIf(t_last, {sound}) AS last,"
         " max(watermark) AS watermark"
-        " FROM chunks WHERE has({runs:Array(UInt32)}, run_id)"
-        " GROUP BY run_id, link ORDER BY run_id, link",
+        f" FROM ({_HEADS}) GROUP BY run_id, link ORDER BY run_id, link",
         {"runs": list(run_ids)},
     )
     return pl.DataFrame(pl.from_arrow(table))
@@ -45,6 +45,11 @@ def result_totals(engine: Engine, run_ids: Sequence[int]) -> pl.DataFrame:
     table = engine.fetch(_RESULTS, {"runs": list(run_ids)})
     return pl.DataFrame(pl.from_arrow(table))
 
+
+_HEADS = heads_sql(
+    "run_id, link, seq, t_first, t_last, watermark, n_hits, n_corrupt",
+    "has({runs:Array(UInt32)}, run_id)",
+)
 
 _RESULTS = """
 SELECT run_id, any(name) AS trigger, lineage, any(params) AS params, count(cell) AS cells,

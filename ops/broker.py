@@ -3,7 +3,10 @@
 import json
 import os
 import socket
+import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import redis
@@ -47,6 +50,26 @@ def beat(client: redis.Redis, kind: str, **told: Any) -> None:
         client.set(name, json.dumps({"at": time.time(), **told}), ex=ALIVE_S)
     except (RedisError, OSError):
         return  # whoever watches sees that nobody beats
+
+
+@contextmanager
+def beating(url: str, kind: str, told: Callable[[], dict[str, Any]]) -> Iterator[None]:
+    """Beat once a second, from a thread, until the context ends; Redis may be away."""
+    client = redis.Redis.from_url(url, socket_timeout=2, socket_connect_timeout=2)
+    over = threading.Event()
+
+    def beats() -> None:
+        while not over.wait(BEAT_S):
+            beat(client, kind, **told())
+
+    thread = threading.Thread(target=beats, name="beat", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+        client.close()
 
 
 def alive(client: redis.Redis, kind: str) -> list[dict[str, Any]]:

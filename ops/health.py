@@ -30,14 +30,18 @@ def health(
     readings: Callable[[], list[Reading]],
     trouble: Callable[[], str],
     of: str = "readout",
+    more: Collector | None = None,
 ) -> Iterator[int]:
     """Serve on 127.0.0.1 until the context ends; yields the port, of use if 0 was asked for.
 
-    /metrics has the readings in Prometheus' format, named ``everyhit_<of>_…``. /healthz says ok, or
+    /metrics has the readings in Prometheus' format, named ``everyhit_<of>_…``, and what ``more``
+    collects. /healthz says ok, or
     with status 503 what ``trouble`` says.
     """
     registry = CollectorRegistry()
     registry.register(_Readings(readings, of))
+    if more is not None:
+        registry.register(more)
     metrics = make_wsgi_app(registry)
 
     def answer(environ: dict[str, Any], start: Callable[..., Any]) -> Any:

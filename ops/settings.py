@@ -44,6 +44,28 @@ class Settings(BaseSettings):
     api_origins: tuple[str, ...] = Field(
         default=(), description="origins of other sites whose pages may ask the API in a browser"
     )
+    grace: str = Field(
+        default="7 d", description="time for which dropped raw words can be brought back"
+    )
+    alarm_link_s: float = Field(
+        default=30, gt=0, description="seconds without progress of a link that are an alarm"
+    )
+    alarm_stage_s: float = Field(
+        default=60, gt=0, description="seconds without progress of a trigger that are an alarm"
+    )
+    alarm_service_s: float = Field(
+        default=15, gt=0, description="seconds without a conductor, worker or Redis; an alarm"
+    )
+    alarm_queue_s: float = Field(
+        default=60, gt=0, description="seconds with too many windows waiting that are an alarm"
+    )
+    alarm_windows: int = Field(default=1000, ge=1, description="how many windows are too many")
+    alarm_spool_s: float = Field(
+        default=60, gt=0, description="age of what a readout has spooled that is an alarm"
+    )
+    alarm_shard_s: float = Field(
+        default=15, gt=0, description="seconds without an answer of a shard that are an alarm"
+    )
     log_level: str = Field(default="WARNING", description="DEBUG, INFO, WARNING or ERROR")
 
 

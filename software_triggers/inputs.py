@@ -16,21 +16,28 @@ def input_state(engine: Engine, stage: Stage, first: int, stop: int) -> pl.DataF
     """Return for each cell in [first, stop) what a stage would read for it now.
 
     Columns: ``cell``; ``inputs``, a hash of the chunks and of the committed results that overlap
-    the cell and its margins; ``n_inputs``, which grows with every chunk and revision; ``n_read``,
-    words in the chunks that begin in the cell, and rows of results in the cell, which come into
-    memory. Take it before reading: what arrives in between then shows as a change.
+    the cell and its margins; ``n_inputs``, which grows with every chunk and revision;
+    ``n_dropped``, those of the chunks whose words were dropped since; ``n_read``, words in the
+    chunks that begin in the cell, and rows of results in the cell, which come into memory. Take it
+    before reading: what arrives in between then shows as a change.
     """
     cells = np.arange(first, stop, dtype=np.int64)
     starts = cells * stage.run.cell - stage.reach
     stops = (cells + 1) * stage.run.cell + stage.reach
-    state = np.zeros((3, len(cells)), np.uint64)
+    state = np.zeros((4, len(cells)), np.uint64)
     if len(cells) and stage.reads_hits:
         state += _of_chunks(engine, stage, starts, stops)
     if len(cells):
         for lineage in stage.inputs.values():
             state += _of_results(engine, stage, lineage.lineage, starts, stops)
     return pl.DataFrame(
-        {"cell": cells, "inputs": state[0], "n_inputs": state[1], "n_read": state[2]}
+        {
+            "cell": cells,
+            "inputs": state[0],
+            "n_inputs": state[1],
+            "n_dropped": state[2],
+            "n_read": state[3],
+        }
     )
 
 
@@ -42,14 +49,14 @@ def _of_chunks(
     run = stage.run
     spans = read_spans(engine, run.run_id, int(starts[0]), int(stops[-1]), run.detector.slice)
     weights = np.stack(
-        [spans["id"].to_numpy(), np.ones(len(spans), np.uint64), spans["n_hits"].to_numpy()]
+        [spans["id"], np.ones(len(spans), np.uint64), spans["dropped"], spans["n_hits"]]
     ).astype(np.uint64)
     t_first = spans["t_first"].to_numpy()
     begun = _sums_before(t_first, weights, stops)
     ended = _sums_before(spans["t_last"].to_numpy(), weights, starts)
-    own = _sums_before(t_first, weights[2:], stops - stage.reach)
-    own -= _sums_before(t_first, weights[2:], starts + stage.reach)
-    return np.concatenate([(begun - ended)[:2], own * np.uint64(stage.reads_words)])
+    own = _sums_before(t_first, weights[3:], stops - stage.reach)
+    own -= _sums_before(t_first, weights[3:], starts + stage.reach)
+    return np.concatenate([(begun - ended)[:3], own * np.uint64(stage.reads_words)])
 
 
 def _of_results(
@@ -63,10 +70,11 @@ def _of_results(
         marks = (rows["digest"].to_numpy() + cells.astype(np.uint64) * _MIX) * _MIX + np.uint64(1)
         marks = (marks ^ (marks >> np.uint64(32))) * _MIX  # no sum of products: cells may swap rows
     revisions = rows["revision"].to_numpy().astype(np.uint64) + np.uint64(1)
-    weights = np.stack([marks, revisions, rows["n_rows"].to_numpy().astype(np.uint64)])
+    n_rows = rows["n_rows"].to_numpy().astype(np.uint64)
+    weights = np.stack([marks, revisions, np.zeros_like(n_rows), n_rows])
     sums = _sums_before(cells, weights, high) - _sums_before(cells, weights, low)
     own = (starts + stage.reach) // cell
-    sums[2] = (_sums_before(cells, weights, own + 1) - _sums_before(cells, weights, own))[2]
+    sums[3] = (_sums_before(cells, weights, own + 1) - _sums_before(cells, weights, own))[3]
     return sums
 
 

@@ -9,7 +9,8 @@ import pyarrow as pa
 
 from db import ledger
 from db.engine import Engine
-from db.errors import EveryhitError, StoreError
+from db.errors import EveryhitError, StoreError, TriggerError
+from db.heads import words_are_there
 from db.results import count_rows, insert_rows, insert_select
 from software_triggers.inputs import input_state
 from software_triggers.stage import Stage, compute, select
@@ -33,9 +34,11 @@ def process(
     """Bring the results of cells [first, stop) up to date and return how many cells changed.
 
     Cells whose inputs are still those that the ledger names are left alone, so that a task may be
-    delivered twice. A cell on which the trigger fails is set aside: it is entered as incomplete
-    and empty, with its traceback in ``failures``, and the others go on. Raises StoreError when
-    the store fails: then nothing is committed and the task can be repeated.
+    delivered twice. So are cells of which words were dropped since, if they have a result. A cell
+    on which the trigger fails is set aside, and one that it never saw before its words were
+    dropped: it is entered as incomplete and empty, with its traceback in ``failures``, and the
+    others go on. Raises StoreError when the store fails: then nothing is committed and the task
+    can be repeated.
     """
     state = input_state(engine, stage, first, stop)
     before = ledger.current(engine, stage.run.run_id, stage.lineage.lineage, first, stop)
@@ -44,6 +47,11 @@ def process(
     if complete:
         _mark_complete(engine, stage, same.filter(~pl.col("complete")), worker)
     todo = joined.filter(pl.col("inputs").ne_missing(pl.col("inputs_before")))
+    if stage.reads_words and todo["n_dropped"].sum():
+        lost = todo.filter((pl.col("n_dropped") > 0) & pl.col("revision").is_null())
+        if len(lost):
+            _set_aside(engine, stage, lost, _DROPPED, worker)
+        todo = todo.filter(pl.col("n_dropped") == 0)
     for rows in _neighbours(todo):
         _attempt(engine, stage, rows, complete=complete, worker=worker, most_hits=most_hits)
     return len(todo)
@@ -63,6 +71,7 @@ def _attempt(
     first, stop = int(cells["cell"][0]), int(cells["cell"][-1]) + 1
     try:
         _store_rows(engine, stage, first, stop, attempt, int(cells["n_read"].sum()), most_hits)
+        _check_words(engine, stage, first, stop)
     except StoreError as fault:
         if stage.trigger.kind != "sql" or not fault.of_the_query:
             raise
@@ -72,6 +81,15 @@ def _attempt(
     else:
         counted = count_rows(engine, stage.lineage, attempt, first, stop)
         _commit(engine, stage, cells, counted, attempt, worker, began, complete=complete)
+
+
+def _check_words(engine: Engine, stage: Stage, first: int, stop: int) -> None:
+    """Raise StoreError if words were dropped while they were read."""
+    if not stage.reads_words:
+        return
+    read = of_cells(first, stop, stage.run.cell).widened(stage.reach)
+    if not words_are_there(engine, stage.run.run_id, read.a, read.b, stage.run.detector.slice):
+        raise StoreError(f"words of run {stage.run.run_id} were dropped while they were read")
 
 
 def _store_rows(
@@ -153,18 +171,20 @@ def set_aside(engine: Engine, stage: Stage, cell: int, fault: Exception, worker:
 def _set_aside(
     engine: Engine, stage: Stage, cells: pl.DataFrame, fault: Exception, worker: str
 ) -> None:
-    cell = int(cells["cell"][0])
-    window = of_cells(cell, cell + 1, stage.run.cell)
+    windows = [of_cells(cell, cell + 1, stage.run.cell) for cell in cells["cell"]]
     text = str(fault) if isinstance(fault, EveryhitError) else f"{type(fault).__name__}: {fault}"
     engine.insert(
         "failures",
         pa.table(
             {
-                "run_id": pa.array([stage.run.run_id], pa.uint32()),
-                "lineage": [stage.lineage.lineage],
-                "cell": pa.array([cell], pa.int64()),
-                "error": [f"trigger {stage.name} failed on [{window.a}, {window.b}): {text}"],
-                "traceback": ["".join(traceback.format_exception(fault))],
+                "run_id": pa.array([stage.run.run_id] * len(cells), pa.uint32()),
+                "lineage": [stage.lineage.lineage] * len(cells),
+                "cell": pa.array(cells["cell"], pa.int64()),
+                "error": [
+                    f"trigger {stage.name} failed on [{window.a}, {window.b}): {text}"
+                    for window in windows
+                ],
+                "traceback": ["".join(traceback.format_exception(fault))] * len(cells),
             }
         ),
     )
@@ -180,6 +200,12 @@ def _set_aside(
         time.perf_counter(),
         complete=False,
     )
+
+
+_DROPPED = TriggerError(
+    "its raw words were dropped before it was asked: everyhit retention show tells which can be"
+    " brought back"
+)
 
 
 def _next_revision() -> pl.Expr:

@@ -1,7 +1,7 @@
 """Triggers bound to a run: parameters given, inputs resolved, lineage hashed, in working order."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import Any
@@ -12,7 +12,7 @@ from db.confine import bound, columns_named, confined
 from db.engine import Engine
 from db.errors import EveryhitError, TriggerError
 from db.hits_view import create_views
-from db.results import Lineage, create_results
+from db.results import Lineage, create_table, enter_lineage
 from db.runs import Run
 from software_triggers.relations import frames, selects
 from software_triggers.trigger import SOURCES, Trigger, in_ticks
@@ -57,11 +57,13 @@ def bind(
     run: Run,
     triggers: Mapping[str, Trigger],
     wanted: Mapping[str, Mapping[str, Any]],
+    check: Callable[[Sequence[Stage]], None] = lambda _: None,
 ) -> tuple[Stage, ...]:
     """Return stages for the wanted triggers and all they depend on, inputs before their readers.
 
-    ``wanted`` maps names to parameters. Creates the views and tables that the stages need. Raises
-    TriggerError or SqlError for an unknown name, a circle, or a trigger that does not fit the run.
+    ``wanted`` maps names to parameters. Creates the views and tables that the stages need, and
+    enters the lineages, unless ``check`` raises: then queries see nothing new. Raises TriggerError
+    or SqlError for an unknown name, a circle, or a trigger that does not fit the run.
     """
     create_views(engine, run.detector)
     stages: dict[str, Stage] = {}
@@ -86,7 +88,11 @@ def bind(
 
     for name in wanted:
         visit(name)
-    return tuple(stages.values())
+    ready = tuple(stages.values())
+    check(ready)
+    for stage in ready:
+        enter_lineage(engine, stage.lineage)
+    return ready
 
 
 def _stage(
@@ -130,7 +136,7 @@ def _stage(
         _sql_columns(engine, stage) if trigger.kind == "sql" else _frame_columns(engine, stage)
     )
     stage = replace(stage, lineage=replace(lineage, columns=columns))
-    create_results(engine, stage.lineage)
+    create_table(engine, stage.lineage)
     return stage
 
 

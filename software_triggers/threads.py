@@ -9,6 +9,7 @@ from typing import Any
 from db.engine import Engine
 from db.runs import Run
 from software_triggers.conductor import Handle, Job, Submit, Task, conduct
+from software_triggers.passed import refuse_dropped
 from software_triggers.process import MOST_HITS, process
 from software_triggers.stage import Stage, bind
 from software_triggers.trigger import Trigger
@@ -64,9 +65,11 @@ def run_stages(
 
     ``span`` limits it to times [a, b) in ticks; for an open run it is needed. What is up to date
     already is not done again, so that it can be stopped and resumed. Raises StoreError when the
-    store fails.
+    store fails, and UsageError where words that are needed were dropped.
     """
-    stages = bind(engine, run, triggers, wanted)
+    stages = bind(
+        engine, run, triggers, wanted, lambda stages: refuse_dropped(engine, stages, span)
+    )
     job = Job(engine, run, stages, span)
     job.close()
     with thread_submit(engine, n_threads) as submit:

@@ -20,7 +20,14 @@ from db.errors import StoreError
 from db.reader import reader_of
 
 # Tables of which a newer row replaces an older one, which the engine can see only side by side.
-_ON_THE_FIRST_SHARD = {"runs", "lineages", "triggers"}
+_ON_THE_FIRST_SHARD = {
+    "runs",
+    "lineages",
+    "triggers",
+    "retention_policies",
+    "retention_pins",
+    "alarms",
+}
 _CREATES = re.compile(
     r"^\s*CREATE (?P<kind>TABLE|VIEW|MATERIALIZED VIEW) (IF NOT EXISTS )?(?P<name>\w+)",
     re.MULTILINE,

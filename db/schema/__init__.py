@@ -23,9 +23,10 @@ def migrate(engine: Engine, *, mend: bool = False) -> int:
     found, newest = version(engine), newest_version()
     if found > newest:
         raise StoreError(newer(found))
-    steps = _steps()
-    for number in range(1 if mend else found + 1, newest + 1):
-        for statement in _statements(steps[number]):
+    for number, text in sorted(_steps().items()):
+        if number <= found and not mend:
+            continue
+        for statement in _statements(text):
             run = engine.define if _CREATED.search(statement) else engine.execute
             run(statement)
         if number > found:

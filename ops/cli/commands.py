@@ -1,6 +1,7 @@
 """All commands, in the order in which the help shows them."""
 
 from ops.cli import (
+    alarms,
     api,
     bench,
     db,
@@ -10,6 +11,7 @@ from ops.cli import (
     plot,
     query,
     readout,
+    retention,
     runs,
     services,
     triggers,
@@ -17,6 +19,7 @@ from ops.cli import (
 )
 
 __all__ = [
+    "alarms",
     "api",
     "bench",
     "db",
@@ -26,6 +29,7 @@ __all__ = [
     "plot",
     "query",
     "readout",
+    "retention",
     "runs",
     "services",
     "triggers",

@@ -14,6 +14,7 @@ from db.errors import UsageError
 from db.hits_view import create_views
 from db.moments import duration_ticks
 from db.runs import Run, amend_run, close_run, find_run, list_runs, open_run
+from ops.broker import beating
 from ops.cli import app
 from ops.cli.opening import detector_named, opened, wanted_triggers
 from ops.cli.show import AsJson, Store, show, show_json
@@ -119,6 +120,9 @@ def readout(
             told = partial(readings, taking, kept, intake, sources, silence)
             port = stack.enter_context(health(health_port, told, partial(trouble, taking, kept)))
             typer.echo(f"health on port {port}", err=True)
+        if "redis" in settings().model_fields_set:
+            beats = partial(_told, here.run_id, kept, most_bytes, taking)
+            stack.enter_context(beating(settings().redis, "readout", beats))
         try:
             serve(
                 taking,
@@ -142,6 +146,17 @@ def readout(
         show_json(summary)
     else:
         show([summary], as_json=False, title="stored")
+
+
+def _told(run_id: int, spool: Spool, most_bytes: int, taking: Readout) -> dict[str, object]:
+    """What those who watch for alarms want to know of a readout."""
+    return {
+        "run": run_id,
+        "spool_bytes": spool.n_bytes,
+        "most_bytes": most_bytes,
+        "oldest_s": spool.oldest_s,
+        "trouble": trouble(taking, spool),
+    }
 
 
 def _run(engine: Engine, name: str, detector: Detector) -> Run:

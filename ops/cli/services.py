@@ -42,7 +42,7 @@ def worker(
     store: Store = None,
 ) -> None:
     """Run triggers on the windows that the conductor sends, until SIGTERM or Ctrl-C."""
-    url = _of_servers(store)
+    url = of_servers(store)
     broker = redis or settings().redis
     wanted = tuple(queues.split(","))
     if strange := set(wanted) - {LIVE, REPROCESS}:
@@ -79,7 +79,7 @@ def conductor(
 
     Start as many as you like: one works, another takes over when it dies.
     """
-    url = _of_servers(store)
+    url = of_servers(store)
     client = set_broker(redis or settings().redis)
     with ExitStack() as stack:
         wish = stack.enter_context(interruptible())
@@ -117,6 +117,8 @@ def _beats(client: object, follower: Follower, lock: Lock, stop: threading.Event
             str(run_id): {
                 name: {
                     "windows": progress.backlog,
+                    "inputs": list(progress.stage.inputs),
+                    "reads_hits": progress.stage.reads_hits,
                     "done_to_s": round(
                         progress.done_to * job.run.cell * float(job.run.detector.tick) / 1e9, 3
                     ),
@@ -162,7 +164,8 @@ def backlog(redis: Redis = None, as_json: AsJson = False) -> None:
         typer.echo(f"the conductor says: {trouble}", err=True)
 
 
-def _of_servers(store: str | None) -> str:
+def of_servers(store: str | None) -> str:
+    """Return the address of a store on servers, as asked for or as set; else UsageError."""
     url = store or settings().store
     if not url.startswith(("clickhouse://", "clickhouses://")):
         raise UsageError(

@@ -5,6 +5,7 @@ from matplotlib.ticker import EngFormatter
 
 from db.engine import Engine
 from db.errors import UsageError
+from db.heads import heads_sql
 from db.rates import rates_sql
 from db.runs import Run
 from ops.plot import GREY, styled, title, utc
@@ -28,7 +29,8 @@ def count(engine: Engine, run: Run, a: int, b: int, by: str) -> pl.DataFrame:
     slice_ = run.detector.slice
     a = a // slice_ * slice_
     length = slice_ * max(1, -(-(b - a) // slice_ // MOST_BINS))
-    ends = f"SELECT max(t_last) + 1 AS t FROM chunks WHERE run_id = {run.run_id}"
+    heads = heads_sql("link, seq, t_last", f"run_id = {run.run_id}")
+    ends = f"SELECT max(t_last) + 1 AS t FROM ({heads})"
     last = engine.fetch(ends)["t"][0].as_py()
     n_bins = max(1, round((min(-(-b // slice_) * slice_, last) - a) / length))
     sql = (

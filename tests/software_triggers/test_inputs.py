@@ -59,7 +59,8 @@ def test_the_state_of_a_cell_tells_what_overlaps_it_and_its_margins(
     keys = []
     state = input_state(engine, stage, first, first + n_cells)
     assert state["cell"].to_list() == list(range(first, first + n_cells))
-    for at, _, n_inputs, n_read in state.rows():
+    for at, _, n_inputs, n_dropped, n_read in state.rows():
+        assert n_dropped == 0
         a, b = at * cell - 130, (at + 1) * cell + 130
         seen = [c for c in chunks if c.n_hits and c.t_first < b and c.t_last >= a]
         read = {

@@ -1,0 +1,60 @@
+"""What is known of chunks beside their words: also of those whose words were dropped."""
+
+from db.engine import Engine
+
+_HEAD = (
+    "run_id, link, seq, detector, epoch, t_first, t_last, watermark, n_hits, n_corrupt, checksum,"
+    " recorded_at, slice, tally_channel, tally_hit, tally_n"
+)
+
+
+def heads_sql(columns: str, where: str) -> str:
+    """Return the SELECT of columns of all chunks that ever came, each chunk once.
+
+    ``columns`` must tell chunks apart, by link and seq. A chunk may be seen in both tables for a
+    moment, while its words are put aside or brought back, and never in none.
+    """
+    return (
+        f"SELECT {columns} FROM chunks WHERE {where}"
+        f" UNION DISTINCT SELECT {columns} FROM dropped_chunks WHERE {where}"
+    )
+
+
+def keep_heads(here: Engine, part: str) -> None:
+    """Enter the chunks of a shard's part as dropped; doing it again changes nothing."""
+    here.execute(
+        f"INSERT INTO dropped_chunks ({_HEAD}, part) SELECT {_HEAD}, _part FROM chunks"
+        " WHERE _part = {part:String} AND (run_id, link, seq) NOT IN"
+        " (SELECT run_id, link, seq FROM dropped_chunks WHERE part = {part:String})",
+        {"part": part},
+    )
+
+
+def forget_heads(here: Engine, part: str) -> int:
+    """Forget that chunks of a part were dropped, as far as their words are in ``chunks``.
+
+    Returns how many are not.
+    """
+    here.execute(
+        "DELETE FROM dropped_chunks WHERE part = {part:String}"
+        " AND (run_id, link, seq) IN (SELECT run_id, link, seq FROM chunks WHERE run_id IN"
+        " (SELECT run_id FROM dropped_chunks WHERE part = {part:String}))",
+        {"part": part},
+    )
+    left = here.fetch(
+        "SELECT count() AS n FROM dropped_chunks WHERE part = {part:String}", {"part": part}
+    )
+    return int(left["n"][0].as_py())
+
+
+def words_are_there(engine: Engine, run_id: int, a: int, b: int, slice_ticks: int) -> bool:
+    """Return whether no words of the run in [a, b) ticks were dropped.
+
+    Asked after reading, it tells that what was read lacked nothing.
+    """
+    found = engine.fetch(
+        "SELECT count() AS n FROM dropped_chunks WHERE run_id = {run:UInt32} AND n_hits > 0"
+        " AND t_first < {b:Int64} AND t_first > {a:Int64} - {slice:Int64} AND t_last >= {a:Int64}",
+        {"run": run_id, "a": a, "b": b, "slice": slice_ticks},
+    )
+    return not found["n"][0].as_py()

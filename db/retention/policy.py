@@ -1,0 +1,82 @@
+"""Policies and pins: what people want to be kept."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+import pyarrow as pa
+
+from db.engine import Engine
+from db.runs import Run
+
+DEFAULT = "default"
+
+
+@dataclass(frozen=True)
+class Pin:
+    """Times [a, b) of a run, in ticks, whose raw words are kept whatever the policies say."""
+
+    run_id: int
+    a: int
+    b: int
+    note: str = ""
+
+
+def set_policy(engine: Engine, run_type: str, raw_days: int | None) -> None:
+    """Keep raw words of runs of a type for so many days; None: for ever."""
+    _newer(
+        engine,
+        "retention_policies",
+        {"run_type": pa.array([run_type])},
+        {"raw_days": pa.array([raw_days], pa.uint32())},
+    )
+
+
+def list_policies(engine: Engine) -> dict[str, int | None]:
+    """Return the days for which raw words are kept, by type of run; None: for ever."""
+    rows = engine.fetch("SELECT run_type, raw_days FROM retention_policies FINAL ORDER BY run_type")
+    return {row["run_type"]: row["raw_days"] for row in rows.to_pylist()}
+
+
+def days_of(run: Run, policies: Mapping[str, int | None]) -> int | None:
+    """Return for how many days a run's raw words are kept; None: for ever.
+
+    The run's setting ``type`` decides, else the longest pattern that its name fits, else
+    ``default``. Without a policy words are kept for ever.
+    """
+    kind = run.settings.get("type")
+    if kind in policies:
+        return policies[str(kind)]
+    fitting = [pattern for pattern in policies if fnmatchcase(run.name, pattern)]
+    return policies.get(max(fitting, key=len, default=DEFAULT))
+
+
+def pin(engine: Engine, wanted: Pin, *, pinned: bool = True) -> None:
+    """Pin a range, or let go one that was pinned with the same limits."""
+    _newer(
+        engine,
+        "retention_pins",
+        {
+            "run_id": pa.array([wanted.run_id], pa.uint32()),
+            "a": pa.array([wanted.a], pa.int64()),
+            "b": pa.array([wanted.b], pa.int64()),
+        },
+        {"pinned": pa.array([pinned]), "note": pa.array([wanted.note])},
+    )
+
+
+def list_pins(engine: Engine) -> list[Pin]:
+    """Return the ranges that are pinned."""
+    rows = engine.fetch(
+        "SELECT run_id, a, b, note FROM retention_pins FINAL WHERE pinned ORDER BY run_id, a, b"
+    )
+    return [Pin(**row) for row in rows.to_pylist()]
+
+
+def _newer(
+    engine: Engine, table: str, key: Mapping[str, pa.Array], values: Mapping[str, pa.Array]
+) -> None:
+    """Insert a row that replaces the one of the same key, if there is one."""
+    last = engine.fetch(f"SELECT max(revision) AS last FROM {table}")["last"][0].as_py()
+    revision = pa.array([last + 1], pa.uint64())
+    engine.insert(table, pa.table({**key, "revision": revision, **values}))

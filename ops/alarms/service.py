@@ -1,0 +1,71 @@
+"""The loop that looks every few seconds and keeps what it finds in the store."""
+
+import time
+from collections.abc import Callable, Iterator
+
+import structlog
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from db.alarms import Alarm, list_alarms, save_alarm
+from db.engine import Engine
+from db.errors import StoreError
+from ops.alarms.looks import Signs
+from ops.alarms.watch import Watch
+
+_log = structlog.get_logger()
+
+
+class Alarms(Collector):
+    """The alarms that stand, in the store and as metrics.
+
+    While the store is away nothing is lost: what changed is entered when it is back.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._watch = Watch(list_alarms(engine))
+        self._unsaved: list[Alarm] = []
+
+    @property
+    def standing(self) -> list[Alarm]:
+        """Alarms that stand, oldest first."""
+        return sorted(self._watch.standing.values(), key=lambda alarm: alarm.since)
+
+    def step(self, signs: Signs, now: float) -> list[Alarm]:
+        """Take a look in, and return the alarms that changed by it."""
+        changed = self._watch.look(signs, now)
+        self._unsaved += changed
+        for alarm in changed:
+            _log.warning("alarm", name=alarm.name, state=alarm.state, said=alarm.message)
+        try:
+            while self._unsaved:
+                save_alarm(self._engine, self._unsaved[0])
+                del self._unsaved[0]
+        except StoreError as fault:
+            _log.warning("alarms wait for the store", n=len(self._unsaved), said=str(fault))
+        return changed
+
+    def trouble(self) -> str:
+        """The messages of all alarms that stand; empty if none does."""
+        return "; ".join(alarm.message for alarm in self.standing)
+
+    def collect(self) -> Iterator[Metric]:
+        """``everyhit_alarm{name,subject}``: 1 for each alarm that stands."""
+        family = GaugeMetricFamily(
+            "everyhit_alarm", "An alarm that stands.", labels=["name", "subject"]
+        )
+        for alarm in self.standing:
+            family.add_metric([alarm.name, alarm.subject], 1)
+        yield family
+
+
+def watch(
+    alarms: Alarms, look: Callable[[], Signs], wait: Callable[[float], bool], every_s: float
+) -> None:
+    """Look every few seconds until ``wait`` says that it is enough."""
+    while True:
+        began = time.monotonic()
+        alarms.step(look(), time.time())
+        if wait(max(0.0, every_s - (time.monotonic() - began))):
+            return

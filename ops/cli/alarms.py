@@ -1,0 +1,81 @@
+from contextlib import ExitStack
+from functools import partial
+from typing import Annotated
+
+import typer
+
+from db.alarms import acknowledge, list_alarms
+from ops.alarms.looks import Limits, look
+from ops.alarms.service import Alarms, watch
+from ops.broker import set_broker
+from ops.cli import app
+from ops.cli.opening import opened
+from ops.cli.services import Health, Redis, of_servers
+from ops.cli.show import AsJson, Store, show
+from ops.health import health
+from ops.interrupt import interruptible
+from ops.settings import settings
+
+alarms = typer.Typer(help="What stopped that should go on.", no_args_is_help=True)
+app.add_typer(alarms, name="alarms")
+
+
+@alarms.command("list")
+def list_(
+    cleared: Annotated[bool, typer.Option("--all", help="Also those that are over.")] = False,
+    store: Store = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the alarms that stand."""
+    with opened(store) as at:
+        found = list_alarms(at.engine, cleared=cleared)
+    rows = [
+        {name: value for name, value in vars(alarm).items() if name != "revision"}
+        for alarm in found
+    ]
+    show(rows, as_json=as_json, title="alarms")
+
+
+@alarms.command("ack")
+def ack(
+    name: Annotated[str, typer.Argument(help="What is watched: watermark, worker, shard, …")],
+    subject: Annotated[str | None, typer.Argument(help="Which one; default all of them.")] = None,
+    note: Annotated[str, typer.Option("--note", help="Who looks after it, and how.")] = "",
+    store: Store = None,
+    as_json: AsJson = False,
+) -> None:
+    """Note that somebody has seen an alarm. It stands until it is over."""
+    with opened(store) as at:
+        n = acknowledge(at.engine, name, subject, note)
+    show([{"name": name, "acknowledged": n}], as_json=as_json)
+
+
+@alarms.command("watch")
+def watch_(
+    every: Annotated[float, typer.Option("--every", min=0.2, help="Seconds between looks.")] = 3.0,
+    health_port: Health = None,
+    redis: Redis = None,
+    store: Store = None,
+) -> None:
+    """Look every few seconds for what stopped, until SIGTERM or Ctrl-C."""
+    url, at = of_servers(store), settings()
+    client = set_broker(redis or at.redis)
+    limits = Limits(
+        link_s=at.alarm_link_s,
+        stage_s=at.alarm_stage_s,
+        service_s=at.alarm_service_s,
+        queue_s=at.alarm_queue_s,
+        spool_s=at.alarm_spool_s,
+        shard_s=at.alarm_shard_s,
+        most_windows=at.alarm_windows,
+    )
+    with ExitStack() as stack:
+        wish = stack.enter_context(interruptible())
+        engine = stack.enter_context(opened(url)).engine
+        standing = Alarms(engine)
+        if health_port is not None:
+            port = stack.enter_context(
+                health(health_port, list, standing.trouble, "alarms", standing)
+            )
+            typer.echo(f"health on port {port}", err=True)
+        watch(standing, partial(look, engine, client, limits), wish.wait, every)

@@ -1,0 +1,193 @@
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+
+import typer
+
+from db.errors import UsageError
+from db.moments import parse_duration
+from db.retention.parts import aside_parts
+from db.retention.policy import Pin, list_pins, list_policies, pin, set_policy
+from db.runs import find_run
+from ops.cli import app
+from ops.cli.opening import opened, span_of
+from ops.cli.show import AsJson, From, RunOption, Store, To, show, show_json
+from ops.retention import Step, apply, plan, rules, undo
+from ops.settings import settings
+
+retention = typer.Typer(help="How long raw words are kept.", no_args_is_help=True)
+app.add_typer(retention, name="retention")
+
+
+@retention.command("show")
+def show_(store: Store = None, as_json: AsJson = False) -> None:
+    """Show policies, pins, and the words that lie aside and can be brought back."""
+    with opened(store) as at:
+        policies = [
+            {"run type": name, "raw words": "for ever" if days is None else f"{days} days"}
+            for name, days in list_policies(at.engine).items()
+        ]
+        pins = [vars(each) for each in list_pins(at.engine)]
+        aside = [
+            {
+                "shard": k,
+                "hour": f"{part.hour:%Y-%m-%dT%H:00Z}",
+                "part": part.part,
+                "words": part.words,
+                "bytes": part.bytes,
+                "since": part.since,
+            }
+            for k, shard in enumerate(at.engine.shards)
+            for part in aside_parts(shard.here)
+        ]
+    if as_json:
+        show_json({"policies": policies, "pins": pins, "aside": aside})
+        return
+    show(policies, as_json=False, title="policies")
+    show(pins, as_json=False, title="pins")
+    show(aside, as_json=False, title="aside")
+
+
+@retention.command("set")
+def set_(
+    run_type: Annotated[
+        str, typer.Argument(help="A run's setting type, a pattern of run names, or default.")
+    ],
+    raw: Annotated[str, typer.Option("--raw", help="Whole days, such as 30d, or forever.")],
+    store: Store = None,
+    as_json: AsJson = False,
+) -> None:
+    """Set how long the raw words of runs are kept. Events have theirs in them and stay."""
+    days = None if raw == "forever" else _days(raw)
+    with opened(store) as at:
+        set_policy(at.engine, run_type, days)
+    show([{"run type": run_type, "raw_days": days}], as_json=as_json)
+
+
+@retention.command("apply")
+def apply_(
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what would be done.")
+    ] = False,
+    grace: Annotated[
+        str | None, typer.Option("--grace", help="Time for which undo is possible; see doctor.")
+    ] = None,
+    store: Store = None,
+    as_json: AsJson = False,
+) -> None:
+    """Put aside what is old enough, and drop what lay aside for long enough."""
+    wait = timedelta(seconds=float(parse_duration(grace or settings().grace) / 10**9))
+    with opened(store) as at:
+        by = rules(at.engine, datetime.now(UTC), wait, settings().triggers)
+        steps = (plan if dry_run else apply)(at.engine, by)
+    _show(steps, as_json=as_json, title="would be done" if dry_run else "done")
+
+
+@retention.command("pin")
+def pin_(
+    run: RunOption = None,
+    start: From = None,
+    stop: To = None,
+    note: Annotated[str, typer.Option("--note", help="Why.")] = "",
+    store: Store = None,
+    as_json: AsJson = False,
+) -> None:
+    """Keep the raw words of a run, or of a range of it, whatever the policies say."""
+    with opened(store) as at:
+        found = find_run(at.engine, run)
+        a, b = span_of(found, start, stop) or _WHOLE
+        wanted = Pin(found.run_id, a, b, note)
+        pin(at.engine, wanted)
+    show([vars(wanted)], as_json=as_json, title="pinned")
+
+
+@retention.command("unpin")
+def unpin(
+    run: RunOption = None,
+    start: From = None,
+    stop: To = None,
+    store: Store = None,
+    as_json: AsJson = False,
+) -> None:
+    """Let go what was pinned with the same limits."""
+    with opened(store) as at:
+        found = find_run(at.engine, run)
+        a, b = span_of(found, start, stop) or _WHOLE
+        pins = [each for each in list_pins(at.engine) if each.run_id == found.run_id]
+        if not any((each.a, each.b) == (a, b) for each in pins):
+            there = ", ".join(f"[{each.a}, {each.b})" for each in pins) or "none"
+            raise UsageError(
+                f"[{a}, {b}) of run {found.run_id} is not pinned; pinned are, in ticks: {there}"
+            )
+        pin(at.engine, Pin(found.run_id, a, b), pinned=False)
+    show([{"run_id": found.run_id, "a": a, "b": b}], as_json=as_json, title="let go")
+
+
+@retention.command("undo")
+def undo_(
+    run: Annotated[
+        str | None, typer.Option("--run", help="Only hours with words of this run.")
+    ] = None,
+    hour: Annotated[
+        str | None, typer.Option("--hour", help="Only this one, such as 2026-11-21T10:00Z.")
+    ] = None,
+    store: Store = None,
+    as_json: AsJson = False,
+) -> None:
+    """Bring back words that lie aside. Pin them, or the next apply puts them aside again."""
+    when = None if hour is None else _hour(hour)
+    with opened(store) as at:
+        which = None if run is None else find_run(at.engine, run).run_id
+        steps = undo(at.engine, which, when)
+    _show(steps, as_json=as_json, title="brought back")
+
+
+_WHOLE = (-(2**62), 2**62)
+
+
+def _show(steps: Sequence[Step], *, as_json: bool, title: str) -> None:
+    if as_json:
+        show_json([_told(step) for step in steps])
+        return
+    show([_line(step) for step in steps], as_json=False, title=title)
+
+
+def _told(step: Step) -> dict[str, Any]:
+    return {
+        "shard": step.shard,
+        "hour": f"{step.hour:%Y-%m-%dT%H:00Z}",
+        "action": step.action,
+        "parts": [part.part for part in step.parts],
+        "words": step.words,
+        "bytes": step.bytes,
+        "runs": [vars(each) for each in step.contents],
+        "why": list(step.why),
+    }
+
+
+def _line(step: Step) -> dict[str, Any]:
+    ranges = ", ".join(f"{each.run_id} [{each.a}, {each.b})" for each in step.contents)
+    told = _told(step)
+    return {
+        **{name: told[name] for name in ("shard", "hour", "action")},
+        "MB": step.bytes / 1e6,
+        "words": step.words,
+        "runs and ticks": ranges,
+        "why": "; ".join(step.why),
+    }
+
+
+def _days(text: str) -> int:
+    if not text.endswith("d") or not text[:-1].isdecimal():
+        raise UsageError(f"--raw {text!r}: write whole days, such as 30d, or forever")
+    return int(text[:-1])
+
+
+def _hour(text: str) -> datetime:
+    try:
+        when = datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"--hour {text!r}: write it as in 2026-11-21T10:00Z") from None
+    if when.tzinfo is None:
+        raise UsageError(f"--hour {text!r}: which zone? Add Z for UTC")
+    return when.astimezone(UTC)
