@@ -20,29 +20,28 @@ def heads_sql(columns: str, where: str) -> str:
     )
 
 
-def keep_heads(here: Engine, part: str) -> None:
-    """Enter the chunks of a shard's part as dropped; doing it again changes nothing."""
+def keep_heads(here: Engine, part: str, aside: str) -> None:
+    """Enter the chunks of a shard's part as put aside under a name of its own."""
     here.execute(
-        f"INSERT INTO dropped_chunks ({_HEAD}, part) SELECT {_HEAD}, _part FROM chunks"
-        " WHERE _part = {part:String} AND (run_id, link, seq) NOT IN"
-        " (SELECT run_id, link, seq FROM dropped_chunks WHERE part = {part:String})",
-        {"part": part},
+        f"INSERT INTO dropped_chunks ({_HEAD}, aside) SELECT {_HEAD}, {{aside:String}}"
+        " FROM chunks WHERE _part = {part:String}",
+        {"part": part, "aside": aside},
     )
 
 
-def forget_heads(here: Engine, part: str) -> int:
-    """Forget that chunks of a part were dropped, as far as their words are in ``chunks``.
+def forget_heads(here: Engine, aside: str) -> int:
+    """Forget that chunks were put aside, as far as their words are in ``chunks``.
 
     Returns how many are not.
     """
     here.execute(
-        "DELETE FROM dropped_chunks WHERE part = {part:String}"
+        "DELETE FROM dropped_chunks WHERE aside = {aside:String}"
         " AND (run_id, link, seq) IN (SELECT run_id, link, seq FROM chunks WHERE run_id IN"
-        " (SELECT run_id FROM dropped_chunks WHERE part = {part:String}))",
-        {"part": part},
+        " (SELECT run_id FROM dropped_chunks WHERE aside = {aside:String}))",
+        {"aside": aside},
     )
     left = here.fetch(
-        "SELECT count() AS n FROM dropped_chunks WHERE part = {part:String}", {"part": part}
+        "SELECT count() AS n FROM dropped_chunks WHERE aside = {aside:String}", {"aside": aside}
     )
     return int(left["n"][0].as_py())
 

@@ -41,6 +41,8 @@ class Part:
     holds: Sequence[Content]
     """What it holds, run by run."""
     state: State = "active"
+    aside: str = ""
+    """What it is called while it is aside: names of parts are used again."""
     since: datetime | None = None
     """When it was put aside."""
     revision: int = 0
@@ -67,11 +69,11 @@ def active_parts(here: Engine, before: datetime) -> list[Part]:
 def aside_parts(here: Engine) -> list[Part]:
     """Return the parts of a shard that are detached, or were about to be, oldest first."""
     rows = here.fetch(
-        "SELECT part, hour, bytes, state, since, revision FROM aside_parts FINAL"
+        "SELECT aside, part, hour, bytes, state, since, revision FROM aside_parts FINAL"
         " WHERE state IN ('going', 'detached') ORDER BY hour, part"
     ).to_pylist()
-    held = _contents(here, "dropped_chunks", "part", [row["part"] for row in rows])
-    return [_part(row, holds=held.get(row["part"], ())) for row in rows]
+    held = _contents(here, "dropped_chunks", "aside", [row["aside"] for row in rows])
+    return [_part(row, holds=held.get(row["aside"], ())) for row in rows]
 
 
 def together(parts: Sequence[Part]) -> list[Content]:
@@ -102,8 +104,9 @@ def detach(here: Engine, part: Part, now: datetime) -> Part:
             f"another part of the name {part.part} lies aside: bring it back with everyhit"
             " retention undo, or wait until it is dropped"
         )
-    going = _enter(here, replace(part, state="going", since=now))
-    keep_heads(here, part.part)
+    aside = f"{part.part} {now:%Y-%m-%dT%H:%M:%S.%f}"
+    going = _enter(here, replace(part, state="going", since=now, aside=aside))
+    keep_heads(here, part.part, aside)
     try:
         here.execute(f"ALTER TABLE chunks DETACH PART '{part.part}'")
     except StoreError:
@@ -117,7 +120,7 @@ def settle(here: Engine) -> None:
     for part in aside_parts(here):
         if part.state != "going":
             continue
-        if part.part in _detached(here) or forget_heads(here, part.part):
+        if part.part in _detached(here) or forget_heads(here, part.aside):
             _enter(here, replace(part, state="detached"))
         else:
             _enter(here, replace(part, state="attached"))
@@ -130,7 +133,7 @@ def attach(here: Engine, part: Part) -> Part:
     """
     if part.part in _detached(here):
         here.execute(f"ALTER TABLE chunks ATTACH PART '{part.part}'")
-    if forget_heads(here, part.part):
+    if forget_heads(here, part.aside):
         raise StoreError(
             f"the detached part {part.part} of chunks is not on the disk any more: somebody has"
             " removed it by hand"
@@ -189,6 +192,7 @@ def _enter(here: Engine, part: Part) -> Part:
         "aside_parts",
         pa.table(
             {
+                "aside": [newer.aside],
                 "part": [newer.part],
                 "revision": pa.array([newer.revision], pa.uint64()),
                 "state": [newer.state],

@@ -19,6 +19,7 @@ CREATE TABLE IF NOT EXISTS retention_pins (
 
 -- Parts of `chunks` that lie aside on this shard's disk, and what became of them.
 CREATE TABLE IF NOT EXISTS aside_parts (
+    aside String COMMENT 'the part and the moment: the engine uses names of parts again',
     part String,
     revision UInt64,
     state LowCardinality(String) COMMENT 'going, detached, attached or dropped',
@@ -26,7 +27,7 @@ CREATE TABLE IF NOT EXISTS aside_parts (
     words UInt64,
     bytes UInt64,
     since DateTime64(3, 'UTC') COMMENT 'when the part was detached'
-) ENGINE = ReplacingMergeTree(revision) ORDER BY part;
+) ENGINE = ReplacingMergeTree(revision) ORDER BY aside;
 
 -- Chunks that are aside or gone: all but their words. Whoever asks what came, and what a window
 -- was made from, looks here, too.
@@ -47,7 +48,7 @@ CREATE TABLE IF NOT EXISTS dropped_chunks (
     tally_channel Array(UInt64) CODEC(T64, LZ4),
     tally_hit Array(Bool),
     tally_n Array(UInt32) CODEC(T64, LZ4),
-    part String COMMENT 'of `chunks`, in which it lay',
+    aside String COMMENT 'with which part it was put aside',
     dropped_at DateTime64(3, 'UTC') DEFAULT now64(3)
 ) ENGINE = MergeTree PARTITION BY toYYYYMM(recorded_at) ORDER BY (run_id, t_first, link, seq);
 

@@ -6,6 +6,7 @@ from itertools import count
 from ticks import TOY, Hit, toy_chunks
 from workbench import TRIGGERS, WANTED, finished, ledger_rows, rows
 
+from db.chunks import has_chunk, link_state
 from db.gaps import Gap, book_gaps, live_ticks, read_gaps
 from db.rates import rates_sql
 from db.retention.policy import set_policy
@@ -67,6 +68,8 @@ class Bench:
             live_ticks(self.engine, run_id, 0, 2000),
             extent(self.engine, self.run),
             links_of(self.engine, self.run),
+            [link_state(self.engine, run_id, link) for link in range(4)],
+            [has_chunk(self.engine, chunk) for chunk in toy_chunks(run_id, SOME)],
             [ledger_rows(self.engine, stage).to_dicts() for stage in self.stages],
         ]
 

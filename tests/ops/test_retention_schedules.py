@@ -71,13 +71,13 @@ def on_disk(bench, *, aside=True) -> set[int]:
     for shard in bench.engine.shards:
         here = shard.here
         there = here.fetch(
-            "SELECT part FROM aside_parts FINAL WHERE state IN ('going', 'detached')"
+            "SELECT aside FROM aside_parts FINAL WHERE state IN ('going', 'detached')"
         )
-        names = there["part"].to_pylist() if aside else []
+        names = there["aside"].to_pylist() if aside else []
         times = here.fetch(
             "SELECT t_first, t_last FROM chunks WHERE run_id = {run:UInt32} AND n_hits > 0"
             " UNION ALL SELECT t_first, t_last FROM dropped_chunks WHERE run_id = {run:UInt32}"
-            " AND n_hits > 0 AND has({parts:Array(String)}, part)",
+            " AND n_hits > 0 AND has({parts:Array(String)}, aside)",
             {"run": bench.run.run_id, "parts": names},
         )
         for row in times.to_pylist():
@@ -91,10 +91,10 @@ def dropped(bench) -> list[str]:
         name
         for shard in bench.engine.shards
         for name in shard.here.fetch(
-            "SELECT DISTINCT part FROM dropped_chunks WHERE run_id = {run:UInt32} AND part IN"
-            " (SELECT part FROM aside_parts FINAL WHERE state = 'dropped')",
+            "SELECT DISTINCT aside FROM dropped_chunks WHERE run_id = {run:UInt32} AND aside IN"
+            " (SELECT aside FROM aside_parts FINAL WHERE state = 'dropped')",
             {"run": bench.run.run_id},
-        )["part"].to_pylist()
+        )["aside"].to_pylist()
     ]
 
 
@@ -115,7 +115,7 @@ def not_passed(engine, stage) -> list[tuple[int, int]]:
     )
     chunks = engine.fetch(
         "SELECT DISTINCT link, seq, t_first, t_last FROM (SELECT * EXCEPT words FROM chunks"
-        " UNION ALL SELECT * EXCEPT (part, dropped_at) FROM dropped_chunks)"
+        " UNION ALL SELECT * EXCEPT (aside, dropped_at) FROM dropped_chunks)"
         " WHERE run_id = {run:UInt32} AND n_hits > 0",
         {"run": stage.run.run_id},
     ).to_pylist()
