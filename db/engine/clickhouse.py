@@ -24,6 +24,8 @@ _ON_THE_FIRST_SHARD = {
     "runs",
     "lineages",
     "triggers",
+    "tokens",
+    "posts",
     "retention_policies",
     "retention_pins",
     "alarms",
