@@ -99,7 +99,7 @@ def detach(here: Engine, part: Part, now: datetime) -> Part:
 
     Interrupted at any point, ``settle`` finds out how far it came.
     """
-    if part.part in _detached(here):
+    if part.part in _detached(here) | {other.part for other in aside_parts(here)}:
         raise StoreError(
             f"another part of the name {part.part} lies aside: bring it back with everyhit"
             " retention undo, or wait until it is dropped"
@@ -116,14 +116,12 @@ def detach(here: Engine, part: Part, now: datetime) -> Part:
 
 
 def settle(here: Engine) -> None:
-    """Bring to an end what was interrupted while a part was being detached."""
+    """Bring to an end what was interrupted while a part was detached or brought back."""
     for part in aside_parts(here):
-        if part.state != "going":
-            continue
-        if part.part in _detached(here) or forget_heads(here, part.aside):
-            _enter(here, replace(part, state="detached"))
-        else:
-            _enter(here, replace(part, state="attached"))
+        lies_aside = part.part in _detached(here) or forget_heads(here, part.aside)
+        state: State = "detached" if lies_aside else "attached"
+        if state != part.state:
+            _enter(here, replace(part, state=state))
 
 
 def attach(here: Engine, part: Part) -> Part:

@@ -185,6 +185,28 @@ def test_what_was_killed_while_detaching_is_settled(engine, folder, at, monkeypa
     assert (bench.n_words(), bench.shown()) == (len(SOME), before)
 
 
+def test_what_was_killed_while_words_came_back_is_settled(engine, folder, monkeypatch):
+    class Killed(BaseException):
+        pass
+
+    def killed(*_):
+        raise Killed
+
+    bench = finished_bench(engine, folder)
+    before = bench.shown()
+    bench.apply()
+    with monkeypatch.context() as patch:
+        patch.setattr(parts, "forget_heads", killed)
+        with pytest.raises(Killed):
+            undo(engine, bench.run.run_id)
+    assert bench.shown() == before
+    bench.apply()
+    assert (bench.n_words(), bench.shown()) == (0, before)
+    assert sum(step.words for step in bench.plan()) == len(SOME)  # what came back is not aside
+    undo(engine, bench.run.run_id)
+    assert (bench.n_words(), bench.shown()) == (len(SOME), before)
+
+
 def test_words_dropped_while_they_are_read_make_no_empty_result(engine, folder, monkeypatch):
     bench = finished_bench(engine, folder, {"pairs": {}})
     to_go = bench.plan()
