@@ -5,6 +5,7 @@ import re
 import threading
 import weakref
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import pyarrow as pa
@@ -130,7 +131,8 @@ class ClickHouseEngine:
         with self._lock:
             self._closed = True
             for connection in self._connections:
-                connection.disconnect()
+                with suppress(AttributeError):  # its thread may be closing it at this moment
+                    connection.disconnect()
             self._connections.clear()
 
     def _run(

@@ -79,7 +79,8 @@ PYTHON_ROWS = FRAME.to_dicts()
 def lookup(index: int, *values: Any) -> float:
     table = values[0] if isinstance(values[0], tuple) else values
     assert 0 <= index < len(table)
-    return table[index]
+    # A table is of one kind: where one value is a float, all are, and zeros have signs.
+    return float(table[index]) if any(isinstance(v, float) for v in table) else table[index]
 
 
 ORACLE = {"__builtins__": {}, "abs": abs, "min": min, "max": max, "lookup": lookup, **TABLES}
