@@ -12,7 +12,8 @@ from db.engine import Engine
 from db.errors import EveryhitError, StoreError
 from db.moments import duration_ticks
 from db.runs import Run, list_runs
-from software_triggers.conductor import Job, Submit
+from software_triggers.conductor import Job
+from software_triggers.progress import Submit
 from software_triggers.registry import triggers_of_run
 from software_triggers.stage import bind
 

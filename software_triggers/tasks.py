@@ -17,8 +17,8 @@ from db.engine import Engine
 from db.errors import EveryhitError, StoreError
 from db.runs import Run, find_run
 from db.shards import home_of
-from software_triggers.conductor import Handle, Task
 from software_triggers.process import process
+from software_triggers.progress import Handle, Task
 from software_triggers.registry import triggers_of_run
 from software_triggers.stage import Stage, bind
 from software_triggers.trigger import Trigger

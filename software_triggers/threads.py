@@ -8,9 +8,10 @@ from typing import Any
 
 from db.engine import Engine
 from db.runs import Run
-from software_triggers.conductor import Handle, Job, Submit, Task, conduct
+from software_triggers.conductor import Job, conduct
 from software_triggers.passed import refuse_dropped
 from software_triggers.process import MOST_HITS, process
+from software_triggers.progress import Handle, Submit, Task
 from software_triggers.stage import Stage, bind
 from software_triggers.trigger import Trigger
 

@@ -29,6 +29,7 @@ _ON_EVERY_STORE = {
     "test_gaps",
     "test_hits_view",
     "test_ledger",
+    "test_lost_tasks",
     "test_process",
     "test_rates",
     "test_results",

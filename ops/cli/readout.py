@@ -1,6 +1,7 @@
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -10,7 +11,7 @@ import typer
 
 from db.detector import Detector
 from db.engine import Engine
-from db.errors import UsageError
+from db.errors import EveryhitError, UsageError
 from db.hits_view import create_views
 from db.moments import duration_ticks
 from db.runs import Run, amend_run, close_run, find_run, list_runs, open_run
@@ -98,9 +99,15 @@ def readout(
         here = _run(at.engine, run, declared)
         if wanted:
             asked = {**here.settings, "triggers": wanted, "events": candidates}
+            told_of = replace(here, settings=asked)
+            known = triggers_of_run(at.engine, told_of, settings().triggers)
+            try:
+                # What is wrong with a trigger is told now, not in the log of a conductor.
+                bind(at.engine, told_of, known, wanted)
+            except EveryhitError:
+                close_run(at.engine, here)
+                raise
             here = amend_run(at.engine, here, settings=asked)
-            # What is wrong with a trigger is told now, not in the log of a conductor.
-            bind(at.engine, here, triggers_of_run(at.engine, here, settings().triggers), wanted)
         create_views(at.engine, declared)
         places = {n: mark.place for n, mark in kept.marks(here.run_id).items()}
         sources = Sources(listen["tcp"], listen["udp"], declared.words_per_hit, places, wish)

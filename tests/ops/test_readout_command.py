@@ -165,6 +165,7 @@ def test_packets_and_pipes_are_taken_and_its_health_is_told(tmp_path):
         ([], "there is no source: name --tcp, --udp or --device"),
         (["--device", "/nowhere/at/all"], "can't be opened"),
         (["--tcp", "nonsense"], "write HOST:PORT"),
+        (["--tcp", "127.0.0.1:0", "--trigger", "trakcs"], "there is no trigger 'trakcs'"),
         (["--tcp", "127.0.0.1:0", "--spool-bytes", "much"], "write 500MB or 4GB"),
         (["--tcp", "127.0.0.1:0", "--spool-bytes", "1MB"], "give it 100MB or more"),
     ],

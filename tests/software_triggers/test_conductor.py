@@ -1,7 +1,6 @@
 from random import Random
 from types import SimpleNamespace
 
-import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given, settings
@@ -9,6 +8,7 @@ from hypothesis import strategies as st
 from ticks import Hit, toy_chunk, toy_chunks, toy_run, write
 from workbench import (
     PAIRS,
+    SOME,
     TRIGGERS,
     WANTED,
     Mortal,
@@ -21,16 +21,16 @@ from workbench import (
     follow,
     ledger_rows,
     rows,
+    same,
     settle,
     some_hits,
+    stages_of,
     standing,
 )
 
-from db import ledger
 from db.errors import StoreError
 from db.runs import close_run
 from software_triggers.conductor import (
-    LONGEST_PATIENCE_S,
     LOST_AFTER_S,
     Job,
     conduct,
@@ -39,18 +39,6 @@ from software_triggers.conductor import (
 from software_triggers.stage import bind
 from software_triggers.threads import run_stages, thread_submit
 from software_triggers.trigger import sql_trigger
-
-SOME = [Hit(t, k % 3, k % 4) for k, t in enumerate(range(0, 1500, 37))]
-
-
-def stages_of(engine, cell=100, wanted=WANTED):
-    return bind(engine, toy_run(engine, cell), TRIGGERS, wanted)
-
-
-def same(engine, stages, made):
-    found = rows(engine, stages)
-    return found == {name: expected(made)[name] for name in found}
-
 
 # Any order, any death
 
@@ -383,106 +371,6 @@ def test_nobody_waits_for_a_dead_link(engine):
     settle(job, Workers(engine))
     assert standing(engine, stage)["complete"].all()
     assert len(standing(engine, stage)) > 5
-
-
-# Tasks that are lost or fail
-
-
-def test_a_task_that_nobody_hears_of_is_sent_again(engine):
-    (stage,) = stages_of(engine, wanted={"echoes": {}})
-    write(engine, stage.run, toy_chunks(stage.run.run_id, SOME))
-    job = Job(engine, stage.run, [stage])
-    job.close()
-    lost = []
-    job.advance(lambda task: lost.append(task) or Sent(), 0.0, 1000, 8)
-    job.advance(Workers(engine), LOST_AFTER_S - 1, 1000, 8)
-    assert len(lost) == 1
-    assert job.backlog
-    assert not job.finished
-    follow(job, Workers(engine), now=LOST_AFTER_S + 1)
-    assert same(engine, [stage], SOME)
-    assert job.backlog == 0
-
-
-def test_a_task_that_failed_is_sent_again(engine):
-    stages = stages_of(engine, wanted={"second_echoes": {}})
-    run = stages[0].run
-    write(engine, run, toy_chunks(run.run_id, SOME))
-    job = Job(engine, run, stages)
-    job.close()
-    fails = [True] * 3
-
-    def sometimes(task):
-        return Sent(ended=True, broken=True) if fails and fails.pop() else Workers(engine)(task)
-
-    follow(job, sometimes)
-    assert same(engine, stages, SOME)
-
-
-def test_a_store_that_fails_is_left_alone_for_a_while(engine):
-    stages = stages_of(engine)
-    run = stages[0].run
-    write(engine, run, toy_chunks(run.run_id, SOME))
-    job = Job(engine, run, stages)
-    job.close()
-    sent = []
-
-    def fails(task):
-        sent.append(task)
-        return Sent(ended=True, broken=True)
-
-    for now in np.arange(0, 30, 0.05):
-        job.advance(fails, now, 1000, 8)
-    assert 5 <= len(sent) <= 12
-    follow(job, Workers(engine), now=60.0)
-    assert same(engine, stages, SOME)
-
-
-def test_a_window_that_ends_its_workers_is_set_aside_and_no_other(engine):
-    stages = stages_of(engine, wanted={"echoes": {}})
-    run = stages[0].run
-    write(engine, run, toy_chunks(run.run_id, SOME))
-    job = Job(engine, run, stages)
-    job.close()
-    deaths = []
-
-    def deadly(task):
-        if task.first <= 3 < task.stop:
-            deaths.append(task)
-            return Sent(taken=True)
-        return Workers(engine)(task)
-
-    for now in np.arange(0, 10 * LOST_AFTER_S, LOST_AFTER_S / 3):
-        job.advance(deadly, now, 1000, 8)
-    assert job.finished
-    assert len(deaths) == 3
-    failed = engine.fetch(
-        "SELECT cell, error FROM failures WHERE run_id = {run:UInt32}", {"run": run.run_id}
-    ).to_pylist()
-    assert [row["cell"] for row in failed] == [3]
-    assert "lost 3 times" in failed[0]["error"]
-    known = ledger.current(engine, run.run_id, stages[0].lineage.lineage, -100, 100)
-    assert known.filter(~pl.col("complete"))["cell"].to_list() == [3]
-
-
-def test_windows_wait_for_workers_however_long_there_are_none(engine):
-    stages = stages_of(engine)
-    run = stages[0].run
-    write(engine, run, toy_chunks(run.run_id, SOME))
-    job = Job(engine, run, stages)
-    job.close()
-    sent = []
-
-    def nobody(task):
-        sent.append(task)
-        return Sent()
-
-    for now in np.arange(0, 40 * LOST_AFTER_S, LOST_AFTER_S / 3):
-        job.advance(nobody, now, 1000, 8)
-    once = len({(task.stage.name, task.first) for task in sent})
-    assert 4 * once <= len(sent) <= 6 * once  # after 1, 3, 7, 15 and 31 times as long
-    follow(job, Workers(engine), now=40 * LOST_AFTER_S + LONGEST_PATIENCE_S)
-    assert same(engine, stages, SOME)
 
 
 # From when to when

@@ -6,12 +6,13 @@ from random import Random
 
 import polars as pl
 from hypothesis import strategies as st
-from ticks import HIT, Hit
+from ticks import HIT, Hit, toy_run
 
 from db.ledger import current
 from db.results import read_committed
 from software_triggers.conductor import LONGEST_PAUSE_S, LOST_AFTER_S, Job
 from software_triggers.process import MOST_HITS, process
+from software_triggers.stage import bind
 from software_triggers.trigger import sql_trigger, trigger
 
 PAIRS = sql_trigger("""
@@ -262,3 +263,15 @@ def settle(job: Job, workers, rounds=300) -> None:
         if quiet and len(workers.tasks) == before:
             return
     raise AssertionError(f"no rest after {rounds} rounds: {job.progress}")
+
+
+SOME = [Hit(t, k % 3, k % 4) for k, t in enumerate(range(0, 1500, 37))]
+
+
+def stages_of(engine, cell=100, wanted=WANTED):
+    return bind(engine, toy_run(engine, cell), TRIGGERS, wanted)
+
+
+def same(engine, stages, made):
+    found = rows(engine, stages)
+    return found == {name: expected(made)[name] for name in found}
