@@ -117,15 +117,15 @@ def read_spans(engine: Engine, run_id: int, a: int, b: int, slice_ticks: int) ->
 
     Heartbeats are left out: they bring nothing to a window.
     """
+    columns = "t_first, t_last, n_hits, cityHash64(link, seq) AS id"
     where = f"{OVERLAP} AND n_hits > 0"
     table = engine.fetch(
-        "SELECT t_first, t_last, n_hits, cityHash64(link, seq) AS id, max(gone) AS dropped FROM ("
-        f"SELECT t_first, t_last, n_hits, link, seq, 0 AS gone FROM chunks WHERE {where} UNION ALL"
-        f" SELECT t_first, t_last, n_hits, link, seq, 1 FROM dropped_chunks WHERE {where})"
-        " GROUP BY t_first, t_last, n_hits, link, seq",
+        f"SELECT {columns}, 0 AS dropped FROM chunks WHERE {where}"
+        f" UNION ALL SELECT {columns}, 1 AS dropped FROM dropped_chunks WHERE {where}",
         {"run": run_id, "a": a, "b": b, "slice": slice_ticks},
     )
-    return pl.DataFrame(pl.from_arrow(table))
+    # One that is being put aside is seen in both tables.
+    return pl.DataFrame(pl.from_arrow(table)).sort("dropped").unique(["t_first", "id"], keep="last")
 
 
 def read_arrivals(engine: Engine, run_id: int, seen: dict[int, int]) -> pl.DataFrame:
@@ -133,18 +133,18 @@ def read_arrivals(engine: Engine, run_id: int, seen: dict[int, int]) -> pl.DataF
 
     Columns link, seq, t_first, t_last, watermark, n_hits, n_corrupt, in order of link and seq.
     """
-    later = [f"(link = {link} AND seq >= {seq})" for link, seq in seen.items()]
-    others = f"link NOT IN ({', '.join(map(str, seen))})" if seen else "true"
+    least = ", ".join(map(str, [0, *seen.values()]))
+    links = ", ".join(map(str, seen))
+    later = f"seq >= [{least}][indexOf([{links}], link) + 1]" if seen else "true"
     table = engine.fetch(
-        "SELECT * FROM ("
-        + heads_sql(
+        heads_sql(
             "link, seq, t_first, t_last, watermark, n_hits, n_corrupt",
-            f"run_id = {{run:UInt32}} AND ({' OR '.join([*later, others])})",
-        )
-        + ") ORDER BY link, seq",
+            f"run_id = {{run:UInt32}} AND {later}",
+            once=False,
+        ),
         {"run": run_id},
     )
-    return pl.DataFrame(pl.from_arrow(table))
+    return pl.DataFrame(pl.from_arrow(table)).unique(["link", "seq"]).sort("link", "seq")
 
 
 def link_state(engine: Engine, run_id: int, link: int) -> tuple[int, int | None]:

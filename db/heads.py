@@ -8,15 +8,15 @@ _HEAD = (
 )
 
 
-def heads_sql(columns: str, where: str) -> str:
-    """Return the SELECT of columns of all chunks that ever came, each chunk once.
+def heads_sql(columns: str, where: str, *, once: bool = True) -> str:
+    """Return the SELECT of columns of all chunks that ever came, each chunk once if asked for.
 
     ``columns`` must tell chunks apart, by link and seq. A chunk may be seen in both tables for a
     moment, while its words are put aside or brought back, and never in none.
     """
     return (
         f"SELECT {columns} FROM chunks WHERE {where}"
-        f" UNION DISTINCT SELECT {columns} FROM dropped_chunks WHERE {where}"
+        f" UNION {'DISTINCT' if once else 'ALL'} SELECT {columns} FROM dropped_chunks WHERE {where}"
     )
 
 

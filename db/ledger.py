@@ -9,8 +9,8 @@ import polars as pl
 from db.engine import Engine
 
 # Of two attempts of equal revision, the one that read more counts; else any, but the same for all.
-_ORDER = "(revision, n_inputs, attempt)"
-CURRENT = f"argMax(attempt, {_ORDER})"
+_ORDER = ("revision", "n_inputs", "attempt")
+CURRENT = f"argMax(attempt, ({', '.join(_ORDER)}))"
 
 ROW = {
     "cell": pl.Int64,
@@ -41,12 +41,11 @@ def commit(
 def current(engine: Engine, run_id: int, lineage: str, first: int, stop: int) -> pl.DataFrame:
     """Return the ledger row that counts (columns of ``ROW``) for each committed cell in
     [first, stop), ordered by cell."""
-    picked = ", ".join(f"argMax({name}, {_ORDER}) AS {name}_" for name in list(ROW)[1:])
     table = engine.fetch(
-        f"SELECT cell, {picked} FROM ledger WHERE run_id = {{run:UInt32}}"
-        " AND lineage = {lineage:String} AND cell >= {first:Int64} AND cell < {stop:Int64}"
-        " GROUP BY cell ORDER BY cell",
+        f"SELECT {', '.join(ROW)} FROM ledger WHERE run_id = {{run:UInt32}}"
+        " AND lineage = {lineage:String} AND cell >= {first:Int64} AND cell < {stop:Int64}",
         {"run": run_id, "lineage": lineage, "first": first, "stop": stop},
     )
-    frame = pl.DataFrame(pl.from_arrow(table))
-    return frame.rename({f"{name}_": name for name in list(ROW)[1:]})
+    # A cell has few rows, and a plain SELECT costs the engine half of one that picks.
+    rows = pl.DataFrame(pl.from_arrow(table)).sort("cell", *_ORDER)
+    return rows.unique("cell", keep="last", maintain_order=True)

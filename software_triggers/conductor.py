@@ -31,8 +31,12 @@ MOST_LOSSES = 3
 # A store or a broker that fails is given time: from so many seconds, doubled up to so many.
 PAUSE_S, LONGEST_PAUSE_S = 0.2, 10.0
 LONGEST_PATIENCE_S = 3600.0
-# A further task of the same stage goes out when at least so many cells are due.
+# Where a task is under way already, another goes out when at least so many cells are due.
 BATCH_CELLS = 10
+# For so long a task that waits for a worker keeps smaller ones back.
+PATIENT_S = 2.0
+# Looking at what is due takes no more than this share of the time, as long as it is often enough.
+LOOKING, SELDOM_S = 0.1, 0.2
 
 
 class Job:
@@ -82,7 +86,7 @@ class Job:
             self._heard, self._patience_s = now, min(2 * self._patience_s, LONGEST_PATIENCE_S)
         if now < self._paused_until:
             return
-        for progress in self.progress.values():
+        for progress in sorted(self.progress.values(), key=self._n_due, reverse=True):
             self._send(progress, submit, now, most_cells, most_pending)
             self._repair(progress, submit, now, most_cells)
 
@@ -175,8 +179,9 @@ class Job:
         """Send out the windows that are due."""
         sure, hasty = self._due(progress)
         while progress.next < max(sure, hasty) and len(progress.pending) < most_pending:
-            if progress.pending and max(sure, hasty) - progress.next < BATCH_CELLS:
-                break  # while one task runs, cells gather: few large tasks cost less than many
+            few = max(sure, hasty) - progress.next < BATCH_CELLS
+            if few and (progress.pending or self._waiting(now)):
+                break  # while the workers are busy, cells gather: few large tasks cost less
             complete = progress.next < sure
             stop = min(sure if complete else hasty, progress.next + most_cells)
             self._submit(progress, submit, now, progress.next, stop, complete=complete)
@@ -225,6 +230,14 @@ class Job:
     ) -> None:
         task = Task(progress.stage, first, stop, complete)
         progress.pending[first, stop] = Sent(task, submit(task), now)
+
+    def _waiting(self, now: float) -> bool:
+        """Whether some task of late waits for a worker; one that waits longer may be lost."""
+        every = (sent for p in self.progress.values() for sent in p.pending.values())
+        return any(sent.begun_at is None and now - PATIENT_S < sent.at < now for sent in every)
+
+    def _n_due(self, progress: Progress) -> int:
+        return max(self._due(progress)) - progress.next
 
     def _due(self, progress: Progress) -> tuple[int, int]:
         """Return the cell before which every window is due for sure, and by the latency limit."""
@@ -293,9 +306,11 @@ def conduct(
 ) -> None:
     """Advance the jobs until all are finished, or until told to stop."""
     while not until() and not all(job.finished for job in jobs):
+        began = time.monotonic()
         for job in jobs:
             job.advance(submit, time.monotonic(), most_cells, most_pending)
-        time.sleep(pause_s)
+        took = time.monotonic() - began
+        time.sleep(max(pause_s, min(took / LOOKING, SELDOM_S)))
 
 
 _LOST = TriggerError(

@@ -239,7 +239,8 @@ def follow(job: Job, workers, now=0.0, most_cells=200, rounds=300) -> None:
         job.advance(workers, now, most_cells, 8)
         if isinstance(workers, Unreliable):
             workers.work()
-            now += LOST_AFTER_S / 20
+            # With nothing left to do, what was forgotten is waited for twice as long each time.
+            now += LOST_AFTER_S / 20 if workers.waiting else LOST_AFTER_S
         now += LONGEST_PAUSE_S / rounds
         if job.finished:
             return
