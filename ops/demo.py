@@ -19,6 +19,8 @@ from readout.source.block import Block
 CANDIDATES = ("tracks", "coincidence")
 SCORED = ("t", "chamber", "t0_ns")
 """Columns of segments that the score looks at."""
+TRUE = ("t0", "t0_ns", "chamber", "n_hits")
+"""Columns of the truth that it looks at."""
 WANTED: Mapping[str, Mapping[str, Any]] = {
     "segments": {},
     "tracks": {},
@@ -40,7 +42,7 @@ class Demo:
 
     def take(self, piece: Slice) -> None:
         """Hand a slice's words to the readout, and keep its truth for the score."""
-        self._truth.put(piece.segments)
+        self._truth.put(piece.segments.select(TRUE))
         for link, words in piece.links.items():
             self.live.readout.push(Block(link, words))
         self.live.readout.beat()

@@ -7,6 +7,7 @@ import polars as pl
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from db.errors import TriggerError
 from software_triggers.trigger import Trigger
 
 Ticks = NDArray[np.int64]
@@ -30,6 +31,9 @@ def event_builder(
     Rows: ``t``, ``t_end`` (half-open), ``continued``, ``triggers`` (names that contributed),
     ``n_words``, and for each word ``word_t``, ``word_link``, ``raw`` (``words_per_hit`` a hit).
     """
+
+    if len(candidates) > 64:
+        raise TriggerError(f"events of {len(candidates)} triggers: 64 at most; split them in two")
 
     def events(before: int, after: int, max_length: int, **frames: pl.DataFrame) -> pl.DataFrame:
         words = frames.pop("words")
@@ -75,17 +79,18 @@ def _pieces(begin: Ticks, end: Ticks, most: int) -> tuple[Ticks, Ticks, NDArray[
 
 
 def _contributors(starts: dict[str, Ticks], length: int, begin: Ticks, end: Ticks) -> pl.Series:
-    """Return for each event the names of the triggers with a range in it."""
-    lists = pl.DataFrame(
-        {
-            name: np.searchsorted(s, end, "left") > np.searchsorted(s + length, begin, "right")
-            for name, s in starts.items()
-        }
-    )
-    if lists.is_empty():
-        return pl.Series([[]] * len(begin), dtype=pl.List(pl.String))
-    names = [pl.when(pl.col(n)).then(pl.lit(n)) for n in sorted(starts)]
-    return lists.select(pl.concat_list(names).list.drop_nulls()).to_series()
+    """Return for each event the names of the triggers, 64 at most, with a range in it."""
+    names = sorted(starts)
+    marks = np.zeros(len(begin), np.uint64)
+    for bit, name in enumerate(names):
+        first = starts[name]
+        found = np.searchsorted(first, end, "left") > np.searchsorted(
+            first, begin - length, "right"
+        )
+        marks |= found.astype(np.uint64) << np.uint64(bit)
+    kinds, of_event = np.unique(marks, return_inverse=True)
+    lists = [[name for bit, name in enumerate(names) if int(kind) >> bit & 1] for kind in kinds]
+    return pl.Series(lists, dtype=pl.List(pl.String)).gather(of_event)
 
 
 def _with_words(
