@@ -9,13 +9,13 @@ from typing import Annotated
 import platformdirs
 import typer
 
+from db.beats import beating
 from db.detector import Detector
 from db.engine import Engine
 from db.errors import EveryhitError, UsageError
 from db.hits_view import create_views
 from db.moments import duration_ticks
 from db.runs import Run, amend_run, close_run, find_run, list_runs, open_run
-from ops.broker import beating
 from ops.cli import app
 from ops.cli.opening import detector_named, opened, wanted_triggers
 from ops.cli.show import AsJson, Store, show, show_json
