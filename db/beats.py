@@ -17,6 +17,12 @@ ALIVE_S = 5
 """Seconds after which somebody of whom nothing is heard counts as dead."""
 
 
+def shown(url: str) -> str:
+    """Return the address of a Redis without its password."""
+    head, at, rest = url.rpartition("@")
+    return f"{head.partition('://')[0]}://…@{rest}" if at else url
+
+
 def beat(client: redis.Redis, kind: str, **told: Any) -> None:
     """Tell that this process is alive, for ``ALIVE_S`` seconds; silent while Redis is away."""
     name = f"everyhit-{kind}-{socket.gethostname()}-{os.getpid()}"

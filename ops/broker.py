@@ -5,7 +5,7 @@ import time
 import redis
 from redis.exceptions import RedisError
 
-from db.beats import ALIVE_S
+from db.beats import ALIVE_S, shown
 from db.errors import StoreError
 from software_triggers.tasks import LIVE, REPROCESS, app
 
@@ -23,14 +23,9 @@ def set_broker(url: str) -> redis.Redis:
         client.ping()
     except (RedisError, OSError) as fault:
         raise StoreError(
-            f"no Redis answers at {_shown(url)}: {fault}; start it, or set EVERYHIT_REDIS"
+            f"no Redis answers at {shown(url)}: {fault}; start it, or set EVERYHIT_REDIS"
         ) from None
     return client
-
-
-def _shown(url: str) -> str:
-    head, at, rest = url.rpartition("@")
-    return f"{head.partition('://')[0]}://…@{rest}" if at else url
 
 
 def waiting(client: redis.Redis) -> dict[str, int]:

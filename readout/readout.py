@@ -57,7 +57,7 @@ class Readout:
     flush_s: float = 0.1
     max_words: int = 65536
     rules: Schedule | None = None
-    """What is removed from when on; None removes nothing until ``configure`` is called."""
+    """What is removed from when on; None removes nothing until ``hold`` is called."""
     spool: Spool | None = None
     give_up_s: float = 60.0
     committed: Callable[[], None] = lambda: None
@@ -154,22 +154,22 @@ class Readout:
         """The first tick of the run that no link has reached; at its begin 0."""
         return max(self.newest.values(), default=-1) + 1
 
-    def configure(self, from_t: int | None, rules: Rules, detail: str) -> int:
-        """Let rules hold from a tick on, which is booked and returned.
+    def from_tick(self, wanted: int | None) -> int:
+        """The tick from which rules may hold: the one that is wanted, or the first that can be.
 
-        None is the first that no link has reached. Raises UsageError for an earlier one: its
-        words may be stored. A wild word, which jumps ahead of its link's clock, may have passed
-        any tick: it met the rules of its own time as they were when it came.
+        Raises UsageError for a tick that a link has reached: its words may be stored.
         """
         earliest = self.next_tick()
-        if from_t is not None and from_t < earliest:
+        if wanted is not None and wanted < earliest:
             raise UsageError(f"the run's clock has passed {earliest - 1} ticks: name a later time")
-        from_t = earliest if from_t is None else from_t
-        self.hold(from_t, rules, detail)
-        return from_t
+        return earliest if wanted is None else wanted
 
     def hold(self, from_t: int, rules: Rules, detail: str) -> None:
-        """Let rules hold from a tick on, which may have passed: for a readout that goes on."""
+        """Let rules hold from a tick on, and book it for every link.
+
+        A wild word, which jumps ahead of its link's clock, may have passed any tick: it met what
+        was known of its time when it came.
+        """
         self._schedule.add(from_t, rules)
         self._links.configured(from_t, detail)
 

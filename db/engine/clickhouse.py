@@ -24,6 +24,8 @@ from db.reader import reader_of
 _ON_THE_FIRST_SHARD = {
     "runs",
     "lineages",
+    "orders",
+    "origins",
     "triggers",
     "tokens",
     "posts",

@@ -1,5 +1,6 @@
+import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
@@ -25,14 +26,15 @@ from ops.interrupt import interruptible
 from ops.readings import readings, trouble
 from ops.settings import settings
 from readout.intake import Intake
-from readout.readout import Readout
-from readout.service import serve
-from readout.silence import Silence
+from readout.mailbox import Mailbox
+from readout.on_orders import OnOrders
+from readout.recovery import book_damage, check_spool
+from readout.service import Feed
 from readout.source.block import Block
 from readout.source.device import read_device
 from readout.sources import Sources
 from readout.spool.spool import Spool
-from readout.unwrap import run_start
+from readout.to_store import ToStore
 from software_triggers.registry import triggers_of_run
 from software_triggers.stage import bind
 
@@ -42,8 +44,14 @@ _LEAST_SPOOL = 100 * 10**6
 
 @app.command()
 def readout(
-    run: Annotated[str, typer.Option("--run", help="Name of the run; one that is there goes on.")],
     detector: Annotated[str, typer.Option("--detector", help="Name or file of the declaration.")],
+    run: Annotated[
+        str | None,
+        typer.Option("--run", help="Name of the run; one that is there goes on. None: see below."),
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option("--name", help="By which it is ordered; default the machine's.")
+    ] = None,
     tcp: Annotated[
         list[str] | None, typer.Option("--tcp", help="Take frames of words on HOST:PORT.")
     ] = None,
@@ -78,6 +86,8 @@ def readout(
 ) -> None:
     """Take data as a service that loses nothing: what is acknowledged is on the disk.
 
+    Without --run it waits until ``everyhit run start``, or the API, orders it to take a run; words
+    that come between runs are dropped and counted.
     Triggers that are named run on the words as they come: ``everyhit conductor`` sees to it.
     Ends at SIGTERM or Ctrl-C with everything stored or spooled. Exit code 0, or 1 with one line.
     """
@@ -92,61 +102,67 @@ def readout(
     }
     if not (tcp or udp or device):
         raise UsageError("there is no source: name --tcp, --udp or --device")
+    if run is None and wanted:
+        raise UsageError("triggers are named when a run is started: leave --trigger out")
+    called = name or socket.gethostname()
     with ExitStack() as stack:
         wish = stack.enter_context(interruptible())
         at = stack.enter_context(opened(store))
         kept = stack.enter_context(Spool(folder, most_bytes))
-        here = _run(at.engine, run, declared)
-        if wanted:
-            asked = {**here.settings, "triggers": wanted, "events": candidates}
-            told_of = replace(here, settings=asked)
-            known = triggers_of_run(at.engine, told_of, settings().triggers)
-            try:
-                # What is wrong with a trigger is told now, not in the log of a conductor.
-                bind(at.engine, told_of, known, wanted)
-            except EveryhitError:
-                close_run(at.engine, here)
-                raise
-            here = amend_run(at.engine, here, settings=asked)
+        here = None
+        if run is not None:
+            here = _with_triggers(at.engine, _run(at.engine, run, declared), wanted, candidates)
         create_views(at.engine, declared)
-        places = {n: mark.place for n, mark in kept.marks(here.run_id).items()}
+        newest = kept.newest
+        marks = newest.marks if newest else {}
+        places = {n: mark.place for n, mark in marks.items()}
         sources = Sources(listen["tcp"], listen["udp"], declared.words_per_hit, places, wish)
         stack.callback(sources.close)
-        taking = Readout(
+        check_spool(at.engine, kept)
+        to_store = ToStore(at.engine)
+        writer = to_store.writer(kept, _GIVE_UP_S, lambda: None)
+        stack.callback(writer.close)
+        book_damage(kept, to_store, writer)
+        mailbox = None
+        ordered = run is None or "redis" in settings().model_fields_set
+        if ordered:
+            mailbox = stack.enter_context(Mailbox(settings().redis, called))
+        attending = OnOrders(
             at.engine,
-            here,
-            here.settings.get("origin", 0),
-            flush_s=settings().flush_s,
-            spool=kept,
-            give_up_s=_GIVE_UP_S,
-            safe=sources.tell_safe,
+            declared,
+            kept,
+            to_store,
+            writer,
+            Feed(sources.blocks() | _devices(device or [], declared, wish), Intake(), wish),
+            wish,
+            mailbox,
+            sources.connected,
+            sources.tell_safe,
+            settings().flush_s,
+            dead_after,
         )
-        silence = Silence(here.run_id, round(1e9 / declared.tick), dead_s=dead_after)
-        intake = Intake()
+        if here is not None:
+            attending.begin(here, tuple(link or ()), attending.steps_of(here))
+        else:
+            attending.resume()
         if health_port is not None:
-            told = partial(readings, taking, kept, intake, sources, silence)
-            port = stack.enter_context(health(health_port, told, partial(trouble, taking, kept)))
+            told = partial(readings, attending, sources)
+            port = stack.enter_context(health(health_port, told, partial(trouble, attending)))
             typer.echo(f"health on port {port}", err=True)
-        if "redis" in settings().model_fields_set:
-            beats = partial(_told, here.run_id, kept, most_bytes, taking)
+        if ordered:
+            beats = partial(_told, called, attending, most_bytes)
             stack.enter_context(beating(settings().redis, "readout", beats))
-        try:
-            serve(
-                taking,
-                sources.blocks() | _devices(device or [], declared, wish),
-                intake,
-                wish,
-                silence,
-                sources.connected,
-                partial(_begin, at.engine, here, taking, link or []),
-            )
-        finally:
-            taking.close()
-        close_run(at.engine, find_run(at.engine, here.run_id))
+        attending.serve(once=run is not None)
+        writer.close()
+        if here is not None:
+            close_run(at.engine, find_run(at.engine, here.run_id))
+        if attending.feed.failures:
+            raise attending.feed.failures[0]
         summary = {
-            "run": here.run_id,
-            "words": taking.written.hits,
+            "run": here and here.run_id,
+            "words": writer.written.hits,
             "lost": sources.lost,
+            "without_run": sum(attending.dropped.values()),
             "spooled": kept.n_waiting,
         }
     if as_json:
@@ -155,15 +171,37 @@ def readout(
         show([summary], as_json=False, title="stored")
 
 
-def _told(run_id: int, spool: Spool, most_bytes: int, taking: Readout) -> dict[str, object]:
-    """What those who watch for alarms want to know of a readout."""
+def _told(name: str, attending: OnOrders, most_bytes: int) -> dict[str, object]:
+    """What those who order readouts, or watch for alarms, want to know of one."""
+    spool, taking = attending.spool, attending.taking
     return {
-        "run": run_id,
+        "readout": name,
+        "detector": attending.detector.name,
+        "run": taking.run.run_id if taking else None,
+        "words": attending.writer.written.hits,
+        "without_run": sum(attending.dropped.values()),
         "spool_bytes": spool.n_bytes,
         "most_bytes": most_bytes,
         "oldest_s": spool.oldest_s,
-        "trouble": trouble(taking, spool),
+        "trouble": trouble(attending),
     }
+
+
+def _with_triggers(
+    engine: Engine, run: Run, wanted: Mapping[str, Mapping[str, object]], candidates: list[str]
+) -> Run:
+    """The run, told which triggers run on it."""
+    if not wanted:
+        return run
+    asked = {**run.settings, "triggers": dict(wanted), "events": candidates}
+    told_of = replace(run, settings=asked)
+    try:
+        # What is wrong with a trigger is told now, not in the log of a conductor.
+        bind(engine, told_of, triggers_of_run(engine, told_of, settings().triggers), wanted)
+    except EveryhitError:
+        close_run(engine, run)
+        raise
+    return amend_run(engine, run, settings=asked)
 
 
 def _run(engine: Engine, name: str, detector: Detector) -> Run:
@@ -177,14 +215,6 @@ def _run(engine: Engine, name: str, detector: Detector) -> Run:
             f"run {name} was begun with another declaration of its detector: name a new run"
         )
     return amend_run(engine, found[-1], state="open", stopped_at=None)
-
-
-def _begin(engine: Engine, run: Run, taking: Readout, links: list[int], first: Block) -> None:
-    """Let the run begin with its first words, once and for all processes that go on with it."""
-    if "origin" not in run.settings:
-        taking.origin = 0 if first.epoch is not None else run_start(run.detector, first.words)
-        amend_run(engine, run, settings={**run.settings, "origin": taking.origin})
-    taking.open_links(links)
 
 
 def _devices(
