@@ -35,6 +35,8 @@ class Rules:
     """Folders with triggers, beside the built-in ones."""
     detectors: tuple[Path, ...] = ()
     """Folders with declarations, beside the built-in ones."""
+    redis: str = ""
+    """Address of the Redis over which readouts are ordered; empty: there are no orders here."""
     cell: str = "100 ms"
     """Grid of the windows in runs opened here."""
     seconds: float = 30.0

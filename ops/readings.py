@@ -13,6 +13,7 @@ def readings(attending: OnOrders, sources: Sources) -> list[Reading]:
     writer, spool, intake = attending.writer, attending.spool, attending.feed.intake
     written, readout, silence = writer.written, attending.taking, attending.silence
     second = 1e9 / float(attending.detector.tick)
+    watermarks = readout.watermarks if readout else {}
     dropped = sum(attending.dropped.values())
     return [
         Reading("words_stored", "words that the store has, hits and others", written.hits),
@@ -34,10 +35,7 @@ def readings(attending: OnOrders, sources: Sources) -> list[Reading]:
         Reading(
             "watermark_seconds",
             "time of the run up to which a link is complete",
-            of_link={
-                link: mark / second
-                for link, mark in (readout.watermarks if readout else {}).items()
-            },
+            of_link={link: mark / second for link, mark in watermarks.items()},
         ),
     ]
 

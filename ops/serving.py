@@ -30,10 +30,16 @@ class Serving:
 
 @contextmanager
 def serving(
-    store: Store, *, host: str = "127.0.0.1", port: int = 0, open_to_all: bool = False
+    store: Store,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    open_to_all: bool = False,
+    redis: str | None = None,
 ) -> Iterator[Serving]:
     """Serve the API of an open store, and let other commands in, as long as the context lasts.
 
+    ``redis`` is where readouts take orders, by default that of the settings.
     Raises UsageError when everybody would get in from other machines, or the port is taken.
     """
     if open_to_all and host not in LOOPBACK:
@@ -44,6 +50,7 @@ def serving(
         origins=settings().api_origins,
         folders=settings().triggers,
         detectors=settings().detectors,
+        redis=redis or settings().redis,
         cell=settings().cell,
     )
     desk = Desk(store, rules)

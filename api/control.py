@@ -1,0 +1,352 @@
+"""Run control: orders to the readouts, and what came of them."""
+
+import secrets
+from collections.abc import Callable
+from datetime import datetime
+from typing import Annotated, Any
+
+import strawberry
+
+from api.context import Info
+from api.mutation import mutation
+from api.runs import Run
+from api.scalars import Int64, Ticks
+from db.configured import Configured, configured_at, list_configured
+from db.detector import available, load
+from db.errors import UsageError
+from db.moments import duration_ticks
+from db.orders import OrderEntry, find_order, list_orders
+from db.runs import find_run
+from readout.command import WITHIN_S, Commander, refreshed, there
+from readout.configuration import Configuration, Prescale, configuration_of
+
+MOST_ORDERS = 100
+
+RunName = Annotated[
+    str | None, strawberry.argument(description="Number or name; the newest that is open.")
+]
+Names = Annotated[
+    list[str] | None,
+    strawberry.argument(description="Readouts that are meant; all that are there, or take the run"),
+]
+OrderId = Annotated[
+    str | None,
+    strawberry.argument(description="The same id is the same order: what is done stays done."),
+]
+Within = Annotated[
+    float, strawberry.argument(description="Seconds until who has not answered counts as silent.")
+]
+
+
+@strawberry.input(description="Of the hits that meet a selection one in so many is kept.")
+class PrescaleWanted:
+    """As ``readout.configuration.Prescale``."""
+
+    where: str = strawberry.field(description="A selection over a hit's columns, time apart.")
+    keep_one_in: Int64
+
+
+@strawberry.input(description="What the readouts remove; it replaces all that held before.")
+class ConfigurationWanted:
+    """As ``readout.configuration.Configuration``."""
+
+    masks: list[str] = strawberry.field(
+        default_factory=list, description="Hits that meet any of these selections are removed."
+    )
+    prefilter: str = strawberry.field(
+        default="", description="Hits that don't meet this are removed; empty keeps all."
+    )
+    prescales: list[PrescaleWanted] = strawberry.field(default_factory=list)
+
+    def plain(self) -> Configuration:
+        """Return it as the readout takes it."""
+        scales = tuple(Prescale(each.where, each.keep_one_in) for each in self.prescales)
+        return Configuration(tuple(self.masks), self.prefilter, scales)
+
+
+@strawberry.type(name="Prescale", description="Of the hits that meet a selection some are kept.")
+class PrescaleTold:
+    """As ``readout.configuration.Prescale``."""
+
+    where: str
+    keep_one_in: Int64
+
+
+@strawberry.type(name="Configuration", description="What the readouts remove.")
+class ConfigurationTold:
+    """As ``readout.configuration.Configuration``."""
+
+    masks: list[str]
+    prefilter: str
+    prescales: list[PrescaleTold]
+
+    @classmethod
+    def of(cls, plain: Any) -> "ConfigurationTold":
+        """Make one of JSON."""
+        whole = configuration_of(plain)
+        scales = [PrescaleTold(where=p.where, keep_one_in=p.keep_1_in) for p in whole.prescales]
+        return cls(masks=list(whole.masks), prefilter=whole.prefilter, prescales=scales)
+
+
+@strawberry.type(description="What a readout said to an order.")
+class Answer:
+    """As ``readout.orders.Answer``."""
+
+    readout: str
+    done: bool = strawberry.field(description="False: it refused.")
+    said: str = strawberry.field(description="Why it refused, or what there is to know.")
+    tick: Ticks | None = strawberry.field(
+        description="Of the run: from here on the configuration holds; here the readout ended."
+    )
+    at: datetime | None
+
+
+@strawberry.type(description="An order to readouts, and what came of it.")
+class Order:
+    """As ``db.orders.OrderEntry``."""
+
+    entry: strawberry.Private[OrderEntry]
+
+    @strawberry.field(description="Give an order again under its id, and it is not done twice.")
+    def id(self) -> str:
+        return self.entry.order_id
+
+    @strawberry.field(description="start, stop or configure.")
+    def kind(self) -> str:
+        return self.entry.kind
+
+    @strawberry.field(description="acknowledged by all, partly, or failed; given while it is open.")
+    def state(self) -> str:
+        return self.entry.state
+
+    @strawberry.field(description="Who gave it.")
+    def who(self) -> str:
+        return self.entry.who
+
+    @strawberry.field(description="When it was given.")
+    def given_at(self) -> datetime:
+        return self.entry.given_at
+
+    @strawberry.field(description="The run it is about, as it is now.")
+    async def run(self, info: Info) -> Run:
+        return Run(run=await info.context.ask(find_run, info.context.engine, self.entry.run_id))
+
+    @strawberry.field(description="What the readouts were told to remove; null: nothing was said.")
+    def configuration(self) -> ConfigurationTold | None:
+        told = self.entry.told.get("configuration")
+        return None if told is None else ConfigurationTold.of(told)
+
+    @strawberry.field(description="What each readout said.")
+    def answers(self) -> list[Answer]:
+        return [
+            Answer(
+                readout=name,
+                done=said["done"],
+                said=said["said"],
+                tick=said["tick"],
+                at=datetime.fromisoformat(said["at"]) if said["at"] else None,
+            )
+            for name, said in sorted(self.entry.answers.items())
+        ]
+
+    @strawberry.field(description="Readouts that were ordered and said nothing in time.")
+    def silent(self) -> list[str]:
+        return self.entry.silent
+
+
+@strawberry.type(description="A readout that is alive and takes orders.")
+class ReadoutTold:
+    """What its heartbeat says."""
+
+    name: str
+    detector: str
+    run: Int64 | None = strawberry.field(description="Number of the run that it takes, if any.")
+    words: Int64 = strawberry.field(description="Words that the store has of this process.")
+    without_run: Int64 = strawberry.field(
+        description="Words that came while no run was on, and were dropped."
+    )
+    trouble: str = strawberry.field(description="What should worry somebody; empty if nothing.")
+
+
+@strawberry.type(description="From which tick on a link was read out under a configuration.")
+class ConfiguredLink:
+    """As ``db.configured.Configured``."""
+
+    link: int
+    start: Ticks = strawberry.field(description="It holds from here until the link's next one.")
+    order: str = strawberry.field(description="Id of the order.")
+    who: str
+    at: datetime = strawberry.field(description="When it was ordered.")
+    configuration: ConfigurationTold
+
+    @classmethod
+    def of(cls, one: Configured) -> "ConfiguredLink":
+        """Make one of a row."""
+        return cls(
+            link=one.link,
+            start=one.from_t,
+            order=one.order,
+            who=one.who,
+            at=datetime.fromisoformat(one.at),
+            configuration=ConfigurationTold.of(one.configuration),
+        )
+
+
+@strawberry.type
+class ControlQueries:
+    """Readouts, orders, configurations."""
+
+    @strawberry.field(description="The readouts that are alive and take orders, by name.")
+    async def readouts(self, info: Info) -> list[ReadoutTold]:
+        told = await info.context.ask(there, _redis(info))
+        names = ("detector", "run", "words", "without_run", "trouble")
+        return [
+            ReadoutTold(name=each["readout"], **{name: each[name] for name in names})
+            for each in told
+        ]
+
+    @strawberry.field(description="The latest orders, newest first.")
+    async def orders(self, info: Info, run: str | None = None, first: int = 20) -> list[Order]:
+        if not 0 < first <= MOST_ORDERS:
+            raise UsageError(f"first is 1 to {MOST_ORDERS}, not {first}")
+        engine = info.context.engine
+
+        def read() -> list[OrderEntry]:
+            number = None if run is None else find_run(engine, run).run_id
+            return list_orders(engine, number, first)
+
+        return [Order(entry=entry) for entry in await info.context.ask(read)]
+
+    @strawberry.field(description="One order, with what was answered since.")
+    async def order(self, info: Info, id: str) -> Order:  # noqa: A002 - the schema's name
+        engine, redis = info.context.engine, _redis(info)
+        return Order(
+            entry=await info.context.ask(
+                lambda: refreshed(engine, redis, find_order(engine, id)),
+            )
+        )
+
+    @strawberry.field(description="What each link of a run was told to remove, and from when on.")
+    async def configurations(
+        self,
+        info: Info,
+        run: str | None = None,
+        at: Annotated[
+            Ticks | None, strawberry.argument(description="Only what held at this tick.")
+        ] = None,
+    ) -> list[ConfiguredLink]:
+        engine = info.context.engine
+
+        def read() -> list[Configured]:
+            number = find_run(engine, run).run_id
+            if at is None:
+                return list_configured(engine, number)
+            return list(configured_at(engine, number, at).values())
+
+        return [ConfiguredLink.of(each) for each in await info.context.ask(read)]
+
+
+@strawberry.type
+class ControlMutations:
+    """Each waits for the readouts' answers, and fails when none of them did as it was told."""
+
+    @mutation("control", "Open a run and let readouts take it; an open one of this name goes on.")
+    async def start_run(
+        self,
+        info: Info,
+        detector: Annotated[str, strawberry.argument(description="Name of its declaration.")],
+        name: str = "",
+        configuration: ConfigurationWanted | None = None,
+        triggers: Annotated[
+            list[str] | None, strawberry.argument(description="Triggers that run on it.")
+        ] = None,
+        events: Annotated[
+            list[str] | None, strawberry.argument(description="Triggers whose rows make events.")
+        ] = None,
+        links: Annotated[
+            list[int] | None,
+            strawberry.argument(description="Links that must come: nothing passes them."),
+        ] = None,
+        readouts: Names = None,
+        id: OrderId = None,  # noqa: A002 - the schema's name
+        within: Within = WITHIN_S,
+    ) -> Order:
+        rules = info.context.desk.rules
+        known = available(rules.detectors)
+        if detector not in known:
+            raise UsageError(f"there is no detector {detector[:40]!r}; known: {', '.join(known)}")
+        if any(not 0 <= link < 2**16 for link in links or ()):
+            raise UsageError("links have the numbers 0 to 65535")
+        declared = load(detector, rules.detectors)
+        wanted = [*(triggers or []), *(["events"] if events else [])]
+        return await _ordered(
+            info,
+            lambda who: who.start(
+                declared,
+                name=name,
+                cell=duration_ticks(rules.cell, declared.tick),
+                settings={"triggers": {each: {} for each in wanted}, "events": events or []},
+                configuration=configuration.plain() if configuration else None,
+                links=links or (),
+            ),
+            readouts,
+            id,
+            within,
+        )
+
+    @mutation("control", "Let another configuration hold, from a tick on or as soon as can be.")
+    async def configure_run(
+        self,
+        info: Info,
+        configuration: ConfigurationWanted,
+        run: RunName = None,
+        start: Annotated[
+            Ticks | None, strawberry.argument(description="From this tick on: one yet to come.")
+        ] = None,
+        readouts: Names = None,
+        id: OrderId = None,  # noqa: A002 - the schema's name
+        within: Within = WITHIN_S,
+    ) -> Order:
+        return await _ordered(
+            info,
+            lambda who: who.configure(run, configuration.plain(), start),
+            readouts,
+            id,
+            within,
+        )
+
+    @mutation("control", "Let the readouts end a run; it is closed when all that take it have.")
+    async def stop_run(
+        self,
+        info: Info,
+        run: RunName = None,
+        anyway: Annotated[
+            bool, strawberry.argument(description="Close it though readouts are silent or gone.")
+        ] = False,
+        readouts: Names = None,
+        id: OrderId = None,  # noqa: A002 - the schema's name
+        within: Within = WITHIN_S,
+    ) -> Order:
+        return await _ordered(info, lambda who: who.stop(run, anyway=anyway), readouts, id, within)
+
+
+async def _ordered(
+    info: Info,
+    give: Callable[[Commander], OrderEntry],
+    readouts: list[str] | None,
+    order_id: str | None,
+    within: float,
+) -> Order:
+    commander = Commander(
+        info.context.engine,
+        _redis(info),
+        info.context.who.name,
+        tuple(readouts or ()),
+        order_id or secrets.token_hex(6),
+        within,
+    )
+    return Order(entry=await info.context.desk.ask_bulk(give, commander))
+
+
+def _redis(info: Info) -> str:
+    return info.context.desk.rules.redis
