@@ -11,14 +11,18 @@ from api.context import Info
 from api.mutation import mutation
 from api.runs import Run
 from api.scalars import Int64, Ticks
+from db import runs
 from db.configured import Configured, configured_at, list_configured
 from db.detector import available, load
 from db.errors import UsageError
 from db.moments import duration_ticks
 from db.orders import OrderEntry, find_order, list_orders
 from db.runs import find_run
-from readout.command import WITHIN_S, Commander, refreshed, there
+from readout.command import WITHIN_S, Commander
 from readout.configuration import Configuration, Prescale, configuration_of
+from readout.outcome import refreshed, there
+from software_triggers.registry import triggers_of_run
+from software_triggers.stage import bind
 
 MOST_ORDERS = 100
 
@@ -278,16 +282,24 @@ class ControlMutations:
         if any(not 0 <= link < 2**16 for link in links or ()):
             raise UsageError("links have the numbers 0 to 65535")
         declared = load(detector, rules.detectors)
-        wanted = [*(triggers or []), *(["events"] if events else [])]
+        wanted: dict[str, dict[str, Any]] = {
+            name: {} for name in [*(triggers or []), *(["events"] if events else [])]
+        }
+        engine = info.context.engine
+
+        def check(run: runs.Run) -> None:
+            bind(engine, run, triggers_of_run(engine, run, rules.folders), wanted)
+
         return await _ordered(
             info,
             lambda who: who.start(
                 declared,
                 name=name,
                 cell=duration_ticks(rules.cell, declared.tick),
-                settings={"triggers": {each: {} for each in wanted}, "events": events or []},
+                settings={"triggers": wanted, "events": events or []},
                 configuration=configuration.plain() if configuration else None,
                 links=links or (),
+                check=check,
             ),
             readouts,
             id,

@@ -7,13 +7,16 @@ came of an order is kept in the store, see ``db.orders``.
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, cast
 
 import redis
+from redis.exceptions import RedisError
 
-from db.beats import alive
+from db.beats import alive, shown
+from db.errors import StoreError
 
 STREAM = "everyhit-orders"
 KEPT = 1000
@@ -60,6 +63,21 @@ class Answer:
     """ISO 8601."""
 
 
+@contextmanager
+def reached(url: str) -> Iterator[redis.Redis]:
+    """A connection to Redis; what goes wrong with it is a StoreError that says so."""
+    client = redis.Redis.from_url(url, socket_timeout=5, socket_connect_timeout=2)
+    try:
+        yield client
+    except (RedisError, OSError) as fault:
+        raise StoreError(
+            f"Redis can't be reached at {shown(url)}, so no orders can be given: {fault}; data"
+            " taking goes on; start Redis again, or set EVERYHIT_REDIS"
+        ) from None
+    finally:
+        client.close()
+
+
 def readouts(client: redis.Redis) -> list[dict[str, Any]]:
     """What each readout tells that is alive and can be ordered, by name."""
     told = [each for each in alive(client, "readout") if each.get("readout")]
@@ -85,12 +103,14 @@ def answers(client: redis.Redis, order_id: str) -> dict[str, Answer]:
     return {each.readout: each for each in said}
 
 
-def wait_for_answers(client: redis.Redis, order: Order) -> dict[str, Answer]:
-    """What has been answered when all have, or when the time that the order gives has passed."""
+def wait_for_answers(
+    client: redis.Redis, order: Order, names: Collection[str]
+) -> dict[str, Answer]:
+    """What has been answered when these have, or when the time that the order gives has passed."""
     until = time.monotonic() + order.within_s
     while True:
         said = answers(client, order.order_id)
-        if said.keys() >= set(order.readouts) or time.monotonic() > until:
+        if said.keys() >= set(names) or time.monotonic() > until:
             return said
         time.sleep(0.02)
 

@@ -19,8 +19,9 @@ from db.runs import find_run
 from ops.sender import Sender
 from ops.servers.clickhouse import url
 from ops.servers.redis import Redis
-from readout.command import Commander, there
+from readout.command import Commander
 from readout.configuration import Configuration, Prescale
+from readout.outcome import there
 from readout.simulator.conditions import Conditions
 from readout.simulator.live import live
 from software_triggers.relations import select_of
