@@ -1,18 +1,16 @@
 """Readouts that take orders, in threads, over a real Redis."""
 
 import json
-import queue
 import threading
-import time
 from contextlib import contextmanager
 from itertools import count
 
 import pytest
 import redis as client
 import structlog
-from toy import TOY, toy_words
+from crate import Crate, names, wait_until
+from toy import TOY
 
-from db.beats import beating
 from db.configured import list_configured
 from db.errors import SelectionError, StoreError, UsageError
 from db.gaps import read_gaps
@@ -21,15 +19,8 @@ from db.runs import find_run, list_runs
 from ops.servers.redis import Redis
 from readout.command import Commander, OrderError
 from readout.configuration import Configuration, Prescale
-from readout.intake import Intake
-from readout.mailbox import Mailbox
-from readout.on_orders import OnOrders
 from readout.orders import Order, answers, give
 from readout.outcome import refreshed, there
-from readout.service import Feed
-from readout.source.block import Block, Place
-from readout.spool.spool import Spool
-from readout.to_store import ToStore
 
 _names = count(1)
 
@@ -46,78 +37,6 @@ def redis(tmp_path_factory):
     server.start()
     yield server
     server.kill()
-
-
-class Crate:
-    """A readout in a thread, and the front-end of its one link."""
-
-    def __init__(self, engine, redis, folder, name, link=0):
-        self._given = engine, redis, folder, name
-        self.link, self.sent, self._words = link, 0, queue.SimpleQueue()
-
-    @contextmanager
-    def on(self, *, beats=True):
-        engine, redis, folder, name = self._given
-        stop = threading.Event()
-        with Spool(folder / name) as spool, Mailbox(redis.url, name) as mailbox:
-            to_store = ToStore(engine)
-            writer = to_store.writer(spool, 5.0, lambda: None)
-            feed = Feed({"one": self._source(stop)}, Intake(), stop)
-            self.attending = OnOrders(
-                engine, TOY, spool, to_store, writer, feed, stop, mailbox, flush_s=0.02
-            )
-            self.attending.resume()
-            thread = threading.Thread(target=self.attending.serve)
-            thread.start()
-            assert mailbox.ready.wait(60)
-            try:
-                with beating(redis.url, "readout", self._told) if beats else _nothing():
-                    wait_until(lambda: not beats or name in names(redis))
-                    yield self
-            finally:
-                stop.set()
-                thread.join()
-                writer.close()
-
-    def send(self, n):
-        """Give the next n words, 7 ticks apart, and wait until they are taken."""
-        first, self.sent = self.sent, self.sent + n
-        words = toy_words([7 * k for k in range(first, first + n)])
-        done = threading.Event()
-        self._words.put((Block(self.link, words, place=Place(1, self.sent)), done))
-        assert done.wait(60)
-        wait_until(lambda: self.attending.feed.intake.n_words == 0)
-        time.sleep(0.05)
-
-    def _source(self, stop):
-        while not stop.is_set():
-            try:
-                block, done = self._words.get(timeout=0.02)
-            except queue.Empty:
-                continue
-            yield block
-            done.set()
-
-    def _told(self):
-        taking = self.attending.taking
-        return {"pid_of": self._given[3], "readout": self._given[3],
-                "run": taking.run.run_id if taking else None}  # fmt: skip
-
-
-@contextmanager
-def _nothing():
-    yield
-
-
-def names(redis):
-    return [each["readout"] for each in there(redis.url)]
-
-
-def wait_until(true, wait_s=60):
-    until = time.monotonic() + wait_s
-    while not true():
-        assert time.monotonic() < until
-        time.sleep(0.02)
 
 
 @pytest.fixture
