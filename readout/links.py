@@ -1,17 +1,23 @@
 """The links of a run: each with its chunker, and how far it was taken."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from db.chunk import Chunk
 from db.chunks import link_state
 from db.engine import Engine
+from db.errors import StoreError
 from db.runs import Run
 from readout.batch import Mark
 from readout.booking import Booking
 from readout.chunker import Chunker
 from readout.schedule import Schedule
 from readout.source.block import Place
+
+
+def reraise(fault: StoreError) -> None:
+    """Don't wait for a store that is away."""
+    raise fault
 
 
 @dataclass
@@ -24,6 +30,9 @@ class Links:
     rules: Schedule
     max_words: int
     marks: dict[int, Mark]
+    whole: bool = False
+    """A link without a mark has nothing stored."""
+    away: Callable[[StoreError], None] = reraise
     chunkers: dict[int, Chunker] = field(default_factory=dict)
     _configured: list[tuple[int, str]] = field(default_factory=list)
 
@@ -47,7 +56,7 @@ class Links:
         """The link's chunker; ``origin`` is the run's start on the detector's counter."""
         if link not in self.chunkers:
             if link not in self.marks:
-                self.marks[link] = Mark(*link_state(self.engine, self.run.run_id, link))
+                self.marks[link] = Mark() if self.whole else self._stored(link)
             mark = self.marks[link]
             self.chunkers[link] = Chunker(
                 self.run.detector,
@@ -63,6 +72,14 @@ class Links:
             for from_t, detail in self._configured:
                 self.booking.configured(link, from_t, detail)
         return self.chunkers[link]
+
+    def _stored(self, link: int) -> Mark:
+        """Where a link stands by what the store has of it."""
+        while True:
+            try:
+                return Mark(*link_state(self.engine, self.run.run_id, link))
+            except StoreError as fault:
+                self.away(fault)
 
     def configured(self, from_t: int, detail: str) -> None:
         """Book a configuration for all links, those that are opened later too."""

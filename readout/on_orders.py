@@ -14,9 +14,10 @@ import structlog
 from db.configured import detail_of
 from db.detector import Detector
 from db.engine import Engine
-from db.errors import EveryhitError, UsageError
+from db.errors import EveryhitError, StoreError, UsageError
 from db.origins import claim_origin, find_origin
 from db.runs import Run, find_run
+from db.shards import catalogue
 from readout.configuration import configuration_of
 from readout.mailbox import Mailbox
 from readout.orders import Answer, Order
@@ -26,12 +27,13 @@ from readout.service import Feed, take
 from readout.silence import Silence
 from readout.source.block import Block, Place
 from readout.spool.spool import Spool
-from readout.standing import Standing, Step, load, save
+from readout.standing import Standing, load, save
 from readout.to_store import ToStore
 from readout.unwrap import run_start
 from readout.writer import Writer
 
 _log = structlog.get_logger()
+_AGAIN_S = 0.5
 
 
 @dataclass
@@ -45,6 +47,8 @@ class OnOrders:
     writer: Writer
     feed: Feed
     stop: threading.Event
+    store: str = ""
+    """Its address, to know it again."""
     mailbox: Mailbox | None = None
     connected: Callable[[int], bool | None] = lambda _: None
     safe: Callable[[Mapping[int, Place]], None] = lambda _: None
@@ -81,44 +85,50 @@ class OnOrders:
             if once and self.taking is None:
                 return
 
-    def begin(self, run: Run, links: tuple[int, ...] = (), steps: tuple[Step, ...] = ()) -> None:
-        """Take a run from now on, under these configurations."""
+    def begin(self, standing: Standing) -> None:
+        """Take a run from now on, under its configurations."""
+        run = standing.run
+        assert run
         self.to_store.detectors[run.run_id] = run.detector
         readout = Readout(
             self.engine,
             run,
-            find_origin(self.engine, run) or 0,
             flush_s=self.flush_s,
             spool=self.spool,
             safe=self.safe,
             shared_writer=self.writer,
+            whole=standing.whole,
+            away=self._wait,
         )
-        for step in steps:
+        for step in standing.steps:
             rules = Rules(self.detector, configuration_of(step.configuration))
             detail = detail_of(step.order, step.who, step.at, step.configuration)
             readout.hold(step.from_t, rules, detail)
+        self._keep(standing)
         second = round(1e9 / self.detector.tick)
         self.silence = Silence(run.run_id, second, dead_s=self.dead_s)
         self.taking = readout
-        self._keep(replace(self.standing, run=run, links=links, steps=steps))
 
-    def steps_of(self, run: Run) -> tuple[Step, ...]:
-        """The configurations that held in a run when an earlier process ended."""
-        before = self.standing.run
-        same = before is not None and (before.run_id, before.started_at) == (
-            run.run_id,
-            run.started_at,
-        )
-        return self.standing.steps if same else ()
+    def begin_alone(self, run: Run, links: tuple[int, ...], *, new: bool) -> None:
+        """Take a run that nobody else takes; go on as an earlier process stood, if it took it."""
+        before = self.standing
+        if before.of(run):
+            self.begin(replace(before, run=run, links=links))
+        else:
+            self.begin(Standing(run, self.store, new, None, links, (), before.answered))
 
     def resume(self) -> None:
         """Go on with the run that was on when an earlier process ended, unless it is closed."""
         standing = self.standing
         if standing.run is None:
             return
-        run = find_run(self.engine, standing.run.run_id)
-        if run.started_at == standing.run.started_at and run.state == "open":
-            self.begin(run, standing.links, standing.steps)
+        try:
+            run = find_run(catalogue(self.engine), standing.run.run_id)
+        except StoreError as fault:
+            _log.warning("the run goes on as it is known here", why=str(fault))
+            run = standing.run
+        if standing.of(run) and run.state == "open":
+            self.begin(standing)
             return
         _log.warning("the run that was on is closed", run=run.run_id)
         self._keep(Standing(answered=standing.answered))
@@ -137,12 +147,27 @@ class OnOrders:
         """Let the run begin with its first words, once and for all who take it."""
         readout = self.taking
         assert readout
-        if find_origin(self.engine, readout.run) is None:
+        origin = self.standing.origin
+        while origin is None:
             here = 0 if block.epoch is not None else run_start(self.detector, block.words)
-            readout.origin = claim_origin(self.engine, readout.run, here)
-        else:
-            readout.origin = find_origin(self.engine, readout.run) or 0
+            try:
+                origin = claim_origin(catalogue(self.engine), readout.run, here)
+            except StoreError as fault:
+                if self.standing.whole:  # nobody else has a say
+                    origin = here
+                else:
+                    self._wait(fault)
+            if origin is not None:
+                self._keep(replace(self.standing, origin=origin))
+        readout.origin = origin
         readout.open_links(self.standing.links)
+
+    def _wait(self, fault: StoreError) -> None:
+        """Hold all words back until the store can say what must be known; raises at the end."""
+        if self.stop.is_set():
+            raise fault
+        _log.warning("the store must be asked and is away, words wait", why=str(fault))
+        self.stop.wait(_AGAIN_S)
 
     def _obey(self) -> bool:
         """Do what was ordered since the last call; whether the run shall end."""
@@ -172,11 +197,13 @@ class OnOrders:
 
     def _start(self, order: Order) -> None:
         if self._is_on(order.run_id):
+            if len(order.readouts) > 1:  # others join: they may bring links that came here
+                self._keep(replace(self.standing, whole=False))
             self._answer(order, f"run {order.run_id} is on", done=True)
             return
         if self.taking is not None:
             raise UsageError(f"run {self.taking.run.run_id} is on here: stop it first")
-        run = find_run(self.engine, order.run_id)
+        run = find_run(catalogue(self.engine), order.run_id)
         if run.state != "open":
             raise UsageError(f"run {run.run_id} is closed: start a new one")
         if run.declaration != self.detector.source:
@@ -184,10 +211,12 @@ class OnOrders:
                 f"run {run.run_id} is of {run.detector.name}, this readout takes another"
                 f" declaration of {self.detector.name}: start it with the same --detector"
             )
-        standing = Standing(run, order.links, (), self.standing.answered)
+        whole = len(order.readouts) == 1 and find_origin(catalogue(self.engine), run) is None
+        answered = self.standing.answered
+        standing = Standing(run, self.store, whole, None, order.links, (), answered)
         if order.configuration is not None:
             standing = standing.with_step(order, 0)
-        self.begin(run, standing.links, standing.steps)
+        self.begin(standing)
         self._answer(order, "", done=True, tick=0)
 
     def _configure(self, order: Order) -> None:
@@ -207,6 +236,7 @@ class OnOrders:
         readout.close()
         self.overflowed += readout.overflowed
         self.taking = self.silence = None
+        self._enter_origin(readout.run)
         order, self._ending = self._ending, None
         if order is None:
             return
@@ -214,6 +244,14 @@ class OnOrders:
         said = waits and f"{waits}{self.writer.written.trouble or 'the store is slow'}"
         self._keep(Standing(answered=self.standing.answered))
         self._answer(order, said, done=True, tick=tick)
+
+    def _enter_origin(self, run: Run) -> None:
+        """Tell the store where the run starts, in case it was away when that was found out."""
+        if self.standing.whole and self.standing.origin is not None:
+            try:
+                claim_origin(catalogue(self.engine), run, self.standing.origin)
+            except StoreError as fault:
+                _log.warning("the run's start is known here alone", why=str(fault))
 
     def _answer(
         self, order: Order, said: str, *, done: bool, tick: int | None = None, keep: bool = True

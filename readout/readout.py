@@ -8,12 +8,13 @@ from typing import Self
 
 from db.chunk import Chunk
 from db.engine import Engine
-from db.errors import UsageError
+from db.errors import StoreError, UsageError
 from db.gaps import Gap
-from db.runs import Run
+from db.runs import Run, list_runs
+from db.shards import catalogue
 from readout.batch import Batch, in_parts
 from readout.booking import Booking
-from readout.links import Links
+from readout.links import Links, reraise
 from readout.recovery import book_damage, check_spool
 from readout.rules import Rules
 from readout.schedule import Schedule
@@ -64,11 +65,16 @@ class Readout:
     safe: Callable[[Mapping[int, Place]], None] = lambda _: None
     clock: Callable[[], float] = time.monotonic
     shared_writer: Writer | None = None
+    whole: bool = False
+    """All of the run comes through this spool: a link of which it knows nothing has nothing stored,
+    and no shard need be asked."""
+    away: Callable[[StoreError], None] = reraise
+    """Called as long as the store must be asked and can't be: waits, or raises."""
 
     def __post_init__(self) -> None:
         self._to_store = ToStore(self.engine, {self.run.run_id: self.run.detector})
         if self.spool and not self.shared_writer:
-            check_spool(self.engine, self.spool)
+            check_spool(self.spool, list_runs(catalogue(self.engine)))
         self._writer = self.shared_writer or self._to_store.writer(
             self.spool, self.give_up_s, self.committed
         )
@@ -76,7 +82,14 @@ class Readout:
         self._schedule = self.rules or Schedule()
         marks = dict(self.spool.marks(self.run.run_id)) if self.spool else {}
         self._links = Links(
-            self.engine, self.run, self._booking, self._schedule, self.max_words, marks
+            self.engine,
+            self.run,
+            self._booking,
+            self._schedule,
+            self.max_words,
+            marks,
+            self.whole,
+            self.away,
         )
         if self.spool and not self.shared_writer:
             book_damage(self.spool, self._to_store, self._writer)

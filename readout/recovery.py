@@ -1,10 +1,11 @@
 """What an earlier process left in the spool: whether it belongs here, and what is damaged."""
 
+from collections.abc import Sequence
+
 from db.chunk import Chunk
 from db.chunks import has_chunk
-from db.engine import Engine
 from db.errors import StoreError
-from db.runs import list_runs
+from db.runs import Run
 from readout.batch import Batch, in_parts
 from readout.spool.damage import stand_ins
 from readout.spool.spool import Spool
@@ -12,10 +13,10 @@ from readout.to_store import ToStore
 from readout.writer import Writer
 
 
-def check_spool(engine: Engine, spool: Spool) -> None:
-    """Refuse a spool that was filled for another store, where run numbers mean other runs."""
+def check_spool(spool: Spool, runs: Sequence[Run]) -> None:
+    """Refuse a spool that was filled for another store than that of these runs."""
     for run_id, started in spool.runs:
-        here = [run for run in list_runs(engine) if run.run_id == run_id]
+        here = [run for run in runs if run.run_id == run_id]
         if not here or here[0].started_at != started:
             raise StoreError(
                 f"the spool {spool.folder} has data of a run {run_id} that began at"

@@ -33,10 +33,21 @@ class Standing:
 
     run: Run | None = None
     """As it was when it was begun here."""
+    store: str = ""
+    """Address of the store that has the run."""
+    whole: bool = False
+    """All of the run comes through this readout, so that its spool tells where each link stands."""
+    origin: int | None = None
+    """The run's start on the detector's counter; None before its first words."""
     links: tuple[int, ...] = ()
     """Links that must come."""
     steps: tuple[Step, ...] = ()
     answered: Mapping[str, Answer] = field(default_factory=dict)
+
+    def of(self, run: Run) -> bool:
+        """Whether it is about this run, not one of the same number in another store."""
+        mine = self.run
+        return mine is not None and (mine.run_id, mine.started_at) == (run.run_id, run.started_at)
 
     def with_step(self, order: Order, from_t: int) -> Self:
         """The same, and the configuration that an order tells from a tick on."""
@@ -57,6 +68,9 @@ def load(folder: Path) -> Standing:
         told = json.loads(path.read_text())
         return Standing(
             told["run"] and _run(told["run"]),
+            told["store"],
+            told["whole"],
+            told["origin"],
             tuple(told["links"]),
             tuple(Step(**each) for each in told["steps"]),
             {name: Answer(**each) for name, each in told["answered"].items()},

@@ -10,7 +10,7 @@ from db.detector import Detector
 from db.engine import Engine
 from db.gaps import Gap, book_gaps
 from db.runs import find_run
-from db.shards import shard_of
+from db.shards import catalogue, shard_of
 from readout.batch import Part
 from readout.spool.spool import Spool
 from readout.writer import Writer
@@ -41,7 +41,7 @@ class ToStore:
     def detector(self, run_id: int) -> Detector:
         """Return the detector of a run."""
         if run_id not in self.detectors:
-            self.detectors[run_id] = find_run(self.engine, run_id).detector
+            self.detectors[run_id] = find_run(catalogue(self.engine), run_id).detector
         return self.detectors[run_id]
 
     def home(self, chunk: Chunk) -> int:

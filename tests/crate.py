@@ -35,7 +35,16 @@ class Crate:
             writer = to_store.writer(spool, 5.0, lambda: None)
             feed = Feed({"one": self._source(stop)}, Intake(), stop)
             self.attending = OnOrders(
-                engine, self._detector, spool, to_store, writer, feed, stop, mailbox, flush_s=0.02
+                engine,
+                self._detector,
+                spool,
+                to_store,
+                writer,
+                feed,
+                stop,
+                "test",
+                mailbox,
+                flush_s=0.02,
             )
             self.attending.resume()
             thread = threading.Thread(target=self.attending.serve)

@@ -8,15 +8,18 @@ from pathlib import Path
 from typing import Annotated
 
 import platformdirs
+import structlog
 import typer
 
 from db.beats import beating
 from db.detector import Detector
 from db.engine import Engine
-from db.errors import EveryhitError, UsageError
+from db.errors import EveryhitError, StoreError, UsageError
 from db.hits_view import create_views
 from db.moments import duration_ticks
 from db.runs import Run, amend_run, close_run, find_run, list_runs, open_run
+from db.shards import catalogue
+from db.store import Store as OpenStore
 from ops.cli import app
 from ops.cli.opening import detector_named, opened, wanted_triggers
 from ops.cli.show import AsJson, Store, show, show_json
@@ -34,10 +37,12 @@ from readout.source.block import Block
 from readout.source.device import read_device
 from readout.sources import Sources
 from readout.spool.spool import Spool
+from readout.standing import load
 from readout.to_store import ToStore
 from software_triggers.registry import triggers_of_run
 from software_triggers.stage import bind
 
+_log = structlog.get_logger()
 _GIVE_UP_S = 5.0
 _LEAST_SPOOL = 100 * 10**6
 
@@ -107,18 +112,18 @@ def readout(
     called = name or socket.gethostname()
     with ExitStack() as stack:
         wish = stack.enter_context(interruptible())
-        at = stack.enter_context(opened(store))
+        at = stack.enter_context(opened(store, some=True))
         kept = stack.enter_context(Spool(folder, most_bytes))
-        here = None
-        if run is not None:
-            here = _with_triggers(at.engine, _run(at.engine, run, declared), wanted, candidates)
-        create_views(at.engine, declared)
+        here, new = _known(at, kept, run), False
+        if here is None and run is not None:
+            here, new = _run(catalogue(at.engine), run, declared)
+            here = _with_triggers(at.engine, here, wanted, candidates)
+        _views(at.engine, declared)
         newest = kept.newest
         marks = newest.marks if newest else {}
         places = {n: mark.place for n, mark in marks.items()}
         sources = Sources(listen["tcp"], listen["udp"], declared.words_per_hit, places, wish)
         stack.callback(sources.close)
-        check_spool(at.engine, kept)
         to_store = ToStore(at.engine)
         writer = to_store.writer(kept, _GIVE_UP_S, lambda: None)
         stack.callback(writer.close)
@@ -135,6 +140,7 @@ def readout(
             writer,
             Feed(sources.blocks() | _devices(device or [], declared, wish), Intake(), wish),
             wish,
+            at.url,
             mailbox,
             sources.connected,
             sources.tell_safe,
@@ -142,7 +148,7 @@ def readout(
             dead_after,
         )
         if here is not None:
-            attending.begin(here, tuple(link or ()), attending.steps_of(here))
+            attending.begin_alone(here, tuple(link or ()), new=new)
         else:
             attending.resume()
         if health_port is not None:
@@ -155,7 +161,7 @@ def readout(
         attending.serve(once=run is not None)
         writer.close()
         if here is not None:
-            close_run(at.engine, find_run(at.engine, here.run_id))
+            close_run(at.engine, find_run(catalogue(at.engine), here.run_id))
         if attending.feed.failures:
             raise attending.feed.failures[0]
         summary = {
@@ -204,17 +210,42 @@ def _with_triggers(
     return amend_run(engine, run, settings=asked)
 
 
-def _run(engine: Engine, name: str, detector: Detector) -> Run:
-    """The run of this name, opened again, or a new one."""
+def _known(at: OpenStore, spool: Spool, name: str | None) -> Run | None:
+    """The run to go on with if the catalogue is away, as it is known here; None if it is there.
+
+    Refuses a spool that was filled for another store.
+    """
+    try:
+        runs = list_runs(catalogue(at.engine))
+    except StoreError:
+        standing = load(spool.folder)
+        run = standing.run
+        if run is None or standing.store != at.url or name not in (None, run.name):
+            raise
+        _log.warning("the catalogue is away, the run goes on as it is known here", run=run.run_id)
+        return run if name else None
+    check_spool(spool, runs)
+    return None
+
+
+def _run(engine: Engine, name: str, detector: Detector) -> tuple[Run, bool]:
+    """The run of this name, opened again, or a new one; and whether it is new."""
     found = [run for run in list_runs(engine) if run.name == name]
     if not found:
         cell = duration_ticks(settings().cell, detector.tick)
-        return open_run(engine, detector, name=name, cell=cell)
+        return open_run(engine, detector, name=name, cell=cell), True
     if found[-1].declaration != detector.source:
         raise UsageError(
             f"run {name} was begun with another declaration of its detector: name a new run"
         )
-    return amend_run(engine, found[-1], state="open", stopped_at=None)
+    return amend_run(engine, found[-1], state="open", stopped_at=None), False
+
+
+def _views(engine: Engine, detector: Detector) -> None:
+    try:
+        create_views(engine, detector)
+    except StoreError as fault:
+        _log.warning("the views of hits are made at the next start", why=str(fault))
 
 
 def _devices(
