@@ -361,4 +361,10 @@ async def _ordered(
 
 
 def _redis(info: Info) -> str:
-    return info.context.desk.rules.redis
+    redis = info.context.desk.rules.redis
+    if not redis:
+        raise UsageError(
+            "this process takes a run of its own, which ends with it: orders are for readouts"
+            " ('everyhit readout' without --run), given where 'everyhit api' serves"
+        )
+    return redis

@@ -35,11 +35,11 @@ def serving(
     host: str = "127.0.0.1",
     port: int = 0,
     open_to_all: bool = False,
-    redis: str | None = None,
+    takes_orders: bool = True,
 ) -> Iterator[Serving]:
     """Serve the API of an open store, and let other commands in, as long as the context lasts.
 
-    ``redis`` is where readouts take orders, by default that of the settings.
+    Without ``takes_orders`` it refuses to give any to readouts: this process takes its own run.
     Raises UsageError when everybody would get in from other machines, or the port is taken.
     """
     if open_to_all and host not in LOOPBACK:
@@ -50,7 +50,7 @@ def serving(
         origins=settings().api_origins,
         folders=settings().triggers,
         detectors=settings().detectors,
-        redis=redis or settings().redis,
+        redis=settings().redis if takes_orders else "",
         cell=settings().cell,
     )
     desk = Desk(store, rules)

@@ -1,5 +1,6 @@
 import socket
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
@@ -8,10 +9,11 @@ from pathlib import Path
 from typing import Annotated
 
 import platformdirs
+import psutil
 import structlog
 import typer
 
-from db.beats import beating
+from db.beats import ALIVE_S, BEAT_S, beating
 from db.detector import Detector
 from db.engine import Engine
 from db.errors import EveryhitError, StoreError, UsageError
@@ -31,6 +33,7 @@ from ops.settings import settings
 from readout.intake import Intake
 from readout.mailbox import Mailbox
 from readout.on_orders import OnOrders
+from readout.outcome import there
 from readout.recovery import book_damage, check_spool
 from readout.service import Feed
 from readout.source.block import Block
@@ -131,6 +134,7 @@ def readout(
         mailbox = None
         ordered = run is None or "redis" in settings().model_fields_set
         if ordered:
+            _refuse_twin(called)
             mailbox = stack.enter_context(Mailbox(settings().redis, called))
         attending = OnOrders(
             at.engine,
@@ -191,6 +195,26 @@ def _told(name: str, attending: OnOrders, most_bytes: int) -> dict[str, object]:
         "oldest_s": spool.oldest_s,
         "trouble": trouble(attending),
     }
+
+
+def _refuse_twin(name: str) -> None:
+    """Raise UsageError if another readout of this name lives: two would answer each order."""
+    until = time.monotonic() + ALIVE_S + BEAT_S
+    while time.monotonic() < until:
+        try:
+            twins = [each["name"] for each in there(settings().redis) if each["readout"] == name]
+        except StoreError:
+            return  # whoever orders is told by name who is there
+        # One that was killed on this machine beats no more.
+        if not [each for each in twins if not _is_dead(each)]:
+            return
+        time.sleep(0.2)
+    raise UsageError(f"there is a readout {name} already: give this one another --name")
+
+
+def _is_dead(process: str) -> bool:
+    host, _, pid = process.rpartition("-")
+    return host == socket.gethostname() and not psutil.pid_exists(int(pid))
 
 
 def _with_triggers(
