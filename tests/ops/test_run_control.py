@@ -1,5 +1,6 @@
 """Orders to readouts that are processes of their own, over a real Redis, into a real store."""
 
+import json
 import os
 import signal
 import subprocess
@@ -19,7 +20,6 @@ from db.runs import find_run
 from ops.sender import Sender
 from ops.servers.clickhouse import url
 from ops.servers.redis import Redis
-from readout.command import Commander
 from readout.configuration import Configuration, Prescale
 from readout.outcome import there
 from readout.simulator.conditions import Conditions
@@ -29,7 +29,6 @@ from software_triggers.window import Window
 
 DETECTOR = load("drift_tubes_v1")
 EVERYHIT = Path(sys.executable).parent / "everyhit"
-CELL = 60_000_000
 _streams = count(1)
 
 
@@ -51,7 +50,7 @@ def words():
 @contextmanager
 def readout(folder, servers, redis, name):
     """A readout that waits for orders, and the port it listens on; killed at the end."""
-    port = Redis(folder).port or _free_port()
+    port = _free_port()
     process = subprocess.Popen(
         [
             *(EVERYHIT, "readout", "--detector", DETECTOR.name, "--name", name, "--json"),
@@ -92,16 +91,18 @@ def told(redis, name):
     return next(each for each in there(redis.url) if each["readout"] == name)
 
 
-def commander(engine, redis, **kwargs):
-    return Commander(engine, redis.url, "ada", **({"within_s": 25} | kwargs))
-
-
-def start(engine, redis, name, **kwargs):
-    settings = {"triggers": {}, "events": []}
-    given = {k: kwargs.pop(k) for k in ("configuration",) if k in kwargs}
-    return commander(engine, redis, **kwargs).start(
-        DETECTOR, name=name, cell=CELL, settings=settings, **given
+def run_command(redis, *arguments):
+    """What ``everyhit run …`` says."""
+    done = subprocess.run(
+        [EVERYHIT, "run", *arguments, "--json"],
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+        env=os.environ | {"EVERYHIT_REDIS": redis.url},
     )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
 
 
 def send(sender, words):
@@ -124,6 +125,7 @@ def test_a_run_is_started_configured_and_stopped_while_the_front_end_stays_conne
     server_engine, servers, redis, tmp_path, words
 ):
     engine = server_engine
+    store = ("--store", url(servers[:1], "alone"), "--within", "25")
     before, first, second, after = np.array_split(words, 4)
     chamber = decode(DETECTOR, words, columns=["hit", "corrupt", "chamber"])
     assert set(np.unique(chamber["chamber"][chamber["hit"]]).tolist()) > {0}
@@ -132,19 +134,19 @@ def test_a_run_is_started_configured_and_stopped_while_the_front_end_stays_conne
         send(sender, before)
         wait_until(lambda: told(redis, "crate")["without_run"] == len(before))
 
-        began = start(engine, redis, "steered")
-        assert (began.state, began.silent) == ("acknowledged", [])
-        run = find_run(engine, began.run_id)
-        assert told_run(redis, run.run_id)
+        assert [each["readout"] for each in run_command(redis, "readouts")] == ["crate"]
+        began = run_command(redis, "start", "steered", "--detector", DETECTOR.name, *store)
+        assert (began["state"], began["silent"]) == ("acknowledged", [])
+        run = find_run(engine, began["run"])
+        wait_until(lambda: told(redis, "crate")["run"] == run.run_id)
         send(sender, first)
 
-        masked = Configuration(masks=("chamber == 0",), prescales=(Prescale("True", 10),))
-        configured = commander(engine, redis).configure("steered", masked)
-        tick = configured.answers["crate"]["tick"]
+        rules = ("--mask", "chamber == 0", "--prescale", "10 of True")
+        configured = run_command(redis, "configure", "steered", *rules, *store)
+        tick = configured["answers"]["crate"]["tick"]
         send(sender, second)
 
-        ended = commander(engine, redis).stop("steered")
-        assert ended.state == "acknowledged"
+        assert run_command(redis, "stop", "steered", *store)["state"] == "acknowledged"
         run = find_run(engine, run.run_id)
         assert run.state == "closed"
         send(sender, after)
@@ -160,14 +162,11 @@ def test_a_run_is_started_configured_and_stopped_while_the_front_end_stays_conne
     assert removed["n_lost"].sum() == len(first) + len(second) - len(found)
     assert not removed["dead"].any()
     assert (removed["a"] >= tick).all()
-    assert configured_at(engine, run.run_id, tick - 1) == {}
+    before = configured_at(engine, run.run_id, tick - 1)[5]
+    assert (before.from_t, before.configuration) == (0, Configuration().plain())
     held = configured_at(engine, run.run_id, tick)[5]
-    assert (held.who, held.order) == ("ada", configured.order_id)
+    assert held.order == configured["order"]
+    masked = Configuration(("chamber == 0",), prescales=(Prescale("True", 10),))
     assert held.configuration == masked.plain()
     hits = select_of(engine, run, "hits", None, Window(tick, 2**62))
     assert engine.fetch(f"SELECT count() AS n FROM ({hits}) WHERE chamber = 0")["n"][0].as_py() == 0
-
-
-def told_run(redis, run_id):
-    wait_until(lambda: told(redis, "crate")["run"] == run_id)
-    return True
