@@ -58,7 +58,7 @@ def readout(
         typer.Option("--run", help="Name of the run; one that is there goes on. None: see below."),
     ] = None,
     name: Annotated[
-        str | None, typer.Option("--name", help="By which it is ordered; default the machine's.")
+        str | None, typer.Option("--name", help="For orders; default the machine and the spool.")
     ] = None,
     tcp: Annotated[
         list[str] | None, typer.Option("--tcp", help="Take frames of words on HOST:PORT.")
@@ -112,7 +112,7 @@ def readout(
         raise UsageError("there is no source: name --tcp, --udp or --device")
     if run is None and wanted:
         raise UsageError("triggers are named when a run is started: leave --trigger out")
-    called = name or socket.gethostname()
+    called = name or f"{socket.gethostname()}:{folder.absolute()}"
     with ExitStack() as stack:
         wish = stack.enter_context(interruptible())
         at = stack.enter_context(opened(store, some=True))

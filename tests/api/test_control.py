@@ -88,6 +88,12 @@ def test_a_shifter_steers_a_run_and_everybody_sees_it(engine, redis, tokens, tmp
     wait_until(lambda: not names(redis))
 
 
+def test_a_process_that_takes_a_run_of_its_own_says_so(client):
+    with pytest.raises(ApiError, match="orders are for readouts") as told:
+        client.graphql(STOP, {"run": "any"})
+    assert told.value.code == "usage"
+
+
 def test_a_redis_that_is_away_is_said_and_nothing_is_begun(engine, tokens, tmp_path):
     with (
         api(engine, tmp_path, "redis://127.0.0.1:1/0") as url,
