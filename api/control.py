@@ -47,7 +47,7 @@ class PrescaleWanted:
     """As ``readout.configuration.Prescale``."""
 
     where: str = strawberry.field(description="A selection over a hit's columns, time apart.")
-    keep_one_in: Int64
+    keep_one_in: Int64 = strawberry.field(description="1 keeps all.")
 
 
 @strawberry.input(description="What the readouts remove; it replaces all that held before.")
@@ -73,7 +73,7 @@ class PrescaleTold:
     """As ``readout.configuration.Prescale``."""
 
     where: str
-    keep_one_in: Int64
+    keep_one_in: Int64 = strawberry.field(description="1 keeps all.")
 
 
 @strawberry.type(name="Configuration", description="What the readouts remove.")

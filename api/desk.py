@@ -67,7 +67,7 @@ class Desk:
             self.engine, local=self.local, open_to_all=self.rules.open_to_all
         )
         self.work = Work(self.engine)
-        self.intake = Intake(self.engine)
+        self.intake = Intake(self.engine, alone=self.store.owned)
         self.topics = Topics()
         self.jobs: list[Job] = []
         """Runs that this process's conductor works on."""
@@ -108,5 +108,6 @@ class Desk:
     def close(self) -> None:
         """Wait for what is under way and let the threads go."""
         self.work.close()
+        self.intake.close()
         self._bulk.shutdown(cancel_futures=True)
         self._pool.shutdown(cancel_futures=True)

@@ -29,6 +29,7 @@ _ON_THE_FIRST_SHARD = {
     "triggers",
     "tokens",
     "posts",
+    "post_takers",
     "retention_policies",
     "retention_pins",
     "alarms",

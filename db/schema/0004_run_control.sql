@@ -18,3 +18,11 @@ CREATE TABLE IF NOT EXISTS origins (
     run_id UInt32,
     origin Int64 COMMENT 'ticks'
 ) ENGINE = MergeTree ORDER BY run_id;
+
+-- Which server takes the posts of a run: one at a time, since it alone knows where each link stands.
+CREATE TABLE IF NOT EXISTS post_takers (
+    run_id UInt32,
+    revision UInt64,
+    taker String COMMENT 'empty: it has let go',
+    at DateTime64(3, 'UTC') DEFAULT now64(3) COMMENT 'by the clock of the store'
+) ENGINE = ReplacingMergeTree(revision) ORDER BY run_id;
