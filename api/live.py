@@ -6,9 +6,9 @@ from typing import Annotated, TypeVar
 import strawberry
 
 from api.context import Info
-from api.control import Order
 from api.events import BUILDER, Event
 from api.of_run import OfRun
+from api.orders import Order
 from api.rates import RateSeries
 from api.rows import TriggerName, condition
 from api.runs import Link, Run

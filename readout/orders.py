@@ -13,10 +13,13 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal, cast
 
 import redis
+import structlog
 from redis.exceptions import RedisError
 
 from db.beats import alive, shown
 from db.errors import StoreError
+
+_log = structlog.get_logger()
 
 STREAM = "everyhit-orders"
 KEPT = 1000
@@ -135,9 +138,13 @@ def read(
     seconds, microseconds = client.time()
     now, orders = seconds + microseconds * 1e-6, []
     for number, row in rows[0][1]:
-        after = number
-        order = _order(row[b"order"])
-        given = int(number.split(b"-")[0]) / 1000
+        after, given = number, int(number.split(b"-")[0]) / 1000
+        try:
+            order = _order(row[b"order"])
+        except (ValueError, TypeError, KeyError) as fault:
+            # Its giver is told that nobody answered; a later one may be well.
+            _log.error("an order can't be read", number=number.decode(), why=str(fault))
+            continue
         if name in order.readouts:
             orders.append((order, now - given > order.within_s))
     return after, orders

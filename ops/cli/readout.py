@@ -1,49 +1,39 @@
 import socket
 import threading
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import platformdirs
-import psutil
 import structlog
 import typer
 
-from db.beats import ALIVE_S, BEAT_S, beating
+from db.beats import beating
 from db.detector import Detector
-from db.engine import Engine
-from db.errors import EveryhitError, StoreError, UsageError
-from db.hits_view import create_views
-from db.moments import duration_ticks
-from db.runs import Run, amend_run, close_run, find_run, list_runs, open_run
+from db.errors import UsageError
+from db.runs import close_run, find_run
 from db.shards import catalogue
-from db.store import Store as OpenStore
 from ops.cli import app
 from ops.cli.opening import detector_named, opened, wanted_triggers
 from ops.cli.show import AsJson, Store, show, show_json
 from ops.cli.triggers import Params, Triggers
 from ops.health import health
 from ops.interrupt import interruptible
+from ops.named_run import known_here, named_run, refuse_twin, views, with_triggers
 from ops.readings import readings, trouble
 from ops.settings import settings
 from readout.intake import Intake
 from readout.mailbox import Mailbox
 from readout.on_orders import OnOrders
-from readout.outcome import there
-from readout.recovery import book_damage, check_spool
+from readout.recovery import book_damage
 from readout.service import Feed
 from readout.source.block import Block
 from readout.source.device import read_device
 from readout.sources import Sources
 from readout.spool.spool import Spool
-from readout.standing import load
 from readout.to_store import ToStore
-from software_triggers.registry import triggers_of_run
-from software_triggers.stage import bind
 
 _log = structlog.get_logger()
 _GIVE_UP_S = 5.0
@@ -117,11 +107,11 @@ def readout(
         wish = stack.enter_context(interruptible())
         at = stack.enter_context(opened(store, some=True))
         kept = stack.enter_context(Spool(folder, most_bytes))
-        here, new = _known(at, kept, run), False
+        here, new = known_here(at, kept, run), False
         if here is None and run is not None:
-            here, new = _run(catalogue(at.engine), run, declared)
-            here = _with_triggers(at.engine, here, wanted, candidates)
-        _views(at.engine, declared)
+            here, new = named_run(catalogue(at.engine), run, declared)
+            here = with_triggers(at.engine, here, wanted, candidates)
+        views(at.engine, declared)
         newest = kept.newest
         marks = newest.marks if newest else {}
         places = {n: mark.place for n, mark in marks.items()}
@@ -134,7 +124,7 @@ def readout(
         mailbox = None
         ordered = run is None or "redis" in settings().model_fields_set
         if ordered:
-            _refuse_twin(called)
+            refuse_twin(called)
             mailbox = stack.enter_context(Mailbox(settings().redis, called))
         attending = OnOrders(
             at.engine,
@@ -195,81 +185,6 @@ def _told(name: str, attending: OnOrders, most_bytes: int) -> dict[str, object]:
         "oldest_s": spool.oldest_s,
         "trouble": trouble(attending),
     }
-
-
-def _refuse_twin(name: str) -> None:
-    """Raise UsageError if another readout of this name lives: two would answer each order."""
-    until = time.monotonic() + ALIVE_S + BEAT_S
-    while time.monotonic() < until:
-        try:
-            twins = [each["name"] for each in there(settings().redis) if each["readout"] == name]
-        except StoreError:
-            return  # whoever orders is told by name who is there
-        # One that was killed on this machine beats no more.
-        if not [each for each in twins if not _is_dead(each)]:
-            return
-        time.sleep(0.2)
-    raise UsageError(f"there is a readout {name} already: give this one another --name")
-
-
-def _is_dead(process: str) -> bool:
-    host, _, pid = process.rpartition("-")
-    return host == socket.gethostname() and not psutil.pid_exists(int(pid))
-
-
-def _with_triggers(
-    engine: Engine, run: Run, wanted: Mapping[str, Mapping[str, object]], candidates: list[str]
-) -> Run:
-    """The run, told which triggers run on it."""
-    if not wanted:
-        return run
-    asked = {**run.settings, "triggers": dict(wanted), "events": candidates}
-    told_of = replace(run, settings=asked)
-    try:
-        # What is wrong with a trigger is told now, not in the log of a conductor.
-        bind(engine, told_of, triggers_of_run(engine, told_of, settings().triggers), wanted)
-    except EveryhitError:
-        close_run(engine, run)
-        raise
-    return amend_run(engine, run, settings=asked)
-
-
-def _known(at: OpenStore, spool: Spool, name: str | None) -> Run | None:
-    """The run to go on with if the catalogue is away, as it is known here; None if it is there.
-
-    Refuses a spool that was filled for another store.
-    """
-    try:
-        runs = list_runs(catalogue(at.engine))
-    except StoreError:
-        standing = load(spool.folder)
-        run = standing.run
-        if run is None or standing.store != at.url or name not in (None, run.name):
-            raise
-        _log.warning("the catalogue is away, the run goes on as it is known here", run=run.run_id)
-        return run if name else None
-    check_spool(spool, runs)
-    return None
-
-
-def _run(engine: Engine, name: str, detector: Detector) -> tuple[Run, bool]:
-    """The run of this name, opened again, or a new one; and whether it is new."""
-    found = [run for run in list_runs(engine) if run.name == name]
-    if not found:
-        cell = duration_ticks(settings().cell, detector.tick)
-        return open_run(engine, detector, name=name, cell=cell), True
-    if found[-1].declaration != detector.source:
-        raise UsageError(
-            f"run {name} was begun with another declaration of its detector: name a new run"
-        )
-    return amend_run(engine, found[-1], state="open", stopped_at=None), False
-
-
-def _views(engine: Engine, detector: Detector) -> None:
-    try:
-        create_views(engine, detector)
-    except StoreError as fault:
-        _log.warning("the views of hits are made at the next start", why=str(fault))
 
 
 def _devices(

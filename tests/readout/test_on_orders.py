@@ -19,7 +19,7 @@ from db.runs import find_run, list_runs
 from ops.servers.redis import Redis
 from readout.command import Commander, OrderError
 from readout.configuration import Configuration, Prescale
-from readout.orders import Order, answers, give
+from readout.orders import STREAM, Order, answers, give
 from readout.outcome import refreshed, there
 
 _names = count(1)
@@ -207,6 +207,8 @@ def test_an_order_that_was_read_too_late_is_not_done(engine, redis, tmp_path):
     name = f"crate {next(_names)}"
     with Crate(engine, redis, tmp_path, name).on() as crate:
         connection = client.Redis.from_url(redis.url)
+        connection.xadd(STREAM, {"order": '{"from": "another version"}'})  # is passed over
+        connection.xadd(STREAM, {"nothing": "at all"})
         order = Order("late", "start", 1, "ada", "2026-01-01", (name,), within_s=-1.0)
         give(connection, order)
         wait_until(lambda: answers(connection, "late"))
