@@ -62,7 +62,7 @@ def with_triggers(
     except EveryhitError:
         close_run(engine, run)
         raise
-    return amend_run(engine, run, settings=asked)
+    return run if asked == run.settings else amend_run(engine, run, settings=asked)
 
 
 def known_here(at: Store, spool: Spool, name: str | None) -> Run | None:

@@ -112,8 +112,10 @@ class OnOrders:
     def begin_alone(self, run: Run, links: tuple[int, ...], *, new: bool) -> None:
         """Take a run that nobody else takes; go on as an earlier process stood, if it took it."""
         before = self.standing
-        if before.of(run):
-            self.begin(replace(before, run=run, links=links))
+        if before.run is not None and before.of(run):
+            # One more revision is our own, which opened it again: no other has had it since.
+            ours = run.revision - before.run.revision <= 1
+            self.begin(replace(before, run=run, links=links, whole=before.whole and ours))
         else:
             self.begin(Standing(run, self.store, new, None, links, (), before.answered))
 

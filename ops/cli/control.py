@@ -5,6 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
+from db.engine import Engine
+from db.engine.remote import RemoteEngine
 from db.errors import UsageError
 from db.moments import duration_ticks, parse_moment
 from db.orders import OrderEntry, list_orders
@@ -139,8 +141,13 @@ def readouts(as_json: AsJson = False) -> None:
 
 
 def _commander(
-    engine: Any, names: list[str] | None, order_id: str | None, within: float
+    engine: Engine, names: list[str] | None, order_id: str | None, within: float
 ) -> Commander:
+    if isinstance(engine, RemoteEngine):
+        raise UsageError(
+            "the process that has this store takes a run of its own, which ends with it: orders are"
+            " for readouts ('everyhit readout' without --run) whose store is on servers"
+        )
     who = f"{getpass.getuser()}@{socket.gethostname()}"
     chosen = order_id or secrets.token_hex(6)
     return Commander(engine, settings().redis, who, tuple(names or ()), chosen, within)
