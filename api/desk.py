@@ -35,6 +35,8 @@ class Rules:
     """Folders with triggers, beside the built-in ones."""
     detectors: tuple[Path, ...] = ()
     """Folders with declarations, beside the built-in ones."""
+    redis: str = ""
+    """Address of the Redis over which readouts are ordered; empty: there are no orders here."""
     cell: str = "100 ms"
     """Grid of the windows in runs opened here."""
     seconds: float = 30.0
@@ -65,7 +67,7 @@ class Desk:
             self.engine, local=self.local, open_to_all=self.rules.open_to_all
         )
         self.work = Work(self.engine)
-        self.intake = Intake(self.engine)
+        self.intake = Intake(self.engine, alone=self.store.owned)
         self.topics = Topics()
         self.jobs: list[Job] = []
         """Runs that this process's conductor works on."""
@@ -106,5 +108,6 @@ class Desk:
     def close(self) -> None:
         """Wait for what is under way and let the threads go."""
         self.work.close()
+        self.intake.close()
         self._bulk.shutdown(cancel_futures=True)
         self._pool.shutdown(cancel_futures=True)

@@ -8,6 +8,7 @@ import strawberry
 from api.context import Info
 from api.events import BUILDER, Event
 from api.of_run import OfRun
+from api.orders import Order
 from api.rates import RateSeries
 from api.rows import TriggerName, condition
 from api.runs import Link, Run
@@ -17,6 +18,7 @@ from api.triggers import Reprocess, Result, result_told, told
 from db.engine import Engine
 from db.fresh_cells import fresh_cells
 from db.histogram import Bins, count_rates
+from db.orders import list_orders
 from db.row_pages import page_of_rows
 from db.run_pages import RunFilter, count_runs
 from db.run_state import link_totals, result_totals
@@ -28,6 +30,7 @@ PERIOD_S = 0.5
 LOOK_BACK_S = 5.0
 MOST_EVENTS = 100
 BATCHES_KEPT = 32
+ORDERS_TOLD = 10
 
 RunName = Annotated[str | None, strawberry.argument(description="Number or name; default newest.")]
 
@@ -73,6 +76,11 @@ class Subscription:
     @strawberry.subscription(description="The newest run, whenever it or its state changes.")
     async def run_state(self, info: Info) -> AsyncIterator[Run]:
         async for each in _told(info, "run_state", None, _run_state):
+            yield each
+
+    @strawberry.subscription(description="The latest orders to readouts, whenever one changes.")
+    async def orders(self, info: Info) -> AsyncIterator[list[Order]]:
+        async for each in _told(info, "orders", None, _orders):
             yield each
 
     @strawberry.subscription(description="Where reprocessings stand, newest first.")
@@ -154,6 +162,10 @@ def _results(engine: Engine, which: str | None) -> list[Result]:
 
 def _run_state(engine: Engine, _: str | None) -> Run | None:
     return Run(run=find_run(engine)) if count_runs(engine, RunFilter()) else None
+
+
+def _orders(engine: Engine, _: str | None) -> list[Order]:
+    return [Order(entry=entry) for entry in list_orders(engine, limit=ORDERS_TOLD)]
 
 
 class _FreshEvents:

@@ -12,6 +12,7 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext
 
 from api.access.schema import AccessMutations, AccessQueries
+from api.control import ControlMutations, ControlQueries
 from api.detector import DetectorQueries
 from api.ingest import IngestMutations
 from api.limits import BOUNDS
@@ -25,12 +26,12 @@ _log = structlog.get_logger()
 
 
 @strawberry.type(description="What can be asked.")
-class Query(RunQueries, TriggerQueries, DetectorQueries, AccessQueries):
+class Query(RunQueries, ControlQueries, TriggerQueries, DetectorQueries, AccessQueries):
     """All topics."""
 
 
 @strawberry.type(description="What can be changed. Every change is recorded with who made it.")
-class Mutation(RunMutations, IngestMutations, TriggerMutations, AccessMutations):
+class Mutation(RunMutations, ControlMutations, IngestMutations, TriggerMutations, AccessMutations):
     """All topics."""
 
 

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
+import structlog
+
 from db.engine.address import Address
 from db.engine.clickhouse import ClickHouseEngine, connect, whole_name
 from db.errors import StoreError
@@ -12,6 +14,8 @@ from db.results import create_results, list_lineages
 from db.runs import list_runs
 from db.schema import migrate, newer, newest_version, tables, tables_of, version
 from db.server_config import cluster_xml
+
+_log = structlog.get_logger()
 
 
 def create_reader(address: Address) -> str:
@@ -73,10 +77,21 @@ def create_schema(address: Address, *, upgrade_only: bool = False) -> int:
     return newest_version()
 
 
-def check_schema(engine: ClickHouseEngine) -> None:
-    """Raise StoreError that says what to do where a shard's schema is not the one known here."""
+def check_schema(engine: ClickHouseEngine, *, some: bool = False) -> None:
+    """Raise StoreError that says what to do where a shard's schema is not the one known here.
+
+    With ``some`` shards may be away, unless all are.
+    """
+    away: list[StoreError] = []
     for shard in engine.shards:
-        found = version(shard.here)
+        try:
+            found = version(shard.here)
+        except StoreError as fault:
+            away.append(fault)
+            if not some or len(away) == len(engine.shards):
+                raise
+            _log.warning("a shard is away", host=shard.host, said=str(fault))
+            continue
         if found > newest_version():
             raise StoreError(f"{shard.host}: {newer(found)}")
         if found and found < newest_version():

@@ -83,11 +83,13 @@ def close_orphans(engine: Engine) -> list[Run]:
     """Close runs that a killed process left open, and return them.
 
     Only for a store that one process owns at a time: there, whoever opens it knows that nobody
-    else takes data. Runs whose words are posted stay open: their front-ends go on when the server
-    is back.
+    else takes data. Runs whose words are posted, and those that readouts take on orders, stay open:
+    they go on when the server or the readout is back.
     """
     orphans = select_runs(
-        engine, "state = 'open' AND JSONExtractString(settings, 'source') != 'posted'", {}
+        engine,
+        "state = 'open' AND JSONExtractString(settings, 'source') NOT IN ('posted', 'ordered')",
+        {},
     )
     return [close_run(engine, amend_run(engine, run, note="interrupted")) for run in orphans]
 

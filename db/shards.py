@@ -13,6 +13,11 @@ from db.detector import Detector
 from db.engine import Engine
 
 
+def catalogue(engine: Engine) -> Engine:
+    """Return the first shard alone, where the catalogue lies, whatever becomes of the others."""
+    return engine.shards[0].here
+
+
 def shard_of(t: int, slice_ticks: int, n_shards: int) -> int:
     """Return the number of the shard, in [0, n_shards), for the slice in which t ticks lies."""
     return (t // slice_ticks) % n_shards

@@ -61,19 +61,21 @@ def shown(url: str) -> str:
 
 
 @contextmanager
-def open_store(url: str) -> Iterator[Store]:
+def open_store(url: str, *, some: bool = False) -> Iterator[Store]:
     """Open the store at ``url`` and close it at the end; an embedded one is created if need be.
+
+    With ``some`` a store is opened though shards of it are away, unless all are.
 
     Raises StoreBusyError when another process has it open, StoreError when it can't be reached or
     written, when servers lack its tables, or when it is of a newer schema.
     """
     if is_clickhouse(url):
-        yield from _on_servers(url)
+        yield from _on_servers(url, some=some)
     else:
         yield from _embedded(url)
 
 
-def _on_servers(url: str) -> Iterator[Store]:
+def _on_servers(url: str, *, some: bool) -> Iterator[Store]:
     from db.cluster import check_schema
     from db.engine.clickhouse import connect
 
@@ -83,7 +85,7 @@ def _on_servers(url: str) -> Iterator[Store]:
     folder.mkdir(parents=True, exist_ok=True)
     engine = connect(address)
     try:
-        check_schema(engine)
+        check_schema(engine, some=some)
         yield Store(str(address), folder, engine, owned=False)
     finally:
         engine.close()

@@ -1,23 +1,13 @@
-"""Redis, over which conductor and workers speak: its address, who is there, what waits."""
+"""Redis, over which conductor and workers speak: its address, what waits, who holds a lock."""
 
-import json
-import os
-import socket
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
 
 import redis
 from redis.exceptions import RedisError
 
+from db.beats import ALIVE_S, shown
 from db.errors import StoreError
 from software_triggers.tasks import LIVE, REPROCESS, app
-
-BEAT_S = 1.0
-ALIVE_S = 5
-"""Seconds after which somebody of whom nothing is heard counts as dead."""
 
 
 def set_broker(url: str) -> redis.Redis:
@@ -33,54 +23,9 @@ def set_broker(url: str) -> redis.Redis:
         client.ping()
     except (RedisError, OSError) as fault:
         raise StoreError(
-            f"no Redis answers at {_shown(url)}: {fault}; start it, or set EVERYHIT_REDIS"
+            f"no Redis answers at {shown(url)}: {fault}; start it, or set EVERYHIT_REDIS"
         ) from None
     return client
-
-
-def _shown(url: str) -> str:
-    head, at, rest = url.rpartition("@")
-    return f"{head.partition('://')[0]}://…@{rest}" if at else url
-
-
-def beat(client: redis.Redis, kind: str, **told: Any) -> None:
-    """Tell that this process is alive, for ``ALIVE_S`` seconds; silent while Redis is away."""
-    name = f"everyhit-{kind}-{socket.gethostname()}-{os.getpid()}"
-    try:
-        client.set(name, json.dumps({"at": time.time(), **told}), ex=ALIVE_S)
-    except (RedisError, OSError):
-        return  # whoever watches sees that nobody beats
-
-
-@contextmanager
-def beating(url: str, kind: str, told: Callable[[], dict[str, Any]]) -> Iterator[None]:
-    """Beat once a second, from a thread, until the context ends; Redis may be away."""
-    client = redis.Redis.from_url(url, socket_timeout=2, socket_connect_timeout=2)
-    over = threading.Event()
-
-    def beats() -> None:
-        while not over.wait(BEAT_S):
-            beat(client, kind, **told())
-
-    thread = threading.Thread(target=beats, name="beat", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
-        client.close()
-
-
-def alive(client: redis.Redis, kind: str) -> list[dict[str, Any]]:
-    """Return what each living process of a kind tells of itself."""
-    names = sorted(client.scan_iter(f"everyhit-{kind}-*"))
-    told = zip(names, client.mget(names), strict=True) if names else ()
-    return [
-        {"name": name.decode().removeprefix(f"everyhit-{kind}-"), **json.loads(text)}
-        for name, text in told
-        if text
-    ]
 
 
 def waiting(client: redis.Redis) -> dict[str, int]:

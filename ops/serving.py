@@ -30,10 +30,16 @@ class Serving:
 
 @contextmanager
 def serving(
-    store: Store, *, host: str = "127.0.0.1", port: int = 0, open_to_all: bool = False
+    store: Store,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    open_to_all: bool = False,
+    takes_orders: bool = True,
 ) -> Iterator[Serving]:
     """Serve the API of an open store, and let other commands in, as long as the context lasts.
 
+    Without ``takes_orders`` it refuses to give any to readouts: this process takes its own run.
     Raises UsageError when everybody would get in from other machines, or the port is taken.
     """
     if open_to_all and host not in LOOPBACK:
@@ -44,6 +50,7 @@ def serving(
         origins=settings().api_origins,
         folders=settings().triggers,
         detectors=settings().detectors,
+        redis=settings().redis if takes_orders else "",
         cell=settings().cell,
     )
     desk = Desk(store, rules)

@@ -19,9 +19,10 @@ import structlog
 from celery import signals
 from celery.platforms import SecurityWarning
 
+from db.beats import BEAT_S, beat
 from db.errors import StoreError
 from db.store import open_store
-from ops.broker import BEAT_S, beat, set_broker
+from ops.broker import set_broker
 from software_triggers.tasks import Bench, app, attach
 
 _log = structlog.get_logger()

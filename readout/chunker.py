@@ -8,7 +8,9 @@ import numpy as np
 
 from db.chunk import Chunk, Words
 from db.detector import Detector
-from readout.prefilter import Prefilter, Removed
+from readout.removed import Removed
+from readout.rules import Rule
+from readout.schedule import Schedule
 from readout.unwrap import Anomaly, Mask, Ticks, Unwrapper, ignore
 from readout.word_times import word_times
 
@@ -73,7 +75,7 @@ class Chunker:
 
     ``origin`` is the run's start on the detector's counter. To go on with a link of a run, give the
     ``first_seq`` that is free and the ``watermark`` of the last chunk stored. ``report`` is told of
-    words at odds with the clock (see Unwrapper). ``prefilter`` removes words; what it removed since
+    words at odds with the clock (see Unwrapper). ``rules`` remove words; what they removed since
     the last call is in ``take_removed``; the clock has seen those words all the same.
     """
 
@@ -86,17 +88,18 @@ class Chunker:
         max_words: int = 65536,
         first_seq: int = 0,
         watermark: int | None = None,
-        prefilter: Prefilter | None = None,
+        rules: Schedule | None = None,
         report: Callable[[Anomaly], None] = ignore,
     ) -> None:
         self._detector, self._run_id, self._link = detector, run_id, link
-        self._max_words, self._seq, self._prefilter = max_words, first_seq, prefilter
+        self._max_words, self._seq = max_words, first_seq
+        self._rules = rules or Schedule()
         self._watermark = -detector.disorder if watermark is None else watermark
         newest = self._watermark + detector.disorder
         self._clock = Unwrapper(detector, link, origin, newest, report)
         self._timing = word_times(detector)
         self._open: dict[Key, _Bucket] = {}
-        self._removed = Removed()
+        self._removed: dict[Rule, Removed] = {}
 
     @property
     def newest(self) -> int:
@@ -146,20 +149,22 @@ class Chunker:
         self._watermark = max(self._watermark, self.newest + 1 if end is None else end)
         return [*chunks, self._heartbeat()]
 
-    def take_removed(self) -> Removed:
-        """What the prefilter removed since the last call."""
-        removed, self._removed = self._removed, Removed()
+    def take_removed(self) -> dict[Rule, Removed]:
+        """What each rule removed since the last call."""
+        removed, self._removed = self._removed, {}
         return removed
 
     def _timed(self, words: Words, epoch: int | None) -> _Hits:
         times, sound, corrupt = self._timing(words)
         t, epochs = self._clock.follow(times, sound, epoch)
         hits = _Hits(words.reshape(len(t), -1), t, epochs, sound, corrupt)
-        if self._prefilter is None:
-            return hits
-        keep = self._prefilter.keep(words)
-        self._removed = self._removed.with_times(t[~keep])
-        return hits[keep]
+        out = np.zeros(len(t), np.bool_)
+        for rule, which in self._rules.removed(words, t):
+            if which.any():
+                before = self._removed.get(rule, Removed())
+                self._removed[rule] = before.with_times(t[which])
+                out |= which
+        return hits[~out] if out.any() else hits
 
     def _sort_in(self, hits: _Hits) -> list[_Bucket]:
         """Put hits into their buckets; the buckets that are full."""

@@ -49,6 +49,16 @@ class Intake:
                     return block
         return None
 
+    def take_all(self) -> list[Block]:
+        """All blocks that wait just now, each kind in order."""
+        with self._change:
+            blocks = [*self._blocks[False], *self._blocks[True]]
+            for kind in self._blocks:
+                self._blocks[kind].clear()
+                self._words[kind] = 0
+            self._change.notify_all()
+        return blocks
+
     def open_wide(self) -> None:
         """Let nobody wait any more: the sources are about to end."""
         with self._change:

@@ -1,6 +1,11 @@
 """Words that front-ends post, each body with a key: stored once, however often it is sent."""
 
+import math
+import os
+import secrets
+import socket
 import threading
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -8,23 +13,30 @@ from hashlib import sha256
 from typing import Any
 
 import numpy as np
+import structlog
 
 from db.chunk import Chunk
 from db.chunks import link_state
 from db.detector import decode
 from db.engine import Engine
-from db.errors import UsageError
+from db.errors import StoreError, UsageError
 from db.gaps import Gap, book_gaps
 from db.hits_view import create_views
 from db.posts import Post, announce, find_post, is_stored, void_from
 from db.run_state import link_totals
 from db.runs import Run, amend_run, close_run, find_run
 from db.shards import write_by_shard
+from db.takers import claim, let_go
 from readout.chunker import Chunker
 from readout.unwrap import Anomaly, run_start
 
 SOURCE: Mapping[str, Any] = {"source": "posted"}
 """Setting of runs whose words are posted: their links have no other readout."""
+
+_log = structlog.get_logger()
+
+LEASE_S = 30.0
+"""Seconds for which a server takes a run's posts after it has said so last."""
 
 
 @dataclass(frozen=True)
@@ -45,14 +57,21 @@ class _Link:
 
 
 class Posted:
-    """The links of one run, for a store that one process owns.
+    """The links of one run. Of several servers on one store one takes a run's posts at a time.
 
     A post is announced in the store before its chunks are, with the numbers that these will have.
     A repeated one finds its announcement and looks whether the chunks are there. Announcements
     whose chunks did not come before the process ended are void: sent again, they count as new.
+
+    Without ``alone`` other servers may have the store open. The one that takes a run's posts has
+    told so in the store, again and again while posts come; others refuse them. One that is silent
+    for ``lease_s`` seconds is followed by the next that gets a post; it must not be stuck in an
+    insert for as long as that.
     """
 
-    def __init__(self, engine: Engine, run: Run) -> None:
+    def __init__(
+        self, engine: Engine, run: Run, *, alone: bool = True, lease_s: float = LEASE_S
+    ) -> None:
         if run.settings.get("source") != SOURCE["source"]:
             raise UsageError(
                 f"run {run.run_id} takes its words from elsewhere: open one for posted words"
@@ -61,6 +80,8 @@ class Posted:
         self._engine = engine
         self._lock = threading.Lock()
         self._links: dict[int, _Link] = {}
+        self._me = "" if alone else _me()
+        self._lease_s, self._renewed = lease_s, -math.inf
         create_views(engine, run.detector)
 
     def take(self, link: int, name: str, body: bytes) -> Receipt:
@@ -72,6 +93,7 @@ class Posted:
         """
         words = self._words(link, body)
         with self._lock:
+            self._hold()
             if self.run.state == "closed":
                 raise UsageError(f"run {self.run.run_id} is closed: open another")
             at = self._link(link, words)
@@ -106,6 +128,7 @@ class Posted:
     def close(self) -> Run:
         """Close all links and the run, and return it."""
         with self._lock:
+            self._hold()
             for link in link_totals(self._engine, [self.run.run_id])["link"]:
                 at = self._link(link, np.zeros(0, np.uint64))
                 with at.lock:
@@ -113,6 +136,34 @@ class Posted:
                     self._write(at.chunker.close(), datetime.now(UTC))
             self.run = close_run(self._engine, self.run)
             return self.run
+
+    def let_go(self) -> None:
+        """Let another server take the run's posts at once; this one may take them again."""
+        with self._lock:
+            for at in self._links.values():
+                with at.lock:
+                    self._settle(at)
+            if self._me and self._renewed > -math.inf:
+                let_go(self._engine, self.run.run_id, self._me)
+            self._renewed = -math.inf
+
+    def _hold(self) -> None:
+        """Go on being the one that takes the run's posts; raises UsageError if another is."""
+        if not self._me or time.monotonic() - self._renewed < self._lease_s / 4:
+            return
+        asked = time.monotonic()
+        taker = claim(self._engine, self.run.run_id, self._me, self._lease_s)
+        if asked - self._renewed >= self._lease_s or taker.name != self._me:
+            # Others may have written meanwhile: what was known of the links is no longer so.
+            self._links.clear()
+            self.run = find_run(self._engine, self.run.run_id)
+        if taker.name != self._me:
+            self._renewed = -math.inf
+            raise UsageError(
+                f"run {self.run.run_id} takes its posts at {taker.name}: post there; if that is"
+                f" gone, post here again in {max(1, round(self._lease_s - taker.age_s))} s"
+            )
+        self._renewed = asked
 
     def _settle(self, at: _Link) -> None:
         """Store what is announced; doing it again after a failure stores it once."""
@@ -168,11 +219,16 @@ class Posted:
         return words
 
 
-class Intake:
-    """The runs of this process whose words are posted."""
+def _me() -> str:
+    """A name for this process that tells people where it is, and no other process has."""
+    return f"process {os.getpid()} on {socket.gethostname()} ({secrets.token_hex(3)})"
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+
+class Intake:
+    """The runs of this process whose words are posted; see ``Posted`` for ``alone``."""
+
+    def __init__(self, engine: Engine, *, alone: bool = True) -> None:
+        self._engine, self._alone = engine, alone
         self._lock = threading.Lock()
         self._runs: dict[int, Posted] = {}
 
@@ -183,5 +239,15 @@ class Intake:
                 return self._runs[int(which)]
             run = find_run(self._engine, which)
             if run.run_id not in self._runs:
-                self._runs[run.run_id] = Posted(self._engine, run)
+                self._runs[run.run_id] = Posted(self._engine, run, alone=self._alone)
             return self._runs[run.run_id]
+
+    def close(self) -> None:
+        """Let other servers take the posts."""
+        with self._lock:
+            for posted in self._runs.values():
+                try:
+                    posted.let_go()
+                except StoreError as fault:
+                    run_id = posted.run.run_id
+                    _log.warning("others must wait for a run's posts", run=run_id, why=str(fault))

@@ -105,6 +105,16 @@ class Writer:
         for index, part in enumerate(batch.parts):
             self._put(Task(batch.recorded_at, index, part.home, part, number), part)
 
+    def settle(self, wait_s: float) -> bool:
+        """Whether all that was put is stored, by now or within that time; StoreError as ``put``."""
+        until = time.monotonic() + wait_s
+        with self._change:
+            while self._tasks.unsettled and not self._failure and time.monotonic() < until:
+                self._change.wait(0.1)
+            if self._failure:
+                raise self._failure
+            return not self._tasks.unsettled
+
     def close(self) -> None:
         """Store what waits, and stop; raises StoreError if anything could not be stored.
 

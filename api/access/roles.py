@@ -7,12 +7,12 @@ from typing import Literal, get_args
 from db.errors import EveryhitError
 
 Role = Literal["viewer", "shifter", "physicist", "dba", "admin"]
-Act = Literal["read", "annotate", "ingest", "trigger", "reprocess", "administer"]
+Act = Literal["read", "annotate", "ingest", "control", "trigger", "reprocess", "administer"]
 
 ROLES: tuple[Role, ...] = get_args(Role)
 MAY: Mapping[Role, frozenset[Act]] = {
     "viewer": frozenset({"read"}),
-    "shifter": frozenset({"read", "annotate", "ingest"}),
+    "shifter": frozenset({"read", "annotate", "ingest", "control"}),
     "physicist": frozenset({"read", "annotate", "trigger", "reprocess"}),
     "dba": frozenset({"read", "annotate", "reprocess"}),
     "admin": frozenset(get_args(Act)),

@@ -24,9 +24,12 @@ from db.reader import reader_of
 _ON_THE_FIRST_SHARD = {
     "runs",
     "lineages",
+    "orders",
+    "origins",
     "triggers",
     "tokens",
     "posts",
+    "post_takers",
     "retention_policies",
     "retention_pins",
     "alarms",

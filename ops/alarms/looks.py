@@ -8,11 +8,12 @@ from typing import Any
 import redis
 from redis.exceptions import RedisError
 
+from db.beats import alive
 from db.engine import Engine
 from db.errors import StoreError
 from db.runs import Run, list_runs
 from ops.alarms.watch import Sign
-from ops.broker import alive, waiting
+from ops.broker import waiting
 
 Signs = dict[str, Sequence[Sign]]
 

@@ -38,19 +38,26 @@ def api(
     with (
         opened(store, alone=True) as at,
         interruptible() as wish,
-        served_beside(at, port, host, open_to_all=open_to_all),
+        served_beside(at, port, host, open_to_all=open_to_all, takes_orders=True),
     ):
         wish.wait()
 
 
 @contextmanager
 def served_beside(
-    at: OpenStore, port: int, host: str = "127.0.0.1", *, open_to_all: bool = False
+    at: OpenStore,
+    port: int,
+    host: str = "127.0.0.1",
+    *,
+    open_to_all: bool = False,
+    takes_orders: bool = False,
 ) -> Iterator["Serving"]:
     """Serve the API of an open store beside what the command does, and tell where."""
     from ops.serving import serving  # takes a second: other commands need not wait for it
 
-    with serving(at, host=host, port=port, open_to_all=open_to_all) as served:
+    with serving(
+        at, host=host, port=port, open_to_all=open_to_all, takes_orders=takes_orders
+    ) as served:
         typer.echo(f"the API is at {served.url}; try it out: {served.page}", err=True)
         yield served
 

@@ -20,8 +20,9 @@ from ops.cli.show import AsJson, Store, show, show_json
 from ops.cli.triggers import Triggers, progress_of_job
 from ops.interrupt import interruptible
 from ops.settings import settings
-from readout.prefilter import Prefilter
 from readout.readout import Readout
+from readout.rules import keeping
+from readout.schedule import Schedule, always
 from readout.source.block import Block
 from readout.source.open import open_source
 from readout.source.pace import paced
@@ -55,7 +56,7 @@ def ingest(
 ) -> None:
     """Write recorded words into a new run, and run triggers on it if any are named."""
     declared = detector_named(detector)
-    keep = Prefilter(declared, prefilter) if prefilter else None
+    keep = always(keeping(declared, prefilter)) if prefilter else None
     blocks = chain.from_iterable(_watched(f, declared, force=force, quiet=as_json) for f in files)
     with opened(store, alone=True) as at:
         first = next(blocks, None)
@@ -90,7 +91,7 @@ def _write(
     run: Run,
     blocks: Iterator[Block],
     first: Block,
-    keep: Prefilter | None,
+    keep: Schedule | None,
     pace: float | None,
 ) -> tuple[dict[str, Any], SourceError | None]:
     """Write the blocks and return what came of it, and what was wrong with the source."""
@@ -98,7 +99,7 @@ def _write(
     create_views(engine, run.detector)
     origin = 0 if first.epoch is not None else run_start(run.detector, first.words)
     fault: SourceError | None = None
-    readout = Readout(engine, run, origin, flush_s=settings().flush_s, prefilter=keep)
+    readout = Readout(engine, run, origin, flush_s=settings().flush_s, rules=keep)
     try:
         stream = paced(blocks, run.detector, origin, pace) if pace else blocks
         with interruptible() as wish:

@@ -17,16 +17,17 @@ from ops.settings import settings
 
 
 @contextmanager
-def opened(url: str | None, *, alone: bool = False) -> Iterator[Store]:
+def opened(url: str | None, *, alone: bool = False, some: bool = False) -> Iterator[Store]:
     """Open the store that the command names, or the one of the settings.
 
     When another process has it open and serves the API, its engine is asked instead; a command
-    that must have the store ``alone`` raises StoreBusyError.
+    that must have the store ``alone`` raises StoreBusyError. One that can do with ``some`` of its
+    shards gets it though others are away.
     """
     url = url or settings().store
     with ExitStack() as stack:
         try:
-            store = stack.enter_context(open_store(url))
+            store = stack.enter_context(open_store(url, some=some))
         except StoreBusyError:
             door = find_door(store_folder(url))
             if alone or door is None:

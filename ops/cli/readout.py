@@ -1,49 +1,55 @@
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import platformdirs
+import structlog
 import typer
 
+from db.beats import beating
 from db.detector import Detector
-from db.engine import Engine
-from db.errors import EveryhitError, UsageError
-from db.hits_view import create_views
-from db.moments import duration_ticks
-from db.runs import Run, amend_run, close_run, find_run, list_runs, open_run
-from ops.broker import beating
+from db.errors import UsageError
+from db.runs import close_run, find_run
+from db.shards import catalogue
 from ops.cli import app
 from ops.cli.opening import detector_named, opened, wanted_triggers
 from ops.cli.show import AsJson, Store, show, show_json
 from ops.cli.triggers import Params, Triggers
 from ops.health import health
 from ops.interrupt import interruptible
+from ops.named_run import known_here, named_run, refuse_twin, views, with_triggers
 from ops.readings import readings, trouble
 from ops.settings import settings
 from readout.intake import Intake
-from readout.readout import Readout
-from readout.service import serve
-from readout.silence import Silence
+from readout.mailbox import Mailbox
+from readout.on_orders import OnOrders
+from readout.recovery import book_damage
+from readout.service import Feed
 from readout.source.block import Block
 from readout.source.device import read_device
 from readout.sources import Sources
 from readout.spool.spool import Spool
-from readout.unwrap import run_start
-from software_triggers.registry import triggers_of_run
-from software_triggers.stage import bind
+from readout.to_store import ToStore
 
+_log = structlog.get_logger()
 _GIVE_UP_S = 5.0
 _LEAST_SPOOL = 100 * 10**6
 
 
 @app.command()
 def readout(
-    run: Annotated[str, typer.Option("--run", help="Name of the run; one that is there goes on.")],
     detector: Annotated[str, typer.Option("--detector", help="Name or file of the declaration.")],
+    run: Annotated[
+        str | None,
+        typer.Option("--run", help="Name of the run; one that is there goes on. None: see below."),
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option("--name", help="For orders; default the machine and the spool.")
+    ] = None,
     tcp: Annotated[
         list[str] | None, typer.Option("--tcp", help="Take frames of words on HOST:PORT.")
     ] = None,
@@ -78,6 +84,8 @@ def readout(
 ) -> None:
     """Take data as a service that loses nothing: what is acknowledged is on the disk.
 
+    Without --run it waits until ``everyhit run start``, or the API, orders it to take a run; words
+    that come between runs are dropped and counted.
     Triggers that are named run on the words as they come: ``everyhit conductor`` sees to it.
     Ends at SIGTERM or Ctrl-C with everything stored or spooled. Exit code 0, or 1 with one line.
     """
@@ -92,61 +100,69 @@ def readout(
     }
     if not (tcp or udp or device):
         raise UsageError("there is no source: name --tcp, --udp or --device")
+    if run is None and wanted:
+        raise UsageError("triggers are named when a run is started: leave --trigger out")
+    called = name or f"{socket.gethostname()}:{folder.absolute()}"
     with ExitStack() as stack:
         wish = stack.enter_context(interruptible())
-        at = stack.enter_context(opened(store))
+        at = stack.enter_context(opened(store, some=True))
         kept = stack.enter_context(Spool(folder, most_bytes))
-        here = _run(at.engine, run, declared)
-        if wanted:
-            asked = {**here.settings, "triggers": wanted, "events": candidates}
-            told_of = replace(here, settings=asked)
-            known = triggers_of_run(at.engine, told_of, settings().triggers)
-            try:
-                # What is wrong with a trigger is told now, not in the log of a conductor.
-                bind(at.engine, told_of, known, wanted)
-            except EveryhitError:
-                close_run(at.engine, here)
-                raise
-            here = amend_run(at.engine, here, settings=asked)
-        create_views(at.engine, declared)
-        places = {n: mark.place for n, mark in kept.marks(here.run_id).items()}
+        here, new = known_here(at, kept, run), False
+        if here is None and run is not None:
+            here, new = named_run(catalogue(at.engine), run, declared)
+            here = with_triggers(at.engine, here, wanted, candidates)
+        views(at.engine, declared)
+        newest = kept.newest
+        marks = newest.marks if newest else {}
+        places = {n: mark.place for n, mark in marks.items()}
         sources = Sources(listen["tcp"], listen["udp"], declared.words_per_hit, places, wish)
         stack.callback(sources.close)
-        taking = Readout(
+        to_store = ToStore(at.engine)
+        writer = to_store.writer(kept, _GIVE_UP_S, lambda: None)
+        stack.callback(writer.close)
+        book_damage(kept, to_store, writer)
+        mailbox = None
+        ordered = run is None or "redis" in settings().model_fields_set
+        if ordered:
+            refuse_twin(called)
+            mailbox = stack.enter_context(Mailbox(settings().redis, called))
+        attending = OnOrders(
             at.engine,
-            here,
-            here.settings.get("origin", 0),
-            flush_s=settings().flush_s,
-            spool=kept,
-            give_up_s=_GIVE_UP_S,
-            safe=sources.tell_safe,
+            declared,
+            kept,
+            to_store,
+            writer,
+            Feed(sources.blocks() | _devices(device or [], declared, wish), Intake(), wish),
+            wish,
+            at.url,
+            mailbox,
+            sources.connected,
+            sources.tell_safe,
+            settings().flush_s,
+            dead_after,
         )
-        silence = Silence(here.run_id, round(1e9 / declared.tick), dead_s=dead_after)
-        intake = Intake()
+        if here is not None:
+            attending.begin_alone(here, tuple(link or ()), new=new)
+        else:
+            attending.resume()
         if health_port is not None:
-            told = partial(readings, taking, kept, intake, sources, silence)
-            port = stack.enter_context(health(health_port, told, partial(trouble, taking, kept)))
+            told = partial(readings, attending, sources)
+            port = stack.enter_context(health(health_port, told, partial(trouble, attending)))
             typer.echo(f"health on port {port}", err=True)
-        if "redis" in settings().model_fields_set:
-            beats = partial(_told, here.run_id, kept, most_bytes, taking)
+        if ordered:
+            beats = partial(_told, called, attending, most_bytes)
             stack.enter_context(beating(settings().redis, "readout", beats))
-        try:
-            serve(
-                taking,
-                sources.blocks() | _devices(device or [], declared, wish),
-                intake,
-                wish,
-                silence,
-                sources.connected,
-                partial(_begin, at.engine, here, taking, link or []),
-            )
-        finally:
-            taking.close()
-        close_run(at.engine, find_run(at.engine, here.run_id))
+        attending.serve(once=run is not None)
+        writer.close()
+        if here is not None:
+            close_run(at.engine, find_run(catalogue(at.engine), here.run_id))
+        if attending.feed.failures:
+            raise attending.feed.failures[0]
         summary = {
-            "run": here.run_id,
-            "words": taking.written.hits,
+            "run": here and here.run_id,
+            "words": writer.written.hits,
             "lost": sources.lost,
+            "without_run": sum(attending.dropped.values()),
             "spooled": kept.n_waiting,
         }
     if as_json:
@@ -155,36 +171,20 @@ def readout(
         show([summary], as_json=False, title="stored")
 
 
-def _told(run_id: int, spool: Spool, most_bytes: int, taking: Readout) -> dict[str, object]:
-    """What those who watch for alarms want to know of a readout."""
+def _told(name: str, attending: OnOrders, most_bytes: int) -> dict[str, object]:
+    """What those who order readouts, or watch for alarms, want to know of one."""
+    spool, taking = attending.spool, attending.taking
     return {
-        "run": run_id,
+        "readout": name,
+        "detector": attending.detector.name,
+        "run": taking.run.run_id if taking else None,
+        "words": attending.writer.written.hits,
+        "without_run": sum(attending.dropped.values()),
         "spool_bytes": spool.n_bytes,
         "most_bytes": most_bytes,
         "oldest_s": spool.oldest_s,
-        "trouble": trouble(taking, spool),
+        "trouble": trouble(attending),
     }
-
-
-def _run(engine: Engine, name: str, detector: Detector) -> Run:
-    """The run of this name, opened again, or a new one."""
-    found = [run for run in list_runs(engine) if run.name == name]
-    if not found:
-        cell = duration_ticks(settings().cell, detector.tick)
-        return open_run(engine, detector, name=name, cell=cell)
-    if found[-1].declaration != detector.source:
-        raise UsageError(
-            f"run {name} was begun with another declaration of its detector: name a new run"
-        )
-    return amend_run(engine, found[-1], state="open", stopped_at=None)
-
-
-def _begin(engine: Engine, run: Run, taking: Readout, links: list[int], first: Block) -> None:
-    """Let the run begin with its first words, once and for all processes that go on with it."""
-    if "origin" not in run.settings:
-        taking.origin = 0 if first.epoch is not None else run_start(run.detector, first.words)
-        amend_run(engine, run, settings={**run.settings, "origin": taking.origin})
-    taking.open_links(links)
 
 
 def _devices(

@@ -5,9 +5,10 @@ from typing import Annotated
 
 import typer
 
+from db.beats import BEAT_S, alive, beat
 from db.engine.address import parse_address
 from db.errors import UsageError
-from ops.broker import BEAT_S, Lock, alive, beat, set_broker, waiting
+from ops.broker import Lock, set_broker, waiting
 from ops.cli import app
 from ops.cli.opening import opened
 from ops.cli.show import AsJson, Store, show, show_json

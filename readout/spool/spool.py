@@ -109,10 +109,15 @@ class Spool:
             since = next(iter(self._held.values()), None)
         return max(0.0, time.time() - since[1]) if since else 0.0
 
+    @property
+    def newest(self) -> BatchFile | None:
+        """The last batch: its run, and where the links stood after it; None if none ever came."""
+        with self._lock:
+            return self._files.get(self._next - 1)
+
     def marks(self, run_id: int) -> Mapping[int, Mark]:
         """Where the links of a run stood at the last cut; empty if the last was another run's."""
-        with self._lock:
-            newest = self._files.get(self._next - 1)
+        newest = self.newest
         return newest.marks if newest and newest.run_id == run_id else {}
 
     @property

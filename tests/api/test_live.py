@@ -4,6 +4,8 @@ import asyncio
 import json
 import threading
 from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from websockets.sync.client import connect
 
 from api.client import ApiError, AsyncClient, Client
 from api.topics import Topic, Topics
+from db.orders import OrderEntry, save_order
 from db.runs import amend_run, find_run
 from readout.simulator.conditions import Conditions
 from readout.simulator.simulate import simulate
@@ -94,6 +97,25 @@ def test_nobody_listens_without_a_token(url, desk):
         with opened(url, token) as socket, pytest.raises(websockets.ConnectionClosed) as closed:
             socket.recv(timeout=10)
         assert closed.value.rcvd.code == 4403
+
+
+def test_orders_to_readouts_are_told_as_they_change(url, tokens, engine):
+    told = {"readouts": ["crate"], "within_s": 1}
+    at = datetime.now(UTC) + timedelta(days=1)  # the newest, whatever other tests give
+    given = save_order(engine, OrderEntry("told", "stop", 4_000_000, "ada", at, "given", told))
+    with opened(url, tokens["viewer"]) as socket:
+        ask(socket, "subscription { orders { id state silent } }")
+
+        def first():
+            while True:
+                message = json.loads(socket.recv(timeout=30))
+                if message["type"] == "next":
+                    return message["payload"]["data"]["orders"][0]
+
+        assert first() == {"id": "told", "state": "given", "silent": ["crate"]}
+        answered = replace(given, state="acknowledged", answers={"crate": {}})
+        save_order(engine, answered)
+        assert first() == {"id": "told", "state": "acknowledged", "silent": []}
 
 
 def test_pages_of_other_sites_may_not_listen(url):

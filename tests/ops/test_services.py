@@ -10,10 +10,11 @@ import pytest
 from ticks import Hit, toy_chunks, toy_run, write
 
 from db import ledger
+from db.beats import ALIVE_S, alive, beat
 from db.errors import StoreError
 from db.results import list_lineages, read_committed
 from db.runs import amend_run, close_run
-from ops.broker import ALIVE_S, Lock, alive, beat, set_broker, waiting
+from ops.broker import Lock, set_broker, waiting
 from ops.chaos.cluster import Service
 from ops.servers.clickhouse import url
 from ops.servers.redis import Redis

@@ -10,7 +10,8 @@ from toy import CORRUPT, DISORDER, HIT, NO_WRAP, SEGMENT, SLICE, TOY, UNTIMED, W
 from db.chunk import Chunk
 from db.detector import decode
 from readout.chunker import Chunker
-from readout.prefilter import Prefilter
+from readout.rules import Rule, keeping
+from readout.schedule import always
 
 ORIGIN = 3000
 
@@ -213,14 +214,15 @@ def test_a_source_that_knows_the_epoch_decides_it() -> None:
 
 
 def test_the_prefilter_removes_words_but_not_their_time() -> None:
-    chunker = Chunker(TOY, 1, 0, ORIGIN, prefilter=Prefilter(TOY, "number < 2"))
+    chunker = Chunker(TOY, 1, 0, ORIGIN, rules=always(keeping(TOY, "number < 2")))
     times, kinds = [10, 20, 30, 950, 960, 970, 980], [HIT, HIT, CORRUPT, HIT, HIT, HIT, SEGMENT]
     kept = chunker.push(toy_words([ORIGIN + t for t in times], kinds))
     assert [arrivals(c) for c in kept] == [[0, 1, 2]]
     assert kept[0].watermark == 980 - DISORDER
-    removed = chunker.take_removed()
+    ((rule, removed),) = chunker.take_removed().items()
+    assert rule == Rule("prefilter", "number < 2")
     assert (removed.n_hits, removed.t_first, removed.t_last) == (3, 950, 970)
-    assert chunker.take_removed().n_hits == 0
+    assert chunker.take_removed() == {}
     assert [arrivals(c) for c in chunker.close()] == [[6], []]
 
 

@@ -1,5 +1,6 @@
 """Posts are stored once, whatever fails and however often they are sent again."""
 
+import time
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -131,6 +132,57 @@ def test_a_void_post_counts_as_new(engine):
     assert not again.take(0, "a", toy_words([1, 2, 3]).tobytes()).repeated
     assert again.take(0, "a", toy_words([1, 2, 3]).tobytes()).repeated
     assert len(stored_words(engine, run)) == 6
+
+
+LEASE_S = 1.0
+send_to = st.tuples(
+    st.integers(0, 2), st.integers(0, 7), st.sampled_from(["post", "let go", "die"])
+)
+
+
+@given(sends=st.lists(send_to, max_size=20))
+@settings(max_examples=15)
+def test_several_servers_store_each_body_once_and_number_the_chunks_in_a_row(engine, sends):
+    run = new_run(engine)
+    bodies = [toy_words([7 * k + n for n in range(5)]).tobytes() for k in range(8)]
+
+    def server():
+        return Posted(engine, find_run(engine, run.run_id), alone=False, lease_s=LEASE_S)
+
+    servers, stored = [server() for _ in range(3)], set()
+    for which, k, then in sends:
+        try:
+            receipt = servers[which].take(0, f"body {k}", bodies[k])
+            assert receipt.repeated == (k in stored)
+            stored.add(k)
+        except UsageError as told:
+            assert f"run {run.run_id} takes its posts at process" in str(told)
+        if then == "let go":
+            servers[which].let_go()
+        elif then == "die":
+            servers[which] = server()
+    assert stored_words(engine, run) == sorted(
+        int(w) for k in stored for w in np.frombuffer(bodies[k], np.uint64)
+    )
+    arrivals = read_arrivals(engine, run.run_id, {})
+    assert arrivals["seq"].to_list() == list(range(len(arrivals)))
+
+
+def test_a_server_that_falls_silent_is_followed(engine):
+    run = new_run(engine)
+    one, two = (Posted(engine, run, alone=False, lease_s=LEASE_S) for _ in range(2))
+    body = toy_words([1, 2, 3]).tobytes()
+    one.take(0, "a", body)
+    with pytest.raises(UsageError, match="post there; if that is gone, post here again in"):
+        two.take(0, "a", body)
+    time.sleep(LEASE_S + 0.2)
+    assert two.take(0, "a", body).repeated
+    assert not two.take(0, "b", body).repeated
+    with pytest.raises(UsageError, match="takes its posts at"):
+        one.take(0, "b", body)
+    two.let_go()
+    assert one.take(0, "b", body).repeated
+    assert one.close().state == "closed"
 
 
 def test_what_is_no_post_is_refused_and_nothing_stored(engine):

@@ -119,9 +119,11 @@ def test_the_intake_lets_those_pass_that_can_not_wait():
 
 def test_nobody_waits_for_a_dead_link_and_its_silence_is_booked(engine, run, tmp_path):
     def slowly():
-        for block in blocks(0, 40, 2):
+        for block in blocks(0, 4000, 2):
             yield block
             time.sleep(0.03)
+            if silence.dead:  # however long the first words took
+                return
 
     silence = Silence(run.run_id, second=1000, idle_s=0.02, dead_s=0.2)
     with Spool(tmp_path) as spool, Readout(engine, run, spool=spool, flush_s=0.02) as readout:

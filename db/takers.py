@@ -1,0 +1,58 @@
+"""Which server takes the posts of a run: one at a time, for as long as it says so."""
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from db.engine import Engine
+
+
+@dataclass(frozen=True)
+class Taker:
+    """Who said last that it takes a run's posts."""
+
+    name: str
+    revision: int
+    age_s: float
+    """Since it said so, by the store's clock."""
+
+
+def find_taker(engine: Engine, run_id: int) -> Taker:
+    """Return who takes a run's posts; a nameless one of revision 0 when nobody ever did."""
+    rows = engine.fetch(
+        "SELECT taker AS name, revision,"
+        " dateDiff('millisecond', at, now64(3)) / 1000 AS age_s"
+        " FROM post_takers WHERE run_id = {run:UInt32} ORDER BY revision DESC LIMIT 1",
+        {"run": run_id},
+    ).to_pylist()
+    return Taker(**rows[0]) if rows else Taker("", 0, 0.0)
+
+
+def claim(engine: Engine, run_id: int, me: str, lease_s: float) -> Taker:
+    """Take a run's posts, or go on taking them, unless another does; return who takes them.
+
+    A taker of which nothing is heard for ``lease_s`` seconds counts as gone. Of several that claim
+    at the same moment the store keeps the first.
+    """
+    last = find_taker(engine, run_id)
+    if last.name not in ("", me) and last.age_s < lease_s:
+        return last
+    _say(engine, run_id, me, last.revision + 1)
+    return find_taker(engine, run_id)
+
+
+def let_go(engine: Engine, run_id: int, me: str) -> None:
+    """Let another have a run's posts at once."""
+    last = find_taker(engine, run_id)
+    if last.name == me:
+        _say(engine, run_id, "", last.revision + 1)
+
+
+def _say(engine: Engine, run_id: int, name: str, revision: int) -> None:
+    row = {
+        "run_id": pa.array([run_id], pa.uint32()),
+        "revision": pa.array([revision], pa.uint64()),
+        "taker": [name],
+    }
+    # The token makes the store drop all but the first of those that say the same revision.
+    engine.insert("post_takers", pa.table(row), f"taker {run_id} {revision}")

@@ -1,0 +1,190 @@
+import getpass
+import secrets
+import socket
+from typing import Annotated, Any
+
+import typer
+
+from db.engine import Engine
+from db.engine.remote import RemoteEngine
+from db.errors import UsageError
+from db.moments import duration_ticks, parse_moment
+from db.orders import OrderEntry, list_orders
+from db.runs import Run, find_run
+from ops.cli.opening import detector_named, opened, wanted_triggers
+from ops.cli.runs import runs
+from ops.cli.show import AsJson, Store, show, show_json
+from ops.cli.triggers import Params, Triggers
+from ops.settings import settings
+from readout.command import WITHIN_S, Commander
+from readout.configuration import Configuration, Prescale
+from readout.outcome import there, told_of
+from software_triggers.registry import triggers_of_run
+from software_triggers.stage import bind
+
+Which = Annotated[str | None, typer.Argument(help="Number or name; default the newest open one.")]
+Mask = Annotated[
+    list[str] | None, typer.Option("--mask", help="Remove hits of this selection: 'chamber == 2'.")
+]
+Keep = Annotated[str, typer.Option("--prefilter", help="Keep only hits of this selection.")]
+Scale = Annotated[
+    list[str] | None, typer.Option("--prescale", help="Keep one in N of a selection: 'N of WHERE'.")
+]
+Names = Annotated[
+    list[str] | None, typer.Option("--readout", help="Only this one; default all there are.")
+]
+Within = Annotated[float, typer.Option("--within", help="Seconds that they have to answer.")]
+OrderId = Annotated[
+    str | None, typer.Option("--id", help="The same id is the same order, done once.")
+]
+
+
+@runs.command("start")
+def start(
+    name: Annotated[str, typer.Argument(help="Name of the run; an open one goes on.")],
+    detector: Annotated[str, typer.Option("--detector", help="Name or file of the declaration.")],
+    mask: Mask = None,
+    prefilter: Keep = "",
+    prescale: Scale = None,
+    trigger: Triggers = None,
+    param: Params = None,
+    events: Annotated[
+        str | None, typer.Option("--events", help="Build events of these triggers: tracks,...")
+    ] = None,
+    link: Annotated[
+        list[int] | None, typer.Option("--link", help="A link that must come; nothing passes it.")
+    ] = None,
+    readout: Names = None,
+    within: Within = WITHIN_S,
+    order_id: OrderId = None,
+    store: Store = None,
+    as_json: AsJson = False,
+) -> None:
+    """Let the readouts that wait for orders take a run."""
+    declared = detector_named(detector)
+    wanted = wanted_triggers([*(trigger or []), *(["events"] if events else [])], param or [])
+    with opened(store) as at:
+
+        def check(run: Run) -> None:
+            bind(at.engine, run, triggers_of_run(at.engine, run, settings().triggers), wanted)
+
+        entry = _commander(at.engine, readout, order_id, within).start(
+            declared,
+            name=name,
+            cell=duration_ticks(settings().cell, declared.tick),
+            settings={"triggers": wanted, "events": events.split(",") if events else []},
+            configuration=_configuration(mask, prefilter, prescale),
+            links=link or (),
+            check=check,
+        )
+    _tell(entry, as_json=as_json)
+
+
+@runs.command("configure")
+def configure(
+    which: Which = None,
+    mask: Mask = None,
+    prefilter: Keep = "",
+    prescale: Scale = None,
+    start: Annotated[
+        str | None, typer.Option("--from", help="Time of the run from which it holds: 90s, ...")
+    ] = None,
+    readout: Names = None,
+    within: Within = WITHIN_S,
+    order_id: OrderId = None,
+    store: Store = None,
+    as_json: AsJson = False,
+) -> None:
+    """Let another configuration hold in a run; what is not named again holds no more."""
+    with opened(store) as at:
+        commander, from_t = _commander(at.engine, readout, order_id, within), None
+        if start is not None:
+            run = find_run(at.engine, which)
+            from_t = parse_moment(start, run.detector.tick, run.started_at)
+        entry = commander.configure(which, _configuration(mask, prefilter, prescale), from_t)
+    _tell(entry, as_json=as_json)
+
+
+@runs.command("stop")
+def stop(
+    which: Which = None,
+    anyway: Annotated[
+        bool, typer.Option("--anyway", help="Close it though readouts are silent or gone.")
+    ] = False,
+    readout: Names = None,
+    within: Within = WITHIN_S,
+    order_id: OrderId = None,
+    store: Store = None,
+    as_json: AsJson = False,
+) -> None:
+    """Let the readouts end a run; it is closed when all that take it have."""
+    with opened(store) as at:
+        entry = _commander(at.engine, readout, order_id, within).stop(which, anyway=anyway)
+    _tell(entry, as_json=as_json)
+
+
+@runs.command("orders")
+def orders(which: Which = None, store: Store = None, as_json: AsJson = False) -> None:
+    """List the latest orders, of one run or of all, and what came of them."""
+    with opened(store) as at:
+        number = None if which is None else find_run(at.engine, which).run_id
+        found = list_orders(at.engine, number)
+    show([_line(entry) for entry in found], as_json=as_json, title="orders")
+
+
+@runs.command("readouts")
+def readouts(as_json: AsJson = False) -> None:
+    """List the readouts that are alive and take orders."""
+    names = ("readout", "detector", "run", "words", "without_run", "trouble")
+    told = [{name: each[name] for name in names} for each in there(settings().redis)]
+    show(told, as_json=as_json, title="readouts")
+
+
+def _commander(
+    engine: Engine, names: list[str] | None, order_id: str | None, within: float
+) -> Commander:
+    if isinstance(engine, RemoteEngine):
+        raise UsageError(
+            "the process that has this store takes a run of its own, which ends with it: orders are"
+            " for readouts ('everyhit readout' without --run) whose store is on servers"
+        )
+    who = f"{getpass.getuser()}@{socket.gethostname()}"
+    chosen = order_id or secrets.token_hex(6)
+    return Commander(engine, settings().redis, who, tuple(names or ()), chosen, within)
+
+
+def _configuration(
+    masks: list[str] | None, prefilter: str, prescales: list[str] | None
+) -> Configuration:
+    return Configuration(
+        tuple(masks or ()), prefilter, tuple(_prescale(text) for text in prescales or ())
+    )
+
+
+def _prescale(text: str) -> Prescale:
+    number, of, where = text.partition(" of ")
+    if not of or not number.strip().isdecimal():
+        raise UsageError(f"--prescale {text!r}: write N of WHERE, such as '10 of chamber == 2'")
+    return Prescale(where, int(number))
+
+
+def _line(entry: OrderEntry) -> dict[str, Any]:
+    return {
+        "order": entry.order_id,
+        "kind": entry.kind,
+        "run": entry.run_id,
+        "who": entry.who,
+        "given": f"{entry.given_at:%Y-%m-%d %H:%M:%S}",
+        "state": entry.state,
+        "said": told_of(entry),
+    }
+
+
+def _tell(entry: OrderEntry, *, as_json: bool) -> None:
+    """Show what came of an order; exit code 1 unless all did as they were told."""
+    if as_json:
+        show_json(_line(entry) | {"answers": entry.answers, "silent": entry.silent})
+    else:
+        show([_line(entry)], as_json=False, title="order")
+    if entry.state != "acknowledged":
+        raise typer.Exit(1)

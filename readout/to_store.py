@@ -1,0 +1,63 @@
+"""What a writer does with a batch's parts: insert, book, ask, on each shard of a store."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from db.chunk import Chunk
+from db.chunks import has_chunk, write_chunks
+from db.detector import Detector
+from db.engine import Engine
+from db.gaps import Gap, book_gaps
+from db.runs import find_run
+from db.shards import catalogue, shard_of
+from readout.batch import Part
+from readout.spool.spool import Spool
+from readout.writer import Writer
+
+
+@dataclass
+class ToStore:
+    """Chunks and gaps of any run, to the shards of a store."""
+
+    engine: Engine
+    detectors: dict[int, Detector] = field(default_factory=dict)
+    """Of the runs that are known; others are looked up, since a spool may hold an earlier run's."""
+
+    def writer(
+        self, spool: Spool | None, give_up_s: float, committed: Callable[[], None]
+    ) -> Writer:
+        """Return what stores batches here."""
+        return Writer(
+            self.write,
+            self.book,
+            n_shards=len(self.engine.shards),
+            spool=spool,
+            give_up_s=give_up_s,
+            committed=committed,
+            holds=self.holds,
+        )
+
+    def detector(self, run_id: int) -> Detector:
+        """Return the detector of a run."""
+        if run_id not in self.detectors:
+            self.detectors[run_id] = find_run(catalogue(self.engine), run_id).detector
+        return self.detectors[run_id]
+
+    def home(self, chunk: Chunk) -> int:
+        """Return the shard where a chunk's neighbours in time lie."""
+        slice_ticks = self.detector(chunk.run_id).slice
+        return shard_of(chunk.t_first, slice_ticks, len(self.engine.shards))
+
+    def write(self, shard: int, chunks: Sequence[Chunk], recorded_at: datetime) -> None:
+        """Store chunks of one run."""
+        detector = self.detector(chunks[0].run_id)
+        write_chunks(self.engine.shards[shard], chunks, detector, recorded_at)
+
+    def book(self, shard: int, gaps: Sequence[Gap], token: str) -> None:
+        """Record gaps."""
+        book_gaps(self.engine.shards[shard], gaps, token)
+
+    def holds(self, shard: int, part: Part) -> bool:
+        """Return whether a shard has a part, which is there as a whole or not at all."""
+        return bool(part.chunks) and has_chunk(self.engine.shards[shard], part.chunks[0])

@@ -1,0 +1,172 @@
+"""Orders to readouts that are processes of their own, over a real Redis, into a real store."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from db.configured import configured_at
+from db.detector import decode, load
+from db.gaps import read_gaps
+from db.runs import find_run
+from ops.sender import Sender
+from ops.servers.clickhouse import url
+from ops.servers.redis import Redis
+from readout.configuration import Configuration, Prescale
+from readout.outcome import there
+from readout.simulator.conditions import Conditions
+from readout.simulator.live import live
+from software_triggers.relations import select_of
+from software_triggers.window import Window
+
+DETECTOR = load("drift_tubes_v1")
+EVERYHIT = Path(sys.executable).parent / "everyhit"
+_streams = count(1)
+
+
+@pytest.fixture(scope="module")
+def redis(tmp_path_factory):
+    server = Redis(tmp_path_factory.mktemp("redis"))
+    server.start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture(scope="module")
+def words():
+    slices = list(live(DETECTOR, Conditions(), 1, duration_s=0.6, speed=float("inf")))
+    links = sorted(slices[0].links)
+    return np.concatenate([each.links[links[0]] for each in slices])
+
+
+@contextmanager
+def readout(folder, servers, redis, name):
+    """A readout that waits for orders, and the port it listens on; killed at the end."""
+    port = _free_port()
+    process = subprocess.Popen(
+        [
+            *(EVERYHIT, "readout", "--detector", DETECTOR.name, "--name", name, "--json"),
+            *("--store", url(servers[:1], "alone"), "--spool", folder / f"spool {name}"),
+            *("--tcp", f"127.0.0.1:{port}"),
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"EVERYHIT_REDIS": redis.url},
+    )
+    try:
+        wait_until(lambda: any(each["readout"] == name for each in there(redis.url)), process)
+        yield process, port
+    finally:
+        process.kill()
+        process.communicate()
+        wait_until(lambda: not there(redis.url))
+
+
+def _free_port():
+    import socket
+
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return sock.getsockname()[1]
+
+
+def wait_until(true, process=None, wait_s=120):
+    until = time.monotonic() + wait_s
+    while not true():
+        assert time.monotonic() < until
+        assert process is None or process.poll() is None, process.communicate()
+        time.sleep(0.05)
+
+
+def told(redis, name):
+    return next(each for each in there(redis.url) if each["readout"] == name)
+
+
+def run_command(redis, *arguments):
+    """What ``everyhit run …`` says."""
+    done = subprocess.run(
+        [EVERYHIT, "run", *arguments, "--json"],
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+        env=os.environ | {"EVERYHIT_REDIS": redis.url},
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def send(sender, words):
+    for start in range(0, len(words), 1000):
+        sender.send(words[start : start + 1000])
+        sender.poll(0)
+    sender.drain()
+
+
+def stored(engine, run_id):
+    rows = engine.fetch(
+        "SELECT seq, words FROM chunks WHERE run_id = {run:UInt32} ORDER BY seq", {"run": run_id}
+    )
+    seqs = rows["seq"].to_pylist()
+    assert seqs == list(range(len(seqs)))
+    return np.sort(rows["words"].combine_chunks().flatten().to_numpy())
+
+
+def test_a_run_is_started_configured_and_stopped_while_the_front_end_stays_connected(
+    server_engine, servers, redis, tmp_path, words
+):
+    engine = server_engine
+    store = ("--store", url(servers[:1], "alone"), "--within", "25")
+    before, first, second, after = np.array_split(words, 4)
+    chamber = decode(DETECTOR, words, columns=["hit", "corrupt", "chamber"])
+    assert set(np.unique(chamber["chamber"][chamber["hit"]]).tolist()) > {0}
+    with readout(tmp_path, servers, redis, "crate") as (process, port):
+        sender = Sender(("127.0.0.1", port), 5, stream=next(_streams))
+        send(sender, before)
+        wait_until(lambda: told(redis, "crate")["without_run"] == len(before))
+
+        assert [each["readout"] for each in run_command(redis, "readouts")] == ["crate"]
+        began = run_command(redis, "start", "steered", "--detector", DETECTOR.name, *store)
+        assert (began["state"], began["silent"]) == ("acknowledged", [])
+        run = find_run(engine, began["run"])
+        wait_until(lambda: told(redis, "crate")["run"] == run.run_id)
+        send(sender, first)
+
+        rules = ("--mask", "chamber == 0", "--prescale", "10 of True")
+        configured = run_command(redis, "configure", "steered", *rules, *store)
+        tick = configured["answers"]["crate"]["tick"]
+        send(sender, second)
+
+        assert run_command(redis, "stop", "steered", *store)["state"] == "acknowledged"
+        run = find_run(engine, run.run_id)
+        assert run.state == "closed"
+        send(sender, after)
+        wait_until(lambda: told(redis, "crate")["without_run"] == len(before) + len(after), process)
+
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0
+    found = stored(engine, run.run_id)
+    assert np.isin(found, np.concatenate([first, second])).all()
+    assert np.isin(first, found).all()
+    gaps = read_gaps(engine, run.run_id)
+    removed = gaps.filter(gaps["cause"].is_in(["mask", "prescale"]))
+    assert removed["n_lost"].sum() == len(first) + len(second) - len(found)
+    assert not removed["dead"].any()
+    assert (removed["a"] >= tick).all()
+    before = configured_at(engine, run.run_id, tick - 1)[5]
+    assert (before.from_t, before.configuration) == (0, Configuration().plain())
+    held = configured_at(engine, run.run_id, tick)[5]
+    assert held.order == configured["order"]
+    masked = Configuration(("chamber == 0",), prescales=(Prescale("True", 10),))
+    assert held.configuration == masked.plain()
+    hits = select_of(engine, run, "hits", None, Window(tick, 2**62))
+    assert engine.fetch(f"SELECT count() AS n FROM ({hits}) WHERE chamber = 0")["n"][0].as_py() == 0
