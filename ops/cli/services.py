@@ -16,7 +16,8 @@ from ops.interrupt import interruptible
 from ops.settings import settings
 from ops.worker import Work, keep_workers
 from software_triggers.follow import Follower, follow
-from software_triggers.tasks import LIVE, REPROCESS, celery_submit
+from software_triggers.reprocess import Reprocessor, reprocess
+from software_triggers.tasks import LIVE, REPROCESS, CeleryLine, celery_submit
 
 Redis = Annotated[
     str | None, typer.Option("--redis", help="Address of Redis; default EVERYHIT_REDIS.")
@@ -91,6 +92,9 @@ def conductor(
             lost_after_s=lost_after,
             folders=settings().triggers,
         )
+        reprocessor = Reprocessor(
+            at.engine, CeleryLine, folders=settings().triggers, lost_after_s=lost_after
+        )
         lock = Lock(client, f"conductor-{blake2b(url.encode(), digest_size=6).hexdigest()}")
         stack.callback(lock.release)
 
@@ -105,10 +109,26 @@ def conductor(
             stack.enter_context(
                 health(health_port, readings, lambda: follower.trouble, "conductor")
             )
+        holds = threading.Event()
+
+        def hold() -> bool:
+            held = lock.held()
+            (holds.set if held else holds.clear)()
+            return held
+
+        # On a thread of its own: hours that are looked through again keep no live window waiting.
+        again = threading.Thread(
+            target=reprocess, args=(reprocessor, wish.is_set, holds.is_set), name="reprocessing"
+        )
         beats = threading.Thread(target=_beats, args=(client, follower, lock, wish), daemon=True)
+        again.start()
         beats.start()
-        follow(follower, wish.is_set, lock.held)
-        beats.join()
+        try:
+            follow(follower, wish.is_set, hold)
+        finally:
+            wish.set()
+            again.join()
+            beats.join()
 
 
 def _beats(client: object, follower: Follower, lock: Lock, stop: threading.Event) -> None:
