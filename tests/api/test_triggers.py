@@ -1,6 +1,5 @@
 """Registering and trying out triggers."""
 
-
 import pytest
 
 from api.client import ApiError
