@@ -77,7 +77,7 @@ class Cluster:
             if service.process is not None:
                 service.process.terminate()
         for service in self.services:
-            service.end()
+            service.end(10)
 
     def logs(self):
         return {log.name: log.read_text()[-2000:] for log in self.folder.glob("*.log")}
@@ -91,7 +91,7 @@ def filled(engine, settings=None):
     return close_run(engine, run)
 
 
-def wait(cluster, reached, seconds=120):
+def wait(cluster, reached, seconds=240):
     """Wait until it is so, and start the server again where that has ended of a killed client."""
     until = time.monotonic() + seconds
     while True:
@@ -101,7 +101,7 @@ def wait(cluster, reached, seconds=120):
         if cluster.server.process.poll() is not None:
             cluster.server.start()
         assert time.monotonic() < until, cluster.logs()
-        time.sleep(0.05)
+        time.sleep(0.25)  # a look costs as much as a task
 
 
 def found(engine, run, **params):
