@@ -3,7 +3,9 @@ from contextlib import ExitStack
 from hashlib import blake2b
 from typing import Annotated
 
+import redis as redis_client
 import typer
+from redis.exceptions import RedisError
 
 from db.engine.address import parse_address
 from db.errors import UsageError
@@ -16,7 +18,7 @@ from ops.interrupt import interruptible
 from ops.settings import settings
 from ops.worker import Work, keep_workers
 from software_triggers.follow import Follower, follow
-from software_triggers.reprocess import Reprocessor, reprocess
+from software_triggers.reprocess import Reprocessor, cells_of, reprocess
 from software_triggers.tasks import LIVE, REPROCESS, CeleryLine, celery_submit
 
 Redis = Annotated[
@@ -103,6 +105,12 @@ def conductor(
             return [
                 Reading("runs", "Runs under way.", len(jobs)),
                 Reading("windows", "Windows that wait.", sum(job.backlog for job in jobs)),
+                Reading(
+                    "reprocess_windows",
+                    "Windows of reprocessing that are not done.",
+                    sum(left_of(reprocessor).values()),
+                ),
+                *queue_readings(client),
             ]
 
         if health_port is not None:
@@ -120,7 +128,9 @@ def conductor(
         again = threading.Thread(
             target=reprocess, args=(reprocessor, wish.is_set, holds.is_set), name="reprocessing"
         )
-        beats = threading.Thread(target=_beats, args=(client, follower, lock, wish), daemon=True)
+        beats = threading.Thread(
+            target=_beats, args=(client, follower, reprocessor, wish), daemon=True
+        )
         again.start()
         beats.start()
         try:
@@ -131,7 +141,28 @@ def conductor(
             beats.join()
 
 
-def _beats(client: object, follower: Follower, lock: Lock, stop: threading.Event) -> None:
+def left_of(reprocessor: Reprocessor) -> dict[int, int]:
+    """Return the windows that each reprocessing under way has yet to do, by its number."""
+    cells = {number: cells_of(job) for number, job in reprocessor.jobs.items()}
+    return {number: total - done for number, (done, total) in cells.items()}
+
+
+def queue_readings(client: redis_client.Redis) -> list[Reading]:
+    """Return the figures by which to scale workers; none while Redis is away."""
+    try:
+        tasks, n_workers = waiting(client), len(alive(client, "worker"))
+    except (RedisError, OSError):
+        return []
+    return [
+        Reading("tasks_live", "Tasks that wait for a worker.", tasks[LIVE]),
+        Reading("tasks_reprocess", "Tasks that wait behind those.", tasks[REPROCESS]),
+        Reading("workers", "Worker processes that live.", n_workers),
+    ]
+
+
+def _beats(
+    client: redis_client.Redis, follower: Follower, reprocessor: Reprocessor, stop: threading.Event
+) -> None:
     while not stop.wait(BEAT_S):
         runs = {
             str(run_id): {
@@ -147,7 +178,9 @@ def _beats(client: object, follower: Follower, lock: Lock, stop: threading.Event
             }
             for run_id, job in list(follower.jobs.items())
         }
-        beat(client, "conductor", runs=runs, trouble=follower.trouble)  # type: ignore[arg-type]
+        trouble = follower.trouble or reprocessor.trouble
+        left = {str(number): n for number, n in left_of(reprocessor).items()}
+        beat(client, "conductor", runs=runs, reprocess=left, trouble=trouble)
 
 
 @app.command()
@@ -162,11 +195,17 @@ def backlog(redis: Redis = None, as_json: AsJson = False) -> None:
         for run, of_run in each["runs"].items()
         for trigger, figures in of_run.items()
     }
+    again = {
+        f"reprocessing {number}": left
+        for each in conductors
+        for number, left in each["reprocess"].items()
+    }
     if as_json:
         show_json(
             {
                 "tasks": tasks,
                 "windows": sum(windows.values()),
+                "reprocess_windows": sum(again.values()),
                 "workers": workers,
                 "conductors": conductors,
             }
@@ -174,7 +213,7 @@ def backlog(redis: Redis = None, as_json: AsJson = False) -> None:
         return
     show([{"queue": name, "tasks": n} for name, n in tasks.items()], as_json=False, title="waiting")
     show(
-        [{"run and trigger": name, "windows": n} for name, n in windows.items()],
+        [{"run and trigger": name, "windows": n} for name, n in (windows | again).items()],
         as_json=False,
         title="windows",
     )
