@@ -23,3 +23,12 @@ CREATE TABLE IF NOT EXISTS reprocessing_progress (
     per_second Float64 COMMENT 'windows',
     problem String
 ) ENGINE = ReplacingMergeTree(revision) ORDER BY number;
+
+-- How long results are kept; those that no policy names stay for ever.
+CREATE TABLE IF NOT EXISTS results_policies (
+    trigger String COMMENT 'its name, or default',
+    revision UInt64,
+    older_days Nullable(UInt32) COMMENT 'since a newer lineage came; null: for ever',
+    all_days Nullable(UInt32) COMMENT 'since the run ended; null: for ever',
+    changed_at DateTime64(3, 'UTC') DEFAULT now64(3)
+) ENGINE = ReplacingMergeTree(revision) ORDER BY trigger;
