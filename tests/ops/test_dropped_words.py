@@ -65,7 +65,7 @@ def test_the_api_says_it_in_a_field_and_a_header(engine, bench, tmp_path):
     desk = Desk(Store("chdb:test", tmp_path, engine, owned=False), with_all)
     try:
         with served(create_app(desk)) as url, httpx.Client(base_url=url, timeout=60) as http:
-            text = f'{{ run(run: "{run}") {{ dropped {{ words start stop }} }} }}'
+            text = f'{{ run(which: "{run}") {{ dropped {{ words start stop }} }} }}'
             answer = http.post("/graphql", json={"query": text}).json()
             words = {"words": str(len(SOME)), "start": "0", "stop": "1341"}
             assert answer["data"]["run"]["dropped"] == words
