@@ -4,12 +4,21 @@ import json
 import os
 import signal
 import time
+import urllib.request
 
 from processes import CELLS, TIMES, attempts, busy, filled, found, wait
 
 from db.reprocessings import WHOLE, ask_reprocessing, find_reprocessing
 from ops.broker import alive, set_broker, waiting
+from ops.servers.clickhouse import _free_ports
 from software_triggers.tasks import REPROCESS
+
+
+def metrics(port):
+    """The conductor's figures by name."""
+    text = urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics").read().decode()
+    lines = [line.split() for line in text.splitlines() if line.startswith("everyhit_conductor")]
+    return {name.removeprefix("everyhit_conductor_"): float(value) for name, value in lines}
 
 
 def test_what_is_asked_for_is_done_by_workers_cancelled_and_resumed(cluster, server_engine):
@@ -17,7 +26,8 @@ def test_what_is_asked_for_is_done_by_workers_cancelled_and_resumed(cluster, ser
     run, hold = filled(server_engine), cluster.folder / "hold"
     hold.touch()
     cluster.start("worker", "-n", "2")
-    cluster.start("conductor", "--lost-after", "300")
+    (port,) = _free_ports(1)
+    cluster.start("conductor", "--lost-after", "300", "--health", str(port))
     wait(cluster, lambda: alive(client, "conductor"))
     ask = ("reprocess", "--trigger", "slow", "--param", f"hold={hold}", "--run", str(run.run_id))
     number = json.loads(cluster.said(*ask, "--detach", "--json"))["number"]
@@ -25,6 +35,10 @@ def test_what_is_asked_for_is_done_by_workers_cancelled_and_resumed(cluster, ser
     again = ask_reprocessing(server_engine, run.run_id, {"slow": {"hold": str(hold)}}, WHOLE, "me")
     assert again.number == number
     wait(cluster, lambda: waiting(client)[REPROCESS] and len(busy(client)) == 2)
+    told = wait(cluster, lambda: metrics(port))
+    assert told["reprocess_windows"] == CELLS
+    assert told["tasks_reprocess"] == 6  # of 8 that were sent
+    assert (told["tasks_live"], told["windows"], told["workers"]) == (0, 0, 2)
 
     # Live data are not held up by what waits.
     hold.unlink()
