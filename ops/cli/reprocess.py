@@ -34,7 +34,7 @@ from software_triggers.stage import bind
 from software_triggers.threads import ThreadLine
 from software_triggers.trigger import Trigger
 
-group = typer.Typer(help="Run triggers over a range again.", invoke_without_command=True)
+group = typer.Typer(invoke_without_command=True)
 app.add_typer(group, name="reprocess")
 
 Number = Annotated[int, typer.Argument(help="Its number, as in the list.")]
