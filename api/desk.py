@@ -66,7 +66,7 @@ class Desk:
         self.doorkeeper = Doorkeeper(
             self.engine, local=self.local, open_to_all=self.rules.open_to_all
         )
-        self.work = Work(self.engine)
+        self._work = Work(self.engine, self.rules.folders) if self.store.owned else None
         self.intake = Intake(self.engine, alone=self.store.owned)
         self.topics = Topics()
         self.jobs: list[Job] = []
@@ -107,7 +107,8 @@ class Desk:
 
     def close(self) -> None:
         """Wait for what is under way and let the threads go."""
-        self.work.close()
+        if self._work:
+            self._work.close()
         self.intake.close()
         self._bulk.shutdown(cancel_futures=True)
         self._pool.shutdown(cancel_futures=True)

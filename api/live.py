@@ -1,6 +1,6 @@
 """Subscriptions: what goes on in a run, as it happens."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Annotated, TypeVar
 
 import strawberry
@@ -10,11 +10,12 @@ from api.events import BUILDER, Event
 from api.of_run import OfRun
 from api.orders import Order
 from api.rates import RateSeries
+from api.reprocess import Reprocess, reprocesses_of
 from api.rows import TriggerName, condition
 from api.runs import Link, Run
 from api.scalars import Ticks
 from api.topics import Topic
-from api.triggers import Reprocess, Result, result_told, told
+from api.triggers import Result, result_told
 from db.engine import Engine
 from db.fresh_cells import fresh_cells
 from db.histogram import Bins, count_rates
@@ -85,12 +86,12 @@ class Subscription:
 
     @strawberry.subscription(description="Where reprocessings stand, newest first.")
     async def reprocesses(self, info: Info) -> AsyncIterator[list[Reprocess]]:
-        work = info.context.desk.work
+        desk, engine = info.context.desk, info.context.engine
 
-        async def read() -> list[Reprocess]:
-            return [told(one) for one in reversed(work.asked.values())]
+        def read() -> Awaitable[list[Reprocess]]:
+            return desk.ask(reprocesses_of, engine)
 
-        topic = info.context.desk.topics.topic("reprocesses", lambda: Topic(read, PERIOD_S))
+        topic = desk.topics.topic("reprocesses", lambda: Topic(read, PERIOD_S))
         async for each in topic.listen():
             yield each
 

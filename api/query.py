@@ -5,8 +5,10 @@ from typing import Annotated
 import pyarrow as pa
 from fastapi import APIRouter, Header, Response
 from pydantic import BaseModel, Field
+from sqlglot import exp
 
 from api.desk import Desk
+from api.dropped import header
 from api.span import FAR
 from db.confine import bound, confined
 from db.limits import fetch_limited
@@ -35,21 +37,26 @@ def query_routes(desk: Desk) -> APIRouter:
         question: Question, authorization: Annotated[str | None, Header()] = None
     ) -> Response:
         (await desk.ask(desk.doorkeeper.who, authorization)).need("read")
-        body = await desk.ask_bulk(_answer, desk, question)
-        return Response(body, media_type="application/vnd.apache.arrow.stream")
+        body, lacks = await desk.ask_bulk(_answer, desk, question)
+        return Response(body, media_type="application/vnd.apache.arrow.stream", headers=lacks)
 
     return router
 
 
-def _answer(desk: Desk, question: Question) -> bytes:
+def _answer(desk: Desk, question: Question) -> tuple[bytes, dict[str, str]]:
+    """Return the result, and what is to be said of it."""
     run = find_run(desk.engine, question.run)
-    names = relations(desk.engine, run, _span(run, question))
-    sql = bound(confined(question.sql, names), names)
+    span = _span(run, question)
+    names = relations(desk.engine, run, span)
+    tree = confined(question.sql, names)
+    of_words = {"hits", "words"} & {table.name for table in tree.find_all(exp.Table)}
+    lacks = header(desk.engine, run, span or (-FAR, FAR)) if of_words else {}
+    sql = bound(tree, names)
     table = fetch_limited(desk.engine, sql, None, desk.rules.seconds, MOST_ROWS)
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, table.schema) as writer:
         writer.write_table(table)
-    return bytes(sink.getvalue())
+    return bytes(sink.getvalue()), lacks
 
 
 def _span(run: Run, question: Question) -> tuple[int, int] | None:

@@ -11,6 +11,7 @@ from strawberry.scalars import JSON
 from api.connection import After, Connection, First, checked, key_of, page
 from api.context import Info
 from api.detector import Detector
+from api.dropped import Dropped, dropped
 from api.events import EventConnection, EventDisplay, event, events
 from api.mutation import mutation
 from api.of_run import OfRun, Root
@@ -203,6 +204,9 @@ class Run(OfRun):
     )
     histogram: Histogram = strawberry.field(
         resolver=histogram, description="Counts of a column's values, made in the database."
+    )
+    dropped: Dropped | None = strawberry.field(
+        resolver=dropped, description="Raw words of a range that were dropped; null if none were."
     )
     lineages: list[Lineage] = strawberry.field(
         resolver=lineages, description="What results there are made from, newest first."

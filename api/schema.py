@@ -17,6 +17,7 @@ from api.detector import DetectorQueries
 from api.ingest import IngestMutations
 from api.limits import BOUNDS
 from api.live import Subscription
+from api.reprocess import ReprocessMutations, ReprocessQueries
 from api.runs import RunMutations, RunQueries
 from api.scalars import SCALARS
 from api.triggers import TriggerMutations, TriggerQueries
@@ -26,12 +27,21 @@ _log = structlog.get_logger()
 
 
 @strawberry.type(description="What can be asked.")
-class Query(RunQueries, ControlQueries, TriggerQueries, DetectorQueries, AccessQueries):
+class Query(
+    RunQueries, ControlQueries, TriggerQueries, ReprocessQueries, DetectorQueries, AccessQueries
+):
     """All topics."""
 
 
 @strawberry.type(description="What can be changed. Every change is recorded with who made it.")
-class Mutation(RunMutations, ControlMutations, IngestMutations, TriggerMutations, AccessMutations):
+class Mutation(
+    RunMutations,
+    ControlMutations,
+    IngestMutations,
+    TriggerMutations,
+    ReprocessMutations,
+    AccessMutations,
+):
     """All topics."""
 
 

@@ -1,4 +1,4 @@
-"""Triggers: what is known, what they found, how they are registered, tried out and run again."""
+"""Triggers: what is known, what they found, how they are registered and tried out."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -14,7 +14,6 @@ from api.of_run import Root
 from api.rows import TriggerName, values_of
 from api.scalars import Int64, Moment, Ticks
 from api.span import span_of
-from api.work import Reprocess as Asked
 from db import results
 from db.errors import EveryhitError, StoreError, UsageError
 from db.registered import Registered, list_registered
@@ -22,7 +21,7 @@ from db.run_pages import RunFilter, count_runs
 from db.runs import Run, find_run
 from software_triggers import dry_run as dry
 from software_triggers import trigger as known
-from software_triggers.registry import known_triggers, register, triggers_of_run
+from software_triggers.registry import known_triggers, register
 from software_triggers.trigger import sql_trigger
 from software_triggers.window import Window
 
@@ -158,41 +157,6 @@ class Registration:
     problems: list[Problem]
 
 
-@strawberry.enum(description="Where a reprocessing stands.")
-class WorkState(Enum):
-    """As in ``api.work``."""
-
-    WAITING = "waiting"
-    RUNNING = "running"
-    DONE = "done"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-
-
-@strawberry.type(description="A range that triggers run over in the background.")
-class Reprocess:
-    """As ``api.work.Reprocess``."""
-
-    number: int
-    run: int = strawberry.field(description="Number of the run.")
-    triggers: JSON = strawberry.field(description="Parameters of each trigger, by name.")
-    start: Ticks
-    stop: Ticks
-    who: str = strawberry.field(description="Who asked for it.")
-    state: WorkState
-    problem: str = strawberry.field(description="What it failed of.")
-    done: int = strawberry.field(description="Windows that are done, of all triggers.")
-    total: int = strawberry.field(description="Windows in all; 0 while it is not known.")
-
-
-@strawberry.input(description="A trigger that is to run.")
-class Wanted:
-    """With parameters that differ from the defaults."""
-
-    name: str
-    params: JSON | None = strawberry.field(default=None, description="Values by name.")
-
-
 async def lineages(
     root: Root,
     info: Info,
@@ -294,10 +258,6 @@ class TriggerQueries:
 
         return await info.context.ask(attempt)
 
-    @strawberry.field(description="Reprocessing asked for since this server started, newest first.")
-    def reprocesses(self, info: Info) -> list[Reprocess]:
-        return [told(one) for one in reversed(info.context.desk.work.asked.values())]
-
 
 @strawberry.type
 class TriggerMutations:
@@ -343,55 +303,6 @@ class TriggerMutations:
 
         return await info.context.ask(switch)
 
-    @mutation("reprocess", "Run triggers, and all they depend on, over a range in the background.")
-    async def reprocess(
-        self,
-        info: Info,
-        triggers: list[Wanted],
-        run: RunName = None,
-        start: Moment | None = None,
-        stop: Moment | None = None,
-    ) -> Reprocess:
-        desk, engine = info.context.desk, info.context.engine
-
-        def begin() -> Asked:
-            found = find_run(engine, run)
-            there = triggers_of_run(engine, found, desk.rules.folders)
-            wanted = {each.name: _params(each) for each in triggers}
-            for name, params in wanted.items():
-                if name not in there:
-                    raise UsageError(
-                        f"there is no trigger {name[:48]!r}; known: {', '.join(there)}"
-                    )
-                there[name].given(params)
-            if not wanted:
-                raise UsageError("name the triggers that are to run")
-            a, b = span_of(engine, found, start, stop)
-            return desk.work.start(found, there, wanted, (a, b), info.context.who.name)
-
-        return told(await info.context.ask(begin))
-
-    @mutation("reprocess", "Let a reprocessing end; what is committed stays.")
-    async def cancel_reprocess(self, info: Info, number: int) -> Reprocess:
-        return told(info.context.desk.work.cancel(number))
-
-
-def told(one: Asked) -> Reprocess:
-    """Return where a reprocessing stands."""
-    done, total = one.cells
-    return Reprocess(
-        number=one.number,
-        run=one.run.run_id,
-        triggers=JSON({name: dict(params) for name, params in one.wanted.items()}),
-        start=one.a,
-        stop=one.b,
-        who=one.who,
-        state=WorkState(one.state),
-        problem=one.problem,
-        done=done,
-        total=total,
-    )
-
 
 def _all(info: Info) -> dict[str, Trigger]:
     stored = {each.name: each for each in list_registered(info.context.engine)}
@@ -404,15 +315,6 @@ def _one(there: Mapping[str, T], name: str) -> T:
     if name not in there:
         raise UsageError(f"there is no trigger {name[:48]!r}; known: {', '.join(there)}")
     return there[name]
-
-
-def _params(wanted: Wanted) -> dict[str, Any]:
-    params = wanted.params
-    if params is None:
-        return {}
-    if not isinstance(params, dict) or any(isinstance(v, dict | list) for v in params.values()):
-        raise UsageError(f"params of {wanted.name}: give an object of names and values")
-    return params
 
 
 def _problem(source: str, fault: EveryhitError) -> Problem:

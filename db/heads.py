@@ -1,5 +1,7 @@
 """What is known of chunks beside their words: also of those whose words were dropped."""
 
+from dataclasses import dataclass
+
 from db.engine import Engine
 
 _HEAD = (
@@ -44,6 +46,28 @@ def forget_heads(here: Engine, aside: str) -> int:
         "SELECT count() AS n FROM dropped_chunks WHERE aside = {aside:String}", {"aside": aside}
     )
     return int(left["n"][0].as_py())
+
+
+@dataclass(frozen=True)
+class Dropped:
+    """Raw words of a run that are aside or gone."""
+
+    words: int
+    a: int
+    b: int
+    """They lie in [a, b) ticks."""
+
+
+def dropped_words(engine: Engine, run_id: int, a: int, b: int) -> Dropped | None:
+    """Return what was dropped of the chunks that reach into [a, b) ticks; None if nothing was."""
+    row = engine.fetch(
+        "SELECT sum(n_hits) AS words, min(t_first) AS a, max(t_last) + 1 AS b FROM ("
+        " SELECT DISTINCT link, seq, n_hits, t_first, t_last FROM dropped_chunks"
+        " WHERE run_id = {run:UInt32} AND n_hits > 0"
+        " AND t_first < {b:Int64} AND t_last >= {a:Int64})",
+        {"run": run_id, "a": a, "b": b},
+    ).to_pylist()[0]
+    return Dropped(**row) if row["words"] else None
 
 
 def words_are_there(engine: Engine, run_id: int, a: int, b: int, slice_ticks: int) -> bool:

@@ -62,10 +62,14 @@ def create_table(engine: Engine, lineage: Lineage) -> None:
 
 
 def enter_lineage(engine: Engine, lineage: Lineage) -> None:
-    """Enter a lineage in the catalogue, unless it is there: from now on queries see its rows."""
+    """Enter a lineage in the catalogue, unless it is there: from now on queries see its rows.
+
+    It is the newest of its run even if the clock has been set back since the last one.
+    """
     known = engine.fetch(
-        "SELECT count() AS n FROM lineages WHERE lineage = {lineage:String}"
-        " AND run_id = {run:UInt32}",
+        "SELECT countIf(lineage = {lineage:String}) AS n,"
+        " greatest(now64(6), max(first_used) + toIntervalMicrosecond(1)) AS first_used"
+        " FROM lineages WHERE run_id = {run:UInt32}",
         {"lineage": lineage.lineage, "run": lineage.run_id},
     )
     if known["n"][0].as_py():
@@ -87,6 +91,7 @@ def enter_lineage(engine: Engine, lineage: Lineage) -> None:
                 "fingerprint": [lineage.fingerprint],
                 "source": [lineage.source],
                 "columns": [json.dumps(dict(lineage.columns))],
+                "first_used": known["first_used"],
             }
         ),
     )

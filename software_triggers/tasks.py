@@ -15,6 +15,7 @@ from redis.exceptions import RedisError
 
 from db.engine import Engine
 from db.errors import EveryhitError, StoreError
+from db.reprocessings import Reprocessing
 from db.runs import Run, find_run
 from db.shards import home_of
 from software_triggers.process import process
@@ -39,7 +40,9 @@ app.conf.update(
     broker_connection_retry_on_startup=True,
     broker_connection_max_retries=None,
     # Longer than any task may take: what is older was lost with its worker.
-    broker_transport_options={"visibility_timeout": 900},
+    # Queues are asked in the order of their names: no task of ``reprocess`` is taken while one of
+    # ``live`` waits.
+    broker_transport_options={"visibility_timeout": 900, "queue_order_strategy": "sorted"},
     worker_hijack_root_logger=False,
 )
 
@@ -145,12 +148,12 @@ class _Sent:
 
 
 def celery_submit(
-    wanted: Mapping[str, Mapping[str, Any]], queue: str = LIVE
+    wanted: Mapping[str, Mapping[str, Any]], queue: str = LIVE, of: str = ""
 ) -> Callable[[Task], Handle]:
     """Return what sends a conductor's tasks to the workers; ``wanted`` as given to ``bind``.
 
-    A task that the broker does not take has failed. The identity of a task tells its run, lineage,
-    windows, and which sending it is: for the eyes of whoever reads the log.
+    A task that the broker does not take has failed. The identity of a task begins with ``of`` and
+    tells its run, lineage, windows, and which sending it is: for whoever reads the log.
     """
     told = json.dumps(wanted)
     sendings: Counter[tuple[str, int, int]] = Counter()
@@ -173,7 +176,7 @@ def celery_submit(
                 ),
                 queue=queue,
                 retry=False,
-                task_id=f"{stage.run.run_id}.{stage.name}.{lineage}.{task.first}-{task.stop}"
+                task_id=f"{of}{stage.run.run_id}.{stage.name}.{lineage}.{task.first}-{task.stop}"
                 f".{started}.{nth}",
             )
         except BROKEN as fault:
@@ -182,3 +185,25 @@ def celery_submit(
         return _Sent(sent)
 
     return submit
+
+
+class CeleryLine:
+    """Sends the tasks of one reprocessing to workers, at low priority; see ``reprocess.Line``."""
+
+    def __init__(self, asked: Reprocessing) -> None:
+        self._of = f"reprocess-{asked.number}."
+        self._submit = celery_submit(asked.wanted, REPROCESS, self._of)
+
+    def __call__(self, task: Task) -> Handle:
+        """Send a task."""
+        return self._submit(task)
+
+    def withdraw(self) -> None:
+        """Take its tasks out of the queue; one that a worker has taken ends by itself."""
+        redis = app.backend.client
+        try:
+            for message in redis.lrange(REPROCESS, 0, -1):
+                if json.loads(message)["headers"]["id"].startswith(self._of):
+                    redis.lrem(REPROCESS, 1, message)
+        except BROKEN as fault:
+            _log.warning("the broker gives no task back", said=str(fault))

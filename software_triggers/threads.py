@@ -51,6 +51,36 @@ def thread_submit(engine: Engine, n_threads: int, most_hits: int = MOST_HITS) ->
         yield submit
 
 
+class ThreadLine:
+    """Does the tasks of one reprocessing on threads of its own; see ``reprocess.Line``.
+
+    The first failure of the store is raised by the next call.
+    """
+
+    def __init__(self, engine: Engine, n_threads: int = 1) -> None:
+        self._engine, self._n_threads = engine, n_threads
+        self._pool: ThreadPoolExecutor | None = None
+        self._submit = _raising(self._send)
+
+    def __call__(self, task: Task) -> Handle:
+        """Queue a task."""
+        return self._submit(task)
+
+    def withdraw(self) -> None:
+        """Drop the tasks that wait, and wait for those under way."""
+        if self._pool:
+            self._pool.shutdown(cancel_futures=True)
+            self._pool = None
+
+    def _send(self, task: Task) -> Handle:
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(self._n_threads, thread_name_prefix="reprocess")
+        future = self._pool.submit(
+            process, self._engine, task.stage, task.first, task.stop, complete=task.complete
+        )
+        return _Done(future)
+
+
 def run_stages(
     engine: Engine,
     run: Run,
@@ -87,14 +117,16 @@ def _raising(submit: Submit) -> Submit:
     """Let the first failure of the store end the work instead of being tried for ever."""
     failed: list[BaseException] = []
 
+    def note(future: "Future[int]") -> None:
+        if not future.cancelled() and (fault := future.exception()):
+            failed.append(fault)
+
     def checked(task: Task) -> Handle:
         if failed:
             raise failed[0]
         handle = submit(task)
         assert isinstance(handle, _Done)
-        handle.future.add_done_callback(
-            lambda f: failed.append(fault) if (fault := f.exception()) else None
-        )
+        handle.future.add_done_callback(note)
         return handle
 
     return checked

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Header, Query
 from fastapi.responses import StreamingResponse
 
 from api.desk import Desk
+from api.dropped import header
 from api.export.arrow import arrow
 from api.export.batches import Asked, rows_of
 from api.export.csv import csv
@@ -61,19 +62,20 @@ def export_routes(desk: Desk) -> APIRouter:
             raise UsageError(f"there is no format {fmt!r}; formats: {', '.join(FORMATS)}")
         form = FORMATS[fmt]
 
-        def begun() -> tuple[int, Iterator[bytes]]:
+        def begun() -> tuple[int, dict[str, str], Iterator[bytes]]:
             found = find_run(desk.engine, run)
             a, b = span_of(desk.engine, found, start, stop)
             names = tuple(name for name in columns.split(",") if name)
             asked = Asked(found, _relation(what, trigger), a, b, where, lineage, names, decode)
-            return found.run_id, form.write(rows_of(desk.engine, asked, desk.spool))
+            lacks = header(desk.engine, found, (a, b)) if what != "candidates" else {}
+            return found.run_id, lacks, form.write(rows_of(desk.engine, asked, desk.spool))
 
-        number, pieces = await desk.ask_bulk(begun)
+        number, lacks, pieces = await desk.ask_bulk(begun)
         name = f"run{number}-{trigger or what}.{form.suffix}"
         return StreamingResponse(
             desk.each(pieces),
             media_type=form.media_type,
-            headers={"Content-Disposition": f'attachment; filename="{name}"'},
+            headers={"Content-Disposition": f'attachment; filename="{name}"'} | lacks,
         )
 
     return router

@@ -34,10 +34,7 @@ def told(fault: Exception, address: Address, host: str) -> StoreError:
         return _of_the_server(fault, address, host)
     cause = fault.__cause__ or fault
     if isinstance(cause, ssl.SSLCertVerificationError):
-        return StoreError(
-            f"the certificate of {host} is not good: {cause.verify_message}; renew it, or name the"
-            " authority's certificate with ?ca=FILE"
-        )
+        return _of_the_certificate(cause, address, host)
     if isinstance(cause, ssl.SSLError):
         return StoreError(
             f"{host} does not speak TLS, or not ours ({cause.reason}): write its secure port, or"
@@ -58,6 +55,21 @@ def told(fault: Exception, address: Address, host: str) -> StoreError:
             " protocol (9000; with TLS 9440)"
         )
     return StoreError(f"can't speak to {host}: {type(fault).__name__}: {fault}")
+
+
+def _of_the_certificate(
+    fault: ssl.SSLCertVerificationError, address: Address, host: str
+) -> StoreError:
+    said = fault.verify_message.rstrip(".")
+    if fault.verify_code in (9, 10):  # not yet valid, expired
+        advice = "renew it on the server, or set this machine's clock"
+    elif fault.verify_code in (62, 64):  # another host's name, another address
+        advice = "write the name for which it was made in the store's address"
+    elif address.ca:
+        advice = f"the authority in {address.ca} did not sign it: name the one that did with ?ca="
+    else:
+        advice = "if the authority is your own, name its certificate with ?ca=FILE"
+    return StoreError(f"the certificate of {host} is not good: {said}; {advice}")
 
 
 def _of_the_server(fault: errors.ServerException, address: Address, host: str) -> StoreError:

@@ -24,7 +24,7 @@ class Pin:
 
 def set_policy(engine: Engine, run_type: str, raw_days: int | None) -> None:
     """Keep raw words of runs of a type for so many days; None: for ever."""
-    _newer(
+    newer(
         engine,
         "retention_policies",
         {"run_type": pa.array([run_type])},
@@ -53,7 +53,7 @@ def days_of(run: Run, policies: Mapping[str, int | None]) -> int | None:
 
 def pin(engine: Engine, wanted: Pin, *, pinned: bool = True) -> None:
     """Pin a range, or let go one that was pinned with the same limits."""
-    _newer(
+    newer(
         engine,
         "retention_pins",
         {
@@ -73,7 +73,7 @@ def list_pins(engine: Engine) -> list[Pin]:
     return [Pin(**row) for row in rows.to_pylist()]
 
 
-def _newer(
+def newer(
     engine: Engine, table: str, key: Mapping[str, pa.Array], values: Mapping[str, pa.Array]
 ) -> None:
     """Insert a row that replaces the one of the same key, if there is one."""

@@ -1,7 +1,7 @@
 """How things are: links, stages, services, spools and shards, each look on its own."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -10,6 +10,8 @@ from redis.exceptions import RedisError
 
 from db.beats import alive
 from db.engine import Engine
+from db.engine.address import parse_address
+from db.engine.clickhouse import ClickHouseEngine, connect
 from db.errors import StoreError
 from db.runs import Run, list_runs
 from ops.alarms.watch import Sign
@@ -32,6 +34,21 @@ class Limits:
     """Windows that wait, of all runs."""
 
 
+ANSWER_S = 3.0
+"""Seconds of silence after which a look counts a shard as away: it must not wait for a statement's
+time, or one shard that hangs keeps everything else from being seen."""
+
+
+def looking_engine(url: str) -> ClickHouseEngine:
+    """Return a store on servers that waits for none of them longer than ``ANSWER_S``.
+
+    Nothing is asked yet: a shard may be away.
+    """
+    at = parse_address(url)
+    wait, greet = min(at.timeout, ANSWER_S), min(at.connect_timeout, ANSWER_S)
+    return connect(replace(at, timeout=wait, connect_timeout=greet))
+
+
 def look(engine: Engine, client: redis.Redis, limits: Limits) -> Signs:
     """Return the signs of each name; a name is missing where it can't be looked at now."""
     found: Signs = {"shard": shards(engine, limits)}
@@ -46,8 +63,10 @@ def look(engine: Engine, client: redis.Redis, limits: Limits) -> Signs:
             " triggers wait", wrong=away,
         )
     ]  # fmt: skip
-    can_be_asked = [partial(links, engine, limits)]
-    if not away:
+    # What is asked of the whole store hangs where one shard does, however soon we give up.
+    whole = not any(sign.wrong for sign in found["shard"])
+    can_be_asked = [partial(links, engine, limits)] if whole else []
+    if whole and not away:
         can_be_asked.append(partial(_told, engine, client, limits))
     for each in can_be_asked:
         try:

@@ -64,8 +64,9 @@ def watch(
     alarms: Alarms, look: Callable[[], Signs], wait: Callable[[float], bool], every_s: float
 ) -> None:
     """Look every few seconds until ``wait`` says that it is enough."""
+    epoch = time.time() - time.monotonic()  # a clock that is set anew makes nothing late
     while True:
         began = time.monotonic()
-        alarms.step(look(), time.time())
+        alarms.step(look(), epoch + began)
         if wait(max(0.0, every_s - (time.monotonic() - began))):
             return

@@ -1,11 +1,11 @@
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from functools import partial
 from typing import Annotated
 
 import typer
 
 from db.alarms import acknowledge, list_alarms
-from ops.alarms.looks import Limits, look
+from ops.alarms.looks import Limits, look, looking_engine
 from ops.alarms.service import Alarms, watch
 from ops.broker import set_broker
 from ops.cli import app
@@ -71,7 +71,7 @@ def watch_(
     )
     with ExitStack() as stack:
         wish = stack.enter_context(interruptible())
-        engine = stack.enter_context(opened(url)).engine
+        engine = stack.enter_context(closing(looking_engine(url)))
         standing = Alarms(engine)
         if health_port is not None:
             port = stack.enter_context(

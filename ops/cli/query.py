@@ -4,10 +4,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from sqlglot import exp
 
 from db.confine import bound, confined
+from db.engine import Engine
 from db.errors import UsageError
-from db.runs import find_run
+from db.heads import dropped_words
+from db.runs import Run, find_run
 from db.selection import to_sql
 from ops.cli import app
 from ops.cli.opening import opened, span_of
@@ -52,8 +55,11 @@ def query(
     with opened(store) as at:
         found = find_run(at.engine, run)
         names = relations(at.engine, found, span_of(found, start, stop))
+        tree = confined(sql, names)
+        if {"hits", "words"} & {table.name for table in tree.find_all(exp.Table)}:
+            _warn(at.engine, found, span_of(found, start, stop), "they are not in this answer")
         written = at.engine.reader.render(
-            bound(confined(sql, names), names), _ENGINE_FORMAT[Format.JSON if as_json else fmt]
+            bound(tree, names), _ENGINE_FORMAT[Format.JSON if as_json else fmt]
         )
     write(written, Format.JSON if as_json else fmt, out)
 
@@ -77,6 +83,7 @@ def events(
     with opened(store) as at:
         found = find_run(at.engine, run)
         lineage = lineage_of(at.engine, found, name)
+        _warn(at.engine, found, span_of(found, start, stop), "events have their own, and stay")
         condition = to_sql(selection_over(lineage, where))
         names = relations(at.engine, found, span_of(found, start, stop))
         columns = [c for c, kind in lineage.columns.items() if not kind.startswith("Array(U")]
@@ -87,6 +94,18 @@ def events(
             _ENGINE_FORMAT[Format.JSON if as_json else fmt],
         )
     write(written, Format.JSON if as_json else fmt, out)
+
+
+def _warn(engine: Engine, run: Run, span: tuple[int, int] | None, so: str) -> None:
+    """Say on standard error that raw words of the range were dropped, if they were."""
+    lost = dropped_words(engine, run.run_id, *(span or (-(2**62), 2**62)))
+    if lost:
+        second = float(run.detector.tick) * 1e-9
+        typer.echo(
+            f"{lost.words:,} raw words of run {run.run_id} between {lost.a * second:.9g} s and"
+            f" {lost.b * second:.9g} s were dropped: {so}",
+            err=True,
+        )
 
 
 def write(content: bytes, fmt: Format, out: Path | None) -> None:

@@ -4,18 +4,22 @@ from typing import Annotated, Any
 
 import typer
 
-from db.errors import UsageError
+from db.errors import StoreError, UsageError
 from db.moments import parse_duration
 from db.retention.parts import aside_parts
 from db.retention.policy import Pin, list_pins, list_policies, pin, set_policy
+from db.retention.results import Keep, list_keeps, set_keep
 from db.runs import find_run
 from ops.cli import app
 from ops.cli.opening import opened, span_of
 from ops.cli.show import AsJson, From, RunOption, Store, To, show, show_json
+from ops.interrupt import interruptible
+from ops.old_results import ResultStep, apply_results, plan_results
 from ops.retention import Step, apply, plan, rules, undo
 from ops.settings import settings
+from software_triggers.follow import OLD
 
-retention = typer.Typer(help="How long raw words are kept.", no_args_is_help=True)
+retention = typer.Typer(help="How long raw words and results are kept.", no_args_is_help=True)
 app.add_typer(retention, name="retention")
 
 
@@ -26,6 +30,15 @@ def show_(store: Store = None, as_json: AsJson = False) -> None:
         policies = [
             {"run type": name, "raw words": "for ever" if days is None else f"{days} days"}
             for name, days in list_policies(at.engine).items()
+        ]
+        keeps = [
+            {
+                "results of": name,
+                **{
+                    k: "for ever" if days is None else f"{days} days" for k, days in vars(v).items()
+                },
+            }
+            for name, v in list_keeps(at.engine).items()
         ]
         pins = [vars(each) for each in list_pins(at.engine)]
         aside = [
@@ -41,9 +54,10 @@ def show_(store: Store = None, as_json: AsJson = False) -> None:
             for part in aside_parts(shard.here)
         ]
     if as_json:
-        show_json({"policies": policies, "pins": pins, "aside": aside})
+        show_json({"policies": policies, "results": keeps, "pins": pins, "aside": aside})
         return
     show(policies, as_json=False, title="policies")
+    show(keeps, as_json=False, title="results")
     show(pins, as_json=False, title="pins")
     show(aside, as_json=False, title="aside")
 
@@ -58,7 +72,7 @@ def set_(
     as_json: AsJson = False,
 ) -> None:
     """Set how long the raw words of runs are kept. Events have theirs in them and stay."""
-    days = None if raw == "forever" else _days(raw)
+    days = _days(raw, "--raw")
     with opened(store) as at:
         set_policy(at.engine, run_type, days)
     show([{"run type": run_type, "raw_days": days}], as_json=as_json)
@@ -69,18 +83,67 @@ def apply_(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only say what would be done.")
     ] = False,
+    every: Annotated[
+        str | None, typer.Option("--every", help="Do it again and again, as 1h, until Ctrl-C.")
+    ] = None,
     grace: Annotated[
         str | None, typer.Option("--grace", help="Time for which undo is possible; see doctor.")
     ] = None,
     store: Store = None,
     as_json: AsJson = False,
 ) -> None:
-    """Put aside what is old enough, and drop what lay aside for long enough."""
-    wait = timedelta(seconds=float(parse_duration(grace or settings().grace) / 10**9))
+    """Put aside words that are old enough, drop those that lay aside, delete old results."""
+    wait, pause = _seconds(grace or settings().grace), _seconds(every) if every else None
+    if pause is not None and pause < 1:
+        raise UsageError(f"--every {every}: wait a second at least between two times")
+    with interruptible() as wish:
+        while True:
+            try:
+                _apply_once(store, timedelta(seconds=wait), dry_run=dry_run, as_json=as_json)
+            except StoreError as fault:
+                if pause is None:
+                    raise
+                typer.echo(f"everyhit: {fault}; trying again in {every}", err=True)
+            if pause is None or wish.wait(pause):
+                return
+
+
+def _apply_once(store: str | None, grace: timedelta, *, dry_run: bool, as_json: bool) -> None:
     with opened(store) as at:
-        by = rules(at.engine, datetime.now(UTC), wait, settings().triggers)
+        now = datetime.now(UTC)
+        by = rules(at.engine, now, grace, settings().triggers)
         steps = (plan if dry_run else apply)(at.engine, by)
-    _show(steps, as_json=as_json, title="would be done" if dry_run else "done")
+        results = (plan_results if dry_run else apply_results)(at.engine, now)
+    if as_json:
+        show_json([_told(step) for step in steps] + [_result_told(step) for step in results])
+        return
+    title = "would be done" if dry_run else "done"
+    _show(steps, as_json=False, title=f"raw words: {title}")
+    show([_result_told(step) for step in results], as_json=False, title=f"results: {title}")
+
+
+@retention.command("results")
+def results_(
+    trigger: Annotated[str, typer.Argument(help="Name of a trigger, or default for all others.")],
+    older: Annotated[
+        str, typer.Option("--older", help="Days since a newer lineage came, or forever.")
+    ] = "forever",
+    all_: Annotated[
+        str, typer.Option("--all", help="Days since the run ended, of every lineage, or forever.")
+    ] = "forever",
+    store: Store = None,
+    as_json: AsJson = False,
+) -> None:
+    """Set how long results of a trigger are kept. What other results were made from stays."""
+    keep = Keep(_days(older, "--older"), _days(all_, "--all"))
+    if keep.all_days is not None and keep.all_days <= OLD.days:
+        raise UsageError(
+            f"--all {all_}: for {OLD.days} days after a run the conductor would make them again;"
+            f" give {OLD.days + 1}d or more"
+        )
+    with opened(store) as at:
+        set_keep(at.engine, trigger, keep)
+    show([{"trigger": trigger, **vars(keep)}], as_json=as_json)
 
 
 @retention.command("pin")
@@ -177,9 +240,26 @@ def _line(step: Step) -> dict[str, Any]:
     }
 
 
-def _days(text: str) -> int:
+def _result_told(step: ResultStep) -> dict[str, Any]:
+    return {
+        "run": step.of.run_id,
+        "trigger": step.of.name,
+        "lineage": step.of.lineage,
+        "action": step.action,
+        "windows": step.windows,
+        "why": step.why,
+    }
+
+
+def _seconds(text: str) -> float:
+    return float(parse_duration(text) / 10**9)
+
+
+def _days(text: str, option: str) -> int | None:
+    if text == "forever":
+        return None
     if not text.endswith("d") or not text[:-1].isdecimal():
-        raise UsageError(f"--raw {text!r}: write whole days, such as 30d, or forever")
+        raise UsageError(f"{option} {text!r}: write whole days, such as 30d, or forever")
     return int(text[:-1])
 
 

@@ -1,14 +1,12 @@
-import threading
 from contextlib import ExitStack
-from hashlib import blake2b
 from typing import Annotated
 
 import typer
 
-from db.beats import BEAT_S, alive, beat
+from db.beats import alive
 from db.engine.address import parse_address
 from db.errors import UsageError
-from ops.broker import Lock, set_broker, waiting
+from ops.broker import set_broker, waiting
 from ops.cli import app
 from ops.cli.opening import opened
 from ops.cli.show import AsJson, Store, show, show_json
@@ -16,8 +14,7 @@ from ops.health import Reading, health
 from ops.interrupt import interruptible
 from ops.settings import settings
 from ops.worker import Work, keep_workers
-from software_triggers.follow import Follower, follow
-from software_triggers.tasks import LIVE, REPROCESS, celery_submit
+from software_triggers.tasks import LIVE, REPROCESS
 
 Redis = Annotated[
     str | None, typer.Option("--redis", help="Address of Redis; default EVERYHIT_REDIS.")
@@ -68,70 +65,6 @@ def worker(
 
 
 @app.command()
-def conductor(
-    lost_after: Annotated[
-        float, typer.Option("--lost-after", min=1, help="Seconds after which a task is sent again.")
-    ] = 120.0,
-    health_port: Health = None,
-    redis: Redis = None,
-    store: Store = None,
-) -> None:
-    """Send the windows of all runs to the workers, until SIGTERM or Ctrl-C.
-
-    Start as many as you like: one works, another takes over when it dies.
-    """
-    url = of_servers(store)
-    client = set_broker(redis or settings().redis)
-    with ExitStack() as stack:
-        wish = stack.enter_context(interruptible())
-        at = stack.enter_context(opened(url))
-        follower = Follower(
-            at.engine,
-            celery_submit,
-            latency=settings().latency,
-            lost_after_s=lost_after,
-            folders=settings().triggers,
-        )
-        lock = Lock(client, f"conductor-{blake2b(url.encode(), digest_size=6).hexdigest()}")
-        stack.callback(lock.release)
-
-        def readings() -> list[Reading]:
-            jobs = list(follower.jobs.values())
-            return [
-                Reading("runs", "Runs under way.", len(jobs)),
-                Reading("windows", "Windows that wait.", sum(job.backlog for job in jobs)),
-            ]
-
-        if health_port is not None:
-            stack.enter_context(
-                health(health_port, readings, lambda: follower.trouble, "conductor")
-            )
-        beats = threading.Thread(target=_beats, args=(client, follower, lock, wish), daemon=True)
-        beats.start()
-        follow(follower, wish.is_set, lock.held)
-        beats.join()
-
-
-def _beats(client: object, follower: Follower, lock: Lock, stop: threading.Event) -> None:
-    while not stop.wait(BEAT_S):
-        runs = {
-            str(run_id): {
-                name: {
-                    "windows": progress.backlog,
-                    "inputs": list(progress.stage.inputs),
-                    "reads_hits": progress.stage.reads_hits,
-                    "done_to_s": round(
-                        progress.done_to * job.run.cell * float(job.run.detector.tick) / 1e9, 3
-                    ),
-                }
-                for name, progress in list(job.progress.items())
-            }
-            for run_id, job in list(follower.jobs.items())
-        }
-        beat(client, "conductor", runs=runs, trouble=follower.trouble)  # type: ignore[arg-type]
-
-
-@app.command()
 def backlog(redis: Redis = None, as_json: AsJson = False) -> None:
     """Show what waits for workers, and who works: the figure by which to scale."""
     client = set_broker(redis or settings().redis)
@@ -143,11 +76,17 @@ def backlog(redis: Redis = None, as_json: AsJson = False) -> None:
         for run, of_run in each["runs"].items()
         for trigger, figures in of_run.items()
     }
+    again = {
+        f"reprocessing {number}": left
+        for each in conductors
+        for number, left in each["reprocess"].items()
+    }
     if as_json:
         show_json(
             {
                 "tasks": tasks,
                 "windows": sum(windows.values()),
+                "reprocess_windows": sum(again.values()),
                 "workers": workers,
                 "conductors": conductors,
             }
@@ -155,7 +94,7 @@ def backlog(redis: Redis = None, as_json: AsJson = False) -> None:
         return
     show([{"queue": name, "tasks": n} for name, n in tasks.items()], as_json=False, title="waiting")
     show(
-        [{"run and trigger": name, "windows": n} for name, n in windows.items()],
+        [{"run and trigger": name, "windows": n} for name, n in (windows | again).items()],
         as_json=False,
         title="windows",
     )

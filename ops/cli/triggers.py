@@ -117,27 +117,6 @@ def run_(
         _run(at.engine, loaded, wanted, run, start, stop, param or [], as_json=as_json)
 
 
-@app.command()
-def reprocess(
-    trigger: Triggers = None,
-    run: RunOption = None,
-    start: From = None,
-    stop: To = None,
-    param: Params = None,
-    store: Store = None,
-    as_json: AsJson = False,
-) -> None:
-    """Run triggers over a range again: what is up to date stays, what changed is done anew.
-
-    Other parameters or another version make another lineage, beside the old one. Interrupt it
-    with Ctrl-C and call it again to go on.
-    """
-    if not trigger:
-        raise UsageError("name what to reprocess: --trigger segments")
-    with opened(store) as at:
-        _run(at.engine, [], trigger, run, start, stop, param or [], as_json=as_json)
-
-
 def _run(
     engine: Engine,
     loaded: list[Trigger],

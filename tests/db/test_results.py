@@ -187,3 +187,19 @@ def test_the_select_of_committed_rows_takes_half_open_ranges(engine, a, b):
         point_to(engine, lineage, cell, 1)
     sql = committed_sql(lineage, CELL, f"toInt64({a})", f"toInt64({b})")
     assert sorted(engine.fetch(sql)["t"].to_pylist()) == list(range(a, b))
+
+
+def test_a_clock_that_is_set_back_makes_no_old_lineage_the_newest(engine):
+    run = next(_runs)
+    old = new_lineage(engine, run, params={"within": 10})
+    # As if the clock had been a day ahead when it was entered.
+    for shard in engine.shards:
+        shard.here.execute(
+            "ALTER TABLE lineages UPDATE first_used = now64(6) + toIntervalDay(1)"
+            f" WHERE run_id = {run} SETTINGS mutations_sync = 1"
+        )
+    newer = new_lineage(engine, run, params={"within": 20})
+    assert [each.lineage for each in list_lineages(engine, run)] == [newer.lineage, old.lineage]
+    create_results(engine, old)  # asked for again: it stays where it was
+    newest = new_lineage(engine, run, params={"within": 30})
+    assert list_lineages(engine, run)[0].lineage == newest.lineage

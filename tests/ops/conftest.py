@@ -1,5 +1,10 @@
+from contextlib import ExitStack
+
 import pytest
+from processes import TRIGGER, Cluster
 from retained import TOY_TRIGGERS
+
+from ops.servers.clickhouse import url
 
 
 @pytest.fixture(scope="session")
@@ -8,3 +13,14 @@ def folder(tmp_path_factory):
     where = tmp_path_factory.mktemp("triggers")
     (where / "toy.py").write_text(TOY_TRIGGERS)
     return where
+
+
+@pytest.fixture
+def cluster(servers, server_engine, tmp_path):
+    """A Redis; processes are started by the test, and asked to end behind it."""
+    (tmp_path / "slow.py").write_text(TRIGGER)
+    here = Cluster(tmp_path, url(servers[:1], "alone"), servers[0])
+    with ExitStack() as stack:
+        stack.callback(here.redis.kill)
+        yield here
+        here.end()

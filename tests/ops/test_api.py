@@ -93,6 +93,15 @@ def test_commands_work_beside_a_running_server(store, words, tmp_path):
         everyhit("trigger", "run", busy, "--store", store, "--from", "0", "--to", "1 s")
         with Client(url, token) as client:
             assert client.query("SELECT count() AS n FROM busy")["n"][0] > 0
+        # The owner does what is asked for.
+        (result,) = json.loads(
+            everyhit("reprocess", "--trigger", "coincidence", "--json", "--store", store)
+        )
+        assert result["cells"] > 0
+        with Client(url, token) as client:
+            (one,) = client.graphql("{ reprocesses { state done total } }")["reprocesses"]
+        assert one["state"] == "DONE"
+        assert one["done"] == one["total"] > 0
         told = everyhit("query", "SELECT nonsense FROM hits", "--store", store, code=1)
         assert "nonsense" in told
         assert told.startswith("everyhit: ")

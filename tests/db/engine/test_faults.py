@@ -197,9 +197,17 @@ def test_tls_with_a_private_authority(servers, good):
         engine.close()
         untrusted = said(address)
         other_name = said(f"clickhouses://{user}@localhost:{port}/default?ca={good[0]}")
-    assert "certificate" in untrusted
-    assert "?ca=FILE" in untrusted
-    assert "certificate" in other_name
+    assert "self-signed certificate" in untrusted
+    assert untrusted.endswith("if the authority is your own, name its certificate with ?ca=FILE")
+    assert "not valid for 'localhost'" in other_name
+    assert other_name.endswith("write the name for which it was made in the store's address")
+
+
+def test_tls_with_another_authority_than_the_one_named(servers, good, expired):
+    with behind_tls(good, servers[0]) as port:
+        text = said(f"clickhouses://u:p@127.0.0.1:{port}/db?ca={expired[0]}")
+    assert "certificate" in text
+    assert f"the authority in {expired[0]} did not sign it" in text
 
 
 def test_tls_to_a_port_without(brittle, good):
@@ -235,5 +243,6 @@ def expired(tmp_path_factory):
 def test_an_expired_certificate(servers, expired):
     with behind_tls(expired, servers[0]) as port:
         text = said(f"clickhouses://u:p@127.0.0.1:{port}/db?ca={expired[0]}")
-    assert "expired" in text
-    assert "renew it" in text
+    assert "certificate has expired" in text
+    assert "renew it on the server" in text
+    assert "?ca=" not in text.partition(";")[2]

@@ -1,0 +1,40 @@
+"""What is said of a range whose raw words were dropped."""
+
+import strawberry
+
+from api.context import Info
+from api.of_run import Root
+from api.scalars import Int64, Ticks
+from api.span import Start, Stop, span_of
+from db.engine import Engine
+from db.heads import dropped_words
+from db.runs import Run
+
+HEADER = "Everyhit-Words-Dropped"
+
+
+@strawberry.type(description="Raw words that are not there any more.")
+class Dropped:
+    """As ``db.heads.Dropped``."""
+
+    words: Int64
+    start: Ticks = strawberry.field(description="Time of the first.")
+    stop: Ticks = strawberry.field(description="Behind the last.")
+
+
+async def dropped(root: Root, info: Info, start: Start = None, stop: Stop = None) -> Dropped | None:
+    """Ask for the heads of a range."""
+
+    def read() -> Dropped | None:
+        engine = info.context.engine
+        span = span_of(engine, root.run, start, stop)
+        lost = dropped_words(engine, root.run.run_id, *span)
+        return Dropped(words=lost.words, start=lost.a, stop=lost.b) if lost else None
+
+    return await info.context.ask(read)
+
+
+def header(engine: Engine, run: Run, span: tuple[int, int]) -> dict[str, str]:
+    """Return the header that bulk data of a range bear when they lack words; else none."""
+    lost = dropped_words(engine, run.run_id, *span)
+    return {HEADER: str(lost.words)} if lost else {}
