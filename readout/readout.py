@@ -69,6 +69,7 @@ class Readout:
             self._write,
             lambda shard, gaps, token: book_gaps(shards[shard], gaps, token),
             n_shards=len(shards),
+            at_once=self.engine.inserts_at_once,
             spool=self.spool,
             give_up_s=self.give_up_s,
             committed=self.committed,
