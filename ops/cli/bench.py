@@ -15,7 +15,7 @@ from ops.bench.latency import latency as run_latency
 from ops.bench.process import process as run_process
 from ops.bench.result import on_one_core, print_result
 from ops.bench.scan import scan as run_scan
-from ops.bench.servers import ingest_servers, own_servers
+from ops.bench.servers import ingest_servers, on_disk, own_servers
 from ops.cli import app
 from ops.cli.opening import opened
 from ops.cli.show import AsJson
@@ -55,8 +55,8 @@ def ingest(
     against their own INSERT SELECT of the same blocks.
     """
     if transport is Transport.CLICKHOUSE:
-        with own_servers(shards) as engine:
-            print_result(ingest_servers(engine, hits, repeats), as_json=as_json)
+        with own_servers(shards) as (engine, servers):
+            print_result(ingest_servers(engine, servers, hits, repeats), as_json=as_json)
         return
     with on_one_core(), _room(store) as at:
         print_result(run_ingest(at.engine, at.folder, hits, repeats), as_json=as_json)
@@ -117,9 +117,7 @@ def _room(store: str | None) -> Iterator[OpenStore]:
 
 @contextmanager
 def _folder() -> Iterator[Path]:
-    on_disk = Path("/var/tmp")  # noqa: S108 - never in memory, as /tmp may be
-    where = on_disk if on_disk.is_dir() else None
-    with tempfile.TemporaryDirectory(prefix="everyhit-bench-", dir=where) as folder:
+    with tempfile.TemporaryDirectory(prefix="everyhit-bench-", dir=on_disk()) as folder:
         yield Path(folder)
 
 
