@@ -37,16 +37,11 @@ def at_the_limit(cores: Mapping[str, float]) -> bool:
 
 
 def _cpu(pid: int, named: set[int]) -> float:
-    total = 0.0
     try:
-        whole = psutil.Process(pid)
-        others = [each for each in whole.children(recursive=True) if each.pid not in named]
+        process = psutil.Process(pid)
+        times = process.cpu_times()
+        children = process.children()
     except psutil.NoSuchProcess:
         return 0.0
-    for process in [whole, *others]:
-        try:
-            times = process.cpu_times()
-        except psutil.NoSuchProcess:
-            continue
-        total += times.user + times.system
-    return total
+    of_children = (_cpu(child.pid, named) for child in children if child.pid not in named)
+    return float(times.user + times.system + sum(of_children))

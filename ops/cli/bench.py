@@ -2,6 +2,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +10,7 @@ import typer
 
 from db.store import Store as OpenStore
 from db.store import store_folder
+from ops.bench.cluster import Sizes, cluster_cells, print_cells
 from ops.bench.cost import cost as run_cost
 from ops.bench.ingest import ingest as run_ingest
 from ops.bench.latency import latency as run_latency
@@ -102,6 +104,35 @@ def cost(
     """
     with _folder() if store is None else _made(store) as folder:
         print_result(run_cost(folder, hits, repeats), as_json=as_json)
+
+
+@bench.command()
+def cluster(
+    shards: Annotated[
+        list[int] | None, typer.Option("--shards", min=1, help="Servers; default 1, 2 and 4.")
+    ] = None,
+    workers: Annotated[
+        list[int] | None, typer.Option("--workers", min=1, help="Processes; default 1 and 2.")
+    ] = None,
+    hits: Hits = 6_000_000,
+    rate: Annotated[
+        float, typer.Option("--rate", min=1000, help="Words a second for the latency.")
+    ] = 50_000.0,
+    seconds: Annotated[float, typer.Option("--seconds", min=0.5, help="Of these.")] = 6.0,
+    limit: Annotated[
+        float, typer.Option("--limit", help="Seconds after which nothing more is begun.")
+    ] = 300.0,
+    as_json: AsJson = False,
+) -> None:
+    """Start servers, Redis, workers, conductor and readout on this machine, and measure them.
+
+    For each number of shards and workers: words stored a second; words a second through the demo's
+    triggers; from hit to committed event; one window with 1 and 100 times as much stored.
+    """
+    sizes = Sizes(words=hits, rate=rate, seconds=seconds, cost_words=2 * hits // 3)
+    say = partial(typer.echo, err=True)
+    cells = cluster_cells(shards or [1, 2, 4], workers or [1, 2], sizes, say, limit)
+    print_cells(cells, as_json=as_json)
 
 
 @contextmanager
