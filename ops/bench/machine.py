@@ -2,7 +2,8 @@
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 import psutil
@@ -28,7 +29,7 @@ class Spent:
 
 def spent(pids: Pids) -> Spent:
     """Return what the processes have spent until now; one that is gone has spent nothing."""
-    return Spent(time.monotonic(), {n: _cpu(pid, set(pids.values())) for n, pid in pids.items()})
+    return Spent(time.monotonic(), {name: _cpu(pid, pids) for name, pid in pids.items()})
 
 
 def at_the_limit(cores: Mapping[str, float]) -> bool:
@@ -36,12 +37,23 @@ def at_the_limit(cores: Mapping[str, float]) -> bool:
     return sum(cores.values()) > 0.9 * CORES
 
 
-def _cpu(pid: int, named: set[int]) -> float:
+def family(pid: int, pids: Pids) -> Iterator[psutil.Process]:
+    """Yield a process and its children, and theirs, that have no name of their own."""
+    named = set(pids.values())
     try:
         process = psutil.Process(pid)
-        times = process.cpu_times()
-        children = process.children()
+        yield process
+        for child in process.children():
+            if child.pid not in named:
+                yield from family(child.pid, pids)
     except psutil.NoSuchProcess:
-        return 0.0
-    of_children = (_cpu(child.pid, named) for child in children if child.pid not in named)
-    return float(times.user + times.system + sum(of_children))
+        return
+
+
+def _cpu(pid: int, pids: Pids) -> float:
+    total = 0.0
+    for process in family(pid, pids):
+        with suppress(psutil.NoSuchProcess):
+            times = process.cpu_times()
+            total += times.user + times.system
+    return total

@@ -15,6 +15,8 @@ from ops.bench.cost import cost as run_cost
 from ops.bench.ingest import ingest as run_ingest
 from ops.bench.latency import latency as run_latency
 from ops.bench.process import process as run_process
+from ops.bench.readout import print_spans
+from ops.bench.readout import readout as run_readout
 from ops.bench.result import on_one_core, print_result
 from ops.bench.scan import scan as run_scan
 from ops.bench.servers import ingest_servers, on_disk, own_servers
@@ -133,6 +135,28 @@ def cluster(
     say = partial(typer.echo, err=True)
     cells = cluster_cells(shards or [1, 2, 4], workers or [1, 2], sizes, say, limit)
     print_cells(cells, as_json=as_json)
+
+
+@bench.command()
+def readout(
+    links: Annotated[int, typer.Option("--links", min=1, help="Connections, one a link.")] = 64,
+    rate: Annotated[float, typer.Option("--rate", min=1000, help="Words a second in all.")] = 5e6,
+    trigger_rate: Annotated[
+        float, typer.Option("--trigger-rate", min=1000, help="The same while triggers run.")
+    ] = 3e5,
+    seconds: Annotated[float, typer.Option("--seconds", min=1, help="At each rate.")] = 20.0,
+    every: Annotated[
+        float, typer.Option("--every", min=0.05, help="Seconds between looks at the memory.")
+    ] = 2.0,
+    shards: Annotated[int, typer.Option("--shards", min=1, help="How many servers.")] = 1,
+    as_json: AsJson = False,
+) -> None:
+    """Take words of many links into servers, then with triggers on them: memory and CPU over time.
+
+    Every part is a process of its own on this machine. Memory is flat when its slope is near 0 in
+    a run of some minutes: --seconds 600.
+    """
+    print_spans(run_readout(links, rate, trigger_rate, seconds, shards, every), as_json=as_json)
 
 
 @contextmanager
