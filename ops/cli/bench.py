@@ -10,6 +10,8 @@ import typer
 
 from db.store import Store as OpenStore
 from db.store import store_folder
+from ops.bench.api import api as run_api
+from ops.bench.api import print_outcome
 from ops.bench.cluster import Sizes, cluster_cells, print_cells
 from ops.bench.cost import cost as run_cost
 from ops.bench.ingest import ingest as run_ingest
@@ -19,7 +21,7 @@ from ops.bench.readout import print_spans
 from ops.bench.readout import readout as run_readout
 from ops.bench.result import on_one_core, print_result
 from ops.bench.scan import scan as run_scan
-from ops.bench.servers import ingest_servers, on_disk, own_servers
+from ops.bench.servers import ingest_servers, on_disk, own_servers, pids_of
 from ops.cli import app
 from ops.cli.opening import opened
 from ops.cli.show import AsJson
@@ -157,6 +159,35 @@ def readout(
     a run of some minutes: --seconds 600.
     """
     print_spans(run_readout(links, rate, trigger_rate, seconds, shards, every), as_json=as_json)
+
+
+@bench.command()
+def api(
+    rate: Annotated[float, typer.Option("--rate", min=1000, help="Words a second.")] = 1e6,
+    seconds: Annotated[float, typer.Option("--seconds", min=0.5, help="Of each phase.")] = 8.0,
+    rounds: Annotated[
+        int, typer.Option("--rounds", min=1, help="Pairs of a phase without and one with load.")
+    ] = 2,
+    subscribers: Annotated[int, typer.Option("--subscribers", min=1)] = 200,
+    queries: Annotated[float, typer.Option("--queries", min=0.1, help="A second.")] = 50.0,
+    transport: Annotated[
+        Transport, typer.Option("--transport", help="Embedded engine, or a server of our own.")
+    ] = Transport.CHDB,
+    store: Store = None,
+    as_json: AsJson = False,
+) -> None:
+    """Take words while many listen and ask through the API, which is in the same process.
+
+    Who listens and asks is a process of its own. Phases with and without it take turns.
+    """
+    told = (rate, seconds, rounds, subscribers, queries)
+    if transport is Transport.CLICKHOUSE:
+        with _folder() as folder, own_servers(1) as (engine, servers):
+            at = OpenStore(str(engine.address), folder, engine, owned=False)
+            print_outcome(run_api(at, pids_of(servers), *told), as_json=as_json)
+        return
+    with _room(store) as at:
+        print_outcome(run_api(at, {}, *told), as_json=as_json)
 
 
 @contextmanager
