@@ -10,6 +10,7 @@ from strawberry.types.unset import UnsetType
 from api.access.roles import AccessError
 from api.context import Context
 from api.desk import Desk
+from api.once import write_message
 from api.schema import schema
 
 
@@ -26,6 +27,10 @@ class _Router(GraphQLRouter[Context, None]):
         except AccessError as fault:
             raise ConnectionRejectionError({"code": fault.code, "message": str(fault)}) from None
         return {}
+
+    def encode_json(self, data: object) -> str | bytes:
+        """Write what a request is answered, or a subscriber told."""
+        return write_message(data) if isinstance(data, dict) else super().encode_json(data)
 
 
 def graphql_routes(desk: Desk) -> GraphQLRouter[Context, None]:

@@ -12,6 +12,7 @@ from db.errors import UsageError
 from db.store import Store
 from ops.settings import settings
 
+ANSWERS_S = 0.25
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -45,6 +46,7 @@ def serving(
         folders=settings().triggers,
         detectors=settings().detectors,
         cell=settings().cell,
+        answers_s=ANSWERS_S,
     )
     desk = Desk(store, rules)
     try:

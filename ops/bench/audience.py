@@ -29,7 +29,7 @@ QUERIES: Mapping[str, str] = {
     "rates": "{ run { rates(bins: 100, by: [LINK]) { width series { link hits others } } } }",
     "events": '{ run { events(first: 50, where: "n_words > 1")'
     " { edges { node { t nWords triggers } } } } }",
-    "liveTime": "{ run { first last liveTime gaps { totalCount } } }",
+    "liveTime": "{ run { first last liveTime gaps { edges { node { link cause } } } } }",
 }
 
 

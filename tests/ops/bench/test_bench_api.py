@@ -3,13 +3,15 @@ import subprocess
 import sys
 
 import pytest
+from graphql import parse, validate
 from hypothesis import given
 from hypothesis import strategies as st
 
+from api.schema import schema
 from ops.bench.audience import QUERIES, TOPICS, heard
 
 
-@given(st.lists(st.sets(st.integers(0, 30)), min_size=1, max_size=5), st.floats(0, 0.4))
+@given(st.lists(st.sets(st.integers(0, 30)), min_size=1, max_size=5), st.floats(0, 0.2))
 def test_what_others_got_and_a_subscriber_did_not_was_skipped(seen, late):
     every = sorted(set().union(*seen))
     of_each = [[(n + late * k, n) for n in sorted(mine)] for k, mine in enumerate(seen)]
@@ -48,3 +50,8 @@ def test_at_the_command_line_it_tells_queries_topics_and_the_ingest(tmp_path):
     assert set(found["topics"]) == set(TOPICS)
     assert found["topics"]["watermarks"]["deliveries"] > 0
     assert found["cpu_cores"] > 0
+
+
+@pytest.mark.parametrize("text", [*QUERIES.values(), *TOPICS.values()])
+def test_the_schema_knows_what_is_asked(text):
+    assert not validate(schema._schema, parse(text))
