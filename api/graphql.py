@@ -1,10 +1,13 @@
 """GraphQL over HTTP and web sockets, with who asks."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 
 from starlette.requests import HTTPConnection
+from strawberry.asgi import ASGIWebSocketAdapter
 from strawberry.exceptions import ConnectionRejectionError
 from strawberry.fastapi import GraphQLRouter
+from strawberry.http.exceptions import WebSocketDisconnected
 from strawberry.types.unset import UnsetType
 
 from api.access.roles import AccessError
@@ -14,8 +17,19 @@ from api.once import write_message
 from api.schema import schema
 
 
+class _Socket(ASGIWebSocketAdapter):
+    """Lets a listener go who leaves while he is told something."""
+
+    async def send_json(self, message: Mapping[str, object]) -> None:
+        """Send a message; to one who is gone, nothing: whoever reads from him ends it all."""
+        with suppress(WebSocketDisconnected):
+            await super().send_json(message)
+
+
 class _Router(GraphQLRouter[Context, None]):
     """Asks who is there when a web socket opens: browsers can't send a header with it."""
+
+    websocket_adapter_class = _Socket
 
     async def on_ws_connect(self, context: Context) -> UnsetType | dict[str, object] | None:
         """Take the token from the connection's first message: {"authorization": "Bearer …"}."""

@@ -88,9 +88,9 @@ def api(
         us = {"server": os.getpid(), "audience": listening.pid, **pids}
         for number in range(rounds):
             for loud in (False, True) if number % 2 == 0 else (True, False):
-                before, words = spent(us), live.readout.written.hits
                 if loud:
                     listening.attend(seconds)
+                before, words = spent(us), live.readout.written.hits
                 began = time.monotonic()
                 late = feed.run(seconds)
                 took = time.monotonic() - began

@@ -33,6 +33,9 @@ QUERIES: Mapping[str, str] = {
 }
 
 
+_COME_S = 60.0
+
+
 @dataclass(frozen=True)
 class Times:
     """Seconds, over all that was timed."""
@@ -78,8 +81,9 @@ class Listening:
     end: Connection = field(repr=False)
 
     def attend(self, seconds: float) -> None:
-        """Let them listen and ask for so long; ``result`` waits for them."""
+        """Let them come, and return when all are listening; then they ask for so long."""
         self.end.send(seconds)
+        assert self.end.recv() == "there"
 
     def result(self) -> Audience:
         """Return what they came to."""
@@ -108,21 +112,33 @@ def audience(url: str, token: str, subscribers: int, queries_per_s: float) -> It
 def _attend(end: Connection, url: str, token: str, subscribers: int, queries_per_s: float) -> None:
     try:
         while True:
-            end.send(asyncio.run(_once(url, token, subscribers, queries_per_s, end.recv())))
+            seconds = end.recv()
+            end.send(asyncio.run(_once(end, url, token, subscribers, queries_per_s, seconds)))
     except (EOFError, KeyboardInterrupt):
         return
 
 
-async def _once(url: str, token: str, subscribers: int, per_s: float, seconds: float) -> Audience:
+async def _once(
+    end: Connection, url: str, token: str, subscribers: int, per_s: float, seconds: float
+) -> Audience:
     got: dict[str, list[list[tuple[float, int]]]] = defaultdict(list)
-    began, spent = time.monotonic(), _cpu()
-    stop = began + seconds
+    stop: asyncio.Future[float] = asyncio.get_running_loop().create_future()
+    there = asyncio.Semaphore(0)
     listeners = []
     for k in range(subscribers):
         topic = list(TOPICS)[k % len(TOPICS)]
         mine: list[tuple[float, int]] = []
         got[topic].append(mine)
-        listeners.append(asyncio.create_task(_listen(url, token, TOPICS[topic], mine, stop)))
+        told = _listen(url, token, TOPICS[topic], mine, there, stop)
+        listeners.append(asyncio.create_task(told))
+    for _ in range(subscribers):
+        await asyncio.wait_for(there.acquire(), _COME_S)
+    for each in got.values():
+        for mine in each:
+            mine.clear()
+    end.send("there")
+    began, spent = time.monotonic(), _cpu()
+    stop.set_result(began + seconds)
     times, failed = await _ask(url, token, per_s, round(per_s * seconds))
     await asyncio.gather(*listeners)
     took = time.monotonic() - began
@@ -137,21 +153,26 @@ async def _once(url: str, token: str, subscribers: int, per_s: float, seconds: f
 
 
 async def _listen(
-    url: str, token: str, query: str, got: list[tuple[float, int]], stop: float
+    url: str,
+    token: str,
+    query: str,
+    got: list[tuple[float, int]],
+    there: asyncio.Semaphore,
+    stop: "asyncio.Future[float]",
 ) -> None:
     """Note when each message came, and which it was."""
-    async with connect(address(url), subprotocols=[PROTOCOL], compression=None) as socket:
+    async with connect(
+        address(url), subprotocols=[PROTOCOL], compression=None, open_timeout=_COME_S
+    ) as socket:
         await socket.send(hello(token))
         await socket.recv()
         told = {"type": "subscribe", "id": "1", "payload": {"query": query}}
         await socket.send(json.dumps(told))
-        while (left := stop - time.monotonic()) > 0:
-            message = await _next(socket, left)
-            if message is None:
-                return
-            if '"next"' not in message[:40] and json.loads(message)["type"] != "next":
-                continue
-            got.append((time.monotonic(), hash(message)))
+        there.release()
+        while not stop.done() or stop.result() > time.monotonic():
+            message = await _next(socket, 0.5)
+            if message is not None and '"type":"next"' in message[:40]:
+                got.append((time.monotonic(), hash(message)))
 
 
 async def _next(socket: ClientConnection, wait_s: float) -> str | None:
@@ -201,8 +222,7 @@ def heard(of_each: Sequence[Sequence[tuple[float, int]]]) -> Heard:
         places = {order[message] for _, message in got}
         if places:
             skipped += max(places) - min(places) + 1 - len(places)
-        # What a subscriber is told at once when it comes is no delivery that was late.
-        delays += [at - first[message] for at, message in got[1:]]
+        delays += [at - first[message] for at, message in got]
     return Heard(len(first), sum(map(len, of_each)), skipped, _times(delays))
 
 

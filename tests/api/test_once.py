@@ -7,8 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import api.live
+from api import limits
 from api.access.roles import Who
 from api.context import Context
+from api.limits import CostRule
 from api.once import write_message
 from api.schema import schema
 
@@ -83,3 +85,20 @@ def test_what_several_are_told_is_worked_out_once_for_each_text_and_role(
     assert [result.errors for result in results] == [None] * len(texts)
     assert {result.data["rates"]["stop"] for result in results} == {"7"}
     assert told.looked == looks
+
+
+def test_a_text_is_checked_once(monkeypatch):
+    checked = []
+
+    class Rule(CostRule):
+        def enter_operation_definition(self, node, *rest):
+            checked.append(node)
+
+    monkeypatch.setattr(limits, "_RULES", [Rule, *limits._RULES[1:]])
+
+    async def scenario():
+        for _ in range(3):
+            await schema.execute("{ __typename }", context_value=object())
+
+    asyncio.run(scenario())
+    assert len(checked) == 1
