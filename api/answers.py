@@ -6,8 +6,9 @@ from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass
 from typing import Any
 
-_JOINED_S = 1.0
-"""An answer that is still being worked out is waited for by whoever asks the same so soon."""
+_JOINED_S = 5.0
+"""An answer that is still being worked out is waited for by whoever asks the same so soon: where
+it takes long, asking once more would only make it longer."""
 
 
 @dataclass(frozen=True, eq=False)
