@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from api.access.who import Doorkeeper
+from api.answers import Answers
 from api.topics import Topics
 from api.work import Work
 from db.engine import Engine
@@ -47,6 +48,8 @@ class Rules:
     """Posts of words under way at once; more are asked to come again."""
     most_upload: int = 32 << 20
     """Bytes of words in a post."""
+    answers_s: float = 0.0
+    """Seconds for which the answer to a question is good for whoever asks the same."""
 
 
 @dataclass
@@ -69,6 +72,7 @@ class Desk:
         self._work = Work(self.engine, self.rules.folders) if self.store.owned else None
         self.intake = Intake(self.engine, alone=self.store.owned)
         self.topics = Topics()
+        self.answers = Answers(self.rules.answers_s)
         self.jobs: list[Job] = []
         """Runs that this process's conductor works on."""
 

@@ -30,6 +30,7 @@ def door_routes(desk: Desk) -> APIRouter:
         check(request)
         rows = pa.ipc.open_stream(await request.body()).read_all()
         await desk.ask_bulk(engine.insert, table, rows, token)
+        desk.answers.forget()
         return Response()
 
     @router.post("/engine/{what}")
@@ -43,6 +44,7 @@ def door_routes(desk: Desk) -> APIRouter:
             return Response(await desk.ask_bulk(engine.render, sql, asked["fmt"], params))
         if what == "execute":
             await desk.ask_bulk(engine.execute, sql, params)
+            desk.answers.forget()
             return Response()
         return Response(status_code=404)
 

@@ -1,20 +1,35 @@
 """GraphQL over HTTP and web sockets, with who asks."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 
 from starlette.requests import HTTPConnection
+from strawberry.asgi import ASGIWebSocketAdapter
 from strawberry.exceptions import ConnectionRejectionError
 from strawberry.fastapi import GraphQLRouter
+from strawberry.http.exceptions import WebSocketDisconnected
 from strawberry.types.unset import UnsetType
 
 from api.access.roles import AccessError
 from api.context import Context
 from api.desk import Desk
+from api.once import write_message
 from api.schema import schema
+
+
+class _Socket(ASGIWebSocketAdapter):
+    """Lets a listener go who leaves while he is told something."""
+
+    async def send_json(self, message: Mapping[str, object]) -> None:
+        """Send a message; to one who is gone, nothing: whoever reads from him ends it all."""
+        with suppress(WebSocketDisconnected):
+            await super().send_json(message)
 
 
 class _Router(GraphQLRouter[Context, None]):
     """Asks who is there when a web socket opens: browsers can't send a header with it."""
+
+    websocket_adapter_class = _Socket
 
     async def on_ws_connect(self, context: Context) -> UnsetType | dict[str, object] | None:
         """Take the token from the connection's first message: {"authorization": "Bearer …"}."""
@@ -26,6 +41,10 @@ class _Router(GraphQLRouter[Context, None]):
         except AccessError as fault:
             raise ConnectionRejectionError({"code": fault.code, "message": str(fault)}) from None
         return {}
+
+    def encode_json(self, data: object) -> str | bytes:
+        """Write what a request is answered, or a subscriber told."""
+        return write_message(data) if isinstance(data, dict) else super().encode_json(data)
 
 
 def graphql_routes(desk: Desk) -> GraphQLRouter[Context, None]:

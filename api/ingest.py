@@ -55,6 +55,7 @@ def ingest_routes(desk: Desk) -> APIRouter:
             taker = await desk.ask(desk.intake.run, run)
             receipt = await desk.ask(taker.take, link, idempotency_key, body)
         finally:
+            desk.answers.forget()
             under_way -= 1
         return JSONResponse(
             {"hits": receipt.n_hits, "repeated": receipt.repeated}, 200 if receipt.repeated else 201

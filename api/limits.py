@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from graphql import (
+    ASTValidationRule,
     DocumentNode,
     FieldNode,
     FragmentDefinitionNode,
@@ -91,11 +92,15 @@ class CostRule(ValidationRule):
         return total
 
 
+# Made once: what was found about a text is known again only under the same rules.
+_RULES: list[type[ASTValidationRule]] = [
+    CostRule,
+    *QueryDepthLimiter(max_depth=DEPTH).validation_rules,
+    *MaxAliasesLimiter(max_alias_count=ALIASES).validation_rules,
+]
 BOUNDS: list[Callable[[], SchemaExtension]] = [
-    lambda: QueryDepthLimiter(max_depth=DEPTH),
-    lambda: MaxAliasesLimiter(max_alias_count=ALIASES),
     lambda: MaxTokensLimiter(max_token_count=TOKENS),
-    lambda: AddValidationRules([CostRule]),
+    lambda: AddValidationRules(_RULES),
 ]
 """All of them, as extensions of a schema."""
 

@@ -3,20 +3,25 @@
 import sys
 import traceback
 from collections.abc import Iterator
+from functools import partial
+from operator import itemgetter
+from typing import Any
 
 import strawberry
 import structlog
 from graphql import GraphQLError
-from strawberry.extensions import SchemaExtension
+from strawberry.extensions import ParserCache, SchemaExtension, ValidationCache
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext
 
 from api.access.schema import AccessMutations, AccessQueries
+from api.context import Context
 from api.control import ControlMutations, ControlQueries
 from api.detector import DetectorQueries
 from api.ingest import IngestMutations
 from api.limits import BOUNDS
 from api.live import Subscription
+from api.once import Once
 from api.reprocess import ReprocessMutations, ReprocessQueries
 from api.runs import RunMutations, RunQueries
 from api.scalars import SCALARS
@@ -64,7 +69,29 @@ class Faults(SchemaExtension):
 
 
 class Schema(strawberry.Schema):
-    """Leaves the logging of errors to ``Faults``."""
+    """Leaves the logging of errors to ``Faults``, and equal questions to ``Answers``."""
+
+    async def execute(
+        self,
+        query: str | None,
+        variable_values: dict[str, Any] | None = None,
+        context_value: Any | None = None,
+        *rest: Any,
+        **more: Any,
+    ) -> Any:
+        """Answer a request, from what was just answered if it is the same question."""
+        ask = partial(super().execute, query, variable_values, context_value, *rest, **more)
+        if query is None or not isinstance(context_value, Context):
+            return await ask()
+        answers = context_value.desk.answers
+        if "mutation" in query:  # as a name or within a string, too: that costs only time
+            try:
+                return await ask()
+            finally:
+                answers.forget()
+        told = repr((variable_values, rest, sorted(more.items(), key=itemgetter(0))))
+        question = (query, told, context_value.who)
+        return await answers.ask(question, ask, lambda found: not found.errors)
 
     def process_errors(
         self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None
@@ -77,7 +104,9 @@ schema = Schema(
     mutation=Mutation,
     subscription=Subscription,
     config=StrawberryConfig(scalar_map=dict(SCALARS)),
-    extensions=[Faults, *BOUNDS],
+    # Parsing and checking a text costs as much as a statement: a page asks the same ones again.
+    extensions=[Faults, *BOUNDS, ParserCache, ValidationCache],
+    execution_context_class=Once,
 )
 
 if __name__ == "__main__":

@@ -30,6 +30,8 @@ def write_chunks(
     """
     if not chunks:
         return
+    # In the table's order: the engine would copy the words once more to put them in it.
+    chunks = sorted(chunks, key=lambda c: (c.run_id, c.t_first, c.link, c.seq))
     sums = np.fromiter((zlib.crc32(c.words.data) for c in chunks), np.uint32, len(chunks))
     offsets = np.zeros(len(chunks) + 1, np.int32)
     np.cumsum([len(c.words) for c in chunks], out=offsets[1:])

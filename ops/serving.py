@@ -12,6 +12,7 @@ from db.errors import UsageError
 from db.store import Store
 from ops.settings import settings
 
+ANSWERS_S = 0.25
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -52,6 +53,7 @@ def serving(
         detectors=settings().detectors,
         redis=settings().redis if takes_orders else "",
         cell=settings().cell,
+        answers_s=ANSWERS_S,
     )
     desk = Desk(store, rules)
     try:

@@ -78,13 +78,13 @@ class Tasks:
             return task
 
     def refused(self, shard: int) -> None:
-        """Note that the shard's task in hand was refused."""
+        """Note that the shard refused a task."""
         with self.change:
             self._shards[shard].refusing = True
             self.change.notify_all()
 
     def done(self, shard: int) -> None:
-        """Note that the shard's task in hand is settled."""
+        """Note that a task of the shard is settled."""
         with self.change:
             self._shards[shard].refusing, self._shards[shard].busy_since = False, None
             self.unsettled -= 1

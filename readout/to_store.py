@@ -32,6 +32,7 @@ class ToStore:
             self.write,
             self.book,
             n_shards=len(self.engine.shards),
+            at_once=self.engine.inserts_at_once,
             spool=spool,
             give_up_s=give_up_s,
             committed=committed,

@@ -42,7 +42,7 @@ class Written:
 
 
 class Writer:
-    """Stores batches, one thread for each shard, and retries until each part is settled.
+    """Stores batches, ``at_once`` threads for each shard, and retries until each part is settled.
 
     A part goes to its home shard. One that may have reached a shard, though the shard said nothing
     or an error, is sent to that shard again and again, since the insert is recognised there and
@@ -62,6 +62,7 @@ class Writer:
         book: Book,
         *,
         n_shards: int = 1,
+        at_once: int = 1,
         spool: Spool | None = None,
         most_words: int = 1 << 22,
         give_up_s: float = 60.0,
@@ -82,6 +83,7 @@ class Writer:
         self._threads = [
             threading.Thread(target=self._serve, args=(n,), name=f"writer {n}", daemon=True)
             for n in range(n_shards)
+            for _ in range(at_once)
         ]
         for thread in self._threads:
             thread.start()

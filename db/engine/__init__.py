@@ -29,6 +29,11 @@ class Engine(Protocol):
         """The store from the point of view of each shard: what is inserted there lands on it."""
 
     @property
+    def inserts_at_once(self) -> int:
+        """How many inserts into a shard are worth having under way: on a server, one is sent while
+        another is written."""
+
+    @property
     def here(self) -> "Engine":
         """This shard alone: reads and writes what lies on it."""
 

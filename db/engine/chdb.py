@@ -21,6 +21,7 @@ class ChdbEngine:
     def __init__(self, folder: Path) -> None:
         self.database = DATABASE
         self.shards = (self,)
+        self.inserts_at_once = 1
         self.here = self
         self.reader = self
         self._folder = folder

@@ -60,6 +60,8 @@ class ClickHouseEngine:
         """The same shard alone: reads and writes what lies on it."""
         self.shards: Sequence[ClickHouseEngine] = (self,)
         """The store from the point of view of each shard."""
+        self.inserts_at_once = 2
+        """Inserts into a shard that are worth having under way."""
         self.reader = self
         """The store for SQL that people wrote; see ``db.reader``."""
         self.address = address

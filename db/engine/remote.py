@@ -48,6 +48,7 @@ class RemoteEngine:
             base_url=door.url, headers={"Authorization": f"Bearer {door.secret}"}, timeout=600
         )
         self.shards = (self,)
+        self.inserts_at_once = 1
         self.here = self
         self.reader = self
 

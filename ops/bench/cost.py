@@ -1,15 +1,24 @@
 """What a window costs with little and with a hundred times more stored around it."""
 
 import multiprocessing
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+from db.cluster import create_schema
+from db.engine import Engine
+from db.engine.address import parse_address
+from db.engine.clickhouse import connect
 from db.results import read_committed
+from db.run_state import extent
+from db.runs import Run
 from db.store import open_store
 from ops.bench.result import Result, medians, timed
 from ops.bench.telescope import WORDS_A_MUON, blocks, stored
+from ops.servers.clickhouse import ClickHouse, url
+from readout.source.block import Block
 from software_triggers.process import process
 from software_triggers.registry import known_triggers
 from software_triggers.stage import bind
@@ -17,6 +26,8 @@ from software_triggers.stage import bind
 TRIGGER = "coincidence"
 SECONDS = 100
 CELL = 500
+Answer = tuple[int, int]
+"""Number of rows and sum of their times."""
 
 
 def cost(folder: Path, hits: int, repeats: int) -> Result:
@@ -66,6 +77,49 @@ def cost(folder: Path, hits: int, repeats: int) -> Result:
     )
 
 
+def cost_on_servers(
+    engine: Engine, servers: Sequence[ClickHouse], given: Mapping[str, list[Block]], repeats: int
+) -> tuple[float, float]:
+    """Return the milliseconds that one window takes in a small store and in a large one.
+
+    ``engine``'s store becomes the large one; the small one is made beside it on the same servers.
+    Both keep their words and the results of all windows. They take turns; the answers are equal.
+    """
+    address = parse_address(url(servers, "alone"))
+    create_schema(address)
+    small = connect(address)
+    known = known_triggers()
+    try:
+        stores: dict[str, Engine] = {"small": small, "large": engine}
+        runs = {name: stored(stores[name], given[name]) for name in stores}
+        for name, run in runs.items():
+            (stage,) = bind(stores[name], run, known, {TRIGGER: {}})
+            first, stop = (end // run.cell for end in extent(stores[name], run))
+            process(stores[name], stage, first, stop + 1, complete=True)
+        turns: dict[str, list[tuple[float, float]]] = {name: [] for name in stores}
+        answers = set()
+        for turn in range(repeats + 1):
+            for name, store in stores.items():
+                timing, answer = _once_more(store, runs[name], f"bench {turn}")
+                turns[name] += [timing] if turn else []
+                answers.add(answer)
+    finally:
+        small.close()
+    assert len(answers) == 1, answers
+    small_ms, large_ms = (round(1e3 * medians(turns[name]).seconds, 2) for name in stores)
+    return small_ms, large_ms
+
+
+def _once_more(engine: Engine, run: Run, version: str) -> tuple[tuple[float, float], Answer]:
+    """Do the window under a version of its own: another lineage, the same work, not done yet."""
+    anew = {TRIGGER: replace(known_triggers()[TRIGGER], version=version)}
+    (stage,) = bind(engine, run, anew, {TRIGGER: {}})
+    timing = timed(partial(process, engine, stage, CELL, CELL + 1, complete=True))
+    a, b = CELL * run.cell, (CELL + 1) * run.cell
+    rows = read_committed(engine, stage.lineage, run.cell, a, b)
+    return timing, (len(rows), int(rows["t"].sum()))
+
+
 def _work(
     end: Connection, store: Path, start_s: float, stop_s: float, muons_hz: float, runs: int
 ) -> None:
@@ -81,10 +135,4 @@ def _work(
         end.send(runs * sum(len(block.words) for block in given))
         turn = 0
         while end.recv() == "again":
-            # Another version is another lineage: the same work, not done yet.
-            anew = replace(known[TRIGGER], version=f"bench {(turn := turn + 1)}")
-            (stage,) = bind(engine, run, {TRIGGER: anew}, {TRIGGER: {}})
-            timing = timed(partial(process, engine, stage, CELL, CELL + 1, complete=True))
-            a, b = CELL * run.cell, (CELL + 1) * run.cell
-            rows = read_committed(engine, stage.lineage, run.cell, a, b)
-            end.send((timing, (len(rows), int(rows["t"].sum()))))
+            end.send(_once_more(engine, run, f"bench {(turn := turn + 1)}"))

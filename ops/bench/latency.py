@@ -11,6 +11,7 @@ from db.chunk import Words
 from db.detector import load
 from db.engine import Engine
 from db.results import Lineage, read_committed
+from db.runs import Run
 from db.store import Store
 from ops.bench.result import Result, Timing
 from ops.bench.telescope import DETECTOR, WORDS_A_MUON
@@ -41,7 +42,7 @@ def latency(store: Store, words_per_s: float, seconds: float) -> Result:
     with live_run(store, detector, WANTED, name="bench", events=CANDIDATES) as going:
         for _, links in slices[:warm]:
             _push(going, links)
-        while not len(_committed_at(store.engine, _events(going))):
+        while not len(committed_at(store.engine, _events(going))):
             time.sleep(0.05)
             going.readout.beat()
         words, cpu, began = going.readout.written.hits, time.process_time(), time.time()
@@ -51,15 +52,17 @@ def latency(store: Store, words_per_s: float, seconds: float) -> Result:
         read_out = time.time() - began
     took, cpu = time.time() - began, time.process_time() - cpu
     words = going.readout.written.hits - words
-    waits = _waits(going, slices[warm][0], ticks, began, slice_s)
-    p50, p95, p99, most = np.quantile(waits, [0.5, 0.95, 0.99, 1]).tolist()
+    lineage = _events(going)
+    assert lineage
+    found = waits(going.store.engine, going.run, lineage, slices[warm][0], ticks, began, slice_s)
+    p50, p95, p99, most = np.quantile(found, [0.5, 0.95, 0.99, 1]).tolist()
     return Result(
         name="latency",
         hits=words,
         ours=Timing(took, cpu),
         extra={
             "words_per_s": round(words / read_out),
-            "events": len(waits),
+            "events": len(found),
             "p50_s": round(p50, 3),
             "p95_s": round(p95, 3),
             "p99_s": round(p99, 3),
@@ -80,21 +83,23 @@ def _events(going: LiveRun) -> Lineage | None:
     return progress.stage.lineage if progress else None
 
 
-def _waits(
-    going: LiveRun, start: int, ticks: int, began: float, slice_s: float
+def waits(
+    engine: Engine, run: Run, lineage: Lineage, start: int, ticks: int, began: float, slice_s: float
 ) -> NDArray[np.float64]:
-    """Return the seconds from hand-over to commit of each event from ``start`` on."""
-    engine, cell, lineage = going.store.engine, going.run.cell, _events(going)
-    assert lineage
-    events = read_committed(engine, lineage, cell, start, 2**61)
-    ended = events.select(cell=pl.col("t") // cell, t_last=pl.col("t_end") - 1)
-    there = ended.join(_committed_at(engine, lineage), on="cell")
+    """Return the seconds to the commit of each event, from when its last word was due.
+
+    From ``start`` in ticks, which was due at ``began``, a slice of so many ticks came after the
+    other, every ``slice_s`` seconds.
+    """
+    events = read_committed(engine, lineage, run.cell, start, 2**61)
+    ended = events.select(cell=pl.col("t") // run.cell, t_last=pl.col("t_end") - 1)
+    there = ended.join(committed_at(engine, lineage), on="cell")
     assert len(there) == len(events) > 0
     due = began + ((there["t_last"] - start) // ticks + 1) * slice_s
     return (there["at"] - due).to_numpy()
 
 
-def _committed_at(engine: Engine, lineage: Lineage | None) -> pl.DataFrame:
+def committed_at(engine: Engine, lineage: Lineage | None) -> pl.DataFrame:
     """Return for each cell the first moment, in seconds, at which it had its final rows."""
     if lineage is None:
         return pl.DataFrame()

@@ -71,8 +71,9 @@ def in_turns(
 ) -> dict[str, Timing]:
     """Time the contestants in turns, ``repeats`` rounds after one that does not count.
 
-    What else the machine does then hits all of them alike. No new round begins after ``limit_s``
-    seconds; one is always made.
+    Every other round goes the other way round, so that none always comes after the same. What else
+    the machine does then hits all of them alike. No new round begins after ``limit_s`` seconds; one
+    is always made.
     """
     for prepare in contestants.values():
         prepare()()
@@ -81,8 +82,9 @@ def in_turns(
     for done in range(repeats):
         if done and time.monotonic() - began > limit_s:
             break
-        for name, prepare in contestants.items():
-            turns[name].append(timed(prepare()))
+        names = list(contestants)
+        for name in reversed(names) if done % 2 else names:
+            turns[name].append(timed(contestants[name]()))
     return {name: medians(each) for name, each in turns.items()}
 
 

@@ -1,6 +1,5 @@
 """One case: take data, kill, start again, wait until all is done, and count."""
 
-import socket
 import threading
 import time
 from collections import Counter
@@ -19,6 +18,7 @@ from db.runs import Run, find_run, open_run
 from ops.chaos.cluster import Cluster
 from ops.chaos.numbered import EVERY, LINKS, words
 from ops.sender import Sender
+from ops.servers.ports import free_port
 
 TRIGGERS = ("each_of_many", "neighbours")
 
@@ -73,7 +73,7 @@ def run_case(
             "origin": 0,
         },
     )
-    port = _free_port()
+    port = free_port()
     links = [option for link in range(LINKS) for option in ("--link", str(link))]
     readout = here.service(
         f"readout-{name}", "readout", "--run", name, "--detector", str(detector),
@@ -191,9 +191,3 @@ def _count(engine: Engine, run: Run, sent: list[int], spacing: int) -> Outcome:
         events_doubled=events_doubled,
         dead_ticks=end - live_ticks(engine, run.run_id, 0, end),
     )
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -2,6 +2,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -9,13 +10,18 @@ import typer
 
 from db.store import Store as OpenStore
 from db.store import store_folder
+from ops.bench.api import api as run_api
+from ops.bench.api import print_outcome
+from ops.bench.cluster import Sizes, cluster_cells, print_cells
 from ops.bench.cost import cost as run_cost
 from ops.bench.ingest import ingest as run_ingest
 from ops.bench.latency import latency as run_latency
 from ops.bench.process import process as run_process
+from ops.bench.readout import print_spans
+from ops.bench.readout import readout as run_readout
 from ops.bench.result import on_one_core, print_result
 from ops.bench.scan import scan as run_scan
-from ops.bench.servers import ingest_servers, own_servers
+from ops.bench.servers import ingest_servers, on_disk, own_servers, pids_of
 from ops.cli import app
 from ops.cli.opening import opened
 from ops.cli.show import AsJson
@@ -55,8 +61,8 @@ def ingest(
     against their own INSERT SELECT of the same blocks.
     """
     if transport is Transport.CLICKHOUSE:
-        with own_servers(shards) as engine:
-            print_result(ingest_servers(engine, hits, repeats), as_json=as_json)
+        with own_servers(shards) as (engine, servers):
+            print_result(ingest_servers(engine, servers, hits, repeats), as_json=as_json)
         return
     with on_one_core(), _room(store) as at:
         print_result(run_ingest(at.engine, at.folder, hits, repeats), as_json=as_json)
@@ -104,6 +110,86 @@ def cost(
         print_result(run_cost(folder, hits, repeats), as_json=as_json)
 
 
+@bench.command()
+def cluster(
+    shards: Annotated[
+        list[int] | None, typer.Option("--shards", min=1, help="Servers; default 1, 2 and 4.")
+    ] = None,
+    workers: Annotated[
+        list[int] | None, typer.Option("--workers", min=1, help="Processes; default 1 and 2.")
+    ] = None,
+    hits: Hits = 6_000_000,
+    rate: Annotated[
+        float, typer.Option("--rate", min=1000, help="Words a second for the latency.")
+    ] = 50_000.0,
+    seconds: Annotated[float, typer.Option("--seconds", min=0.5, help="Of these.")] = 6.0,
+    limit: Annotated[
+        float, typer.Option("--limit", help="Seconds after which nothing more is begun.")
+    ] = 300.0,
+    as_json: AsJson = False,
+) -> None:
+    """Start servers, Redis, workers, conductor and readout on this machine, and measure them.
+
+    For each number of shards and workers: words stored a second; words a second through the demo's
+    triggers; from hit to committed event; one window with 1 and 100 times as much stored.
+    """
+    sizes = Sizes(words=hits, rate=rate, seconds=seconds, cost_words=2 * hits // 3)
+    say = partial(typer.echo, err=True)
+    cells = cluster_cells(shards or [1, 2, 4], workers or [1, 2], sizes, say, limit)
+    print_cells(cells, as_json=as_json)
+
+
+@bench.command()
+def readout(
+    links: Annotated[int, typer.Option("--links", min=1, help="Connections, one a link.")] = 64,
+    rate: Annotated[float, typer.Option("--rate", min=1000, help="Words a second in all.")] = 5e6,
+    trigger_rate: Annotated[
+        float, typer.Option("--trigger-rate", min=1000, help="The same while triggers run.")
+    ] = 3e5,
+    seconds: Annotated[float, typer.Option("--seconds", min=1, help="At each rate.")] = 20.0,
+    every: Annotated[
+        float, typer.Option("--every", min=0.05, help="Seconds between looks at the memory.")
+    ] = 2.0,
+    shards: Annotated[int, typer.Option("--shards", min=1, help="How many servers.")] = 1,
+    as_json: AsJson = False,
+) -> None:
+    """Take words of many links into servers, then with triggers on them: memory and CPU over time.
+
+    Every part is a process of its own on this machine. Memory is flat when its slope is near 0 in
+    a run of some minutes: --seconds 600.
+    """
+    print_spans(run_readout(links, rate, trigger_rate, seconds, shards, every), as_json=as_json)
+
+
+@bench.command()
+def api(
+    rate: Annotated[float, typer.Option("--rate", min=1000, help="Words a second.")] = 1e6,
+    seconds: Annotated[float, typer.Option("--seconds", min=0.5, help="Of each phase.")] = 8.0,
+    rounds: Annotated[
+        int, typer.Option("--rounds", min=1, help="Pairs of a phase without and one with load.")
+    ] = 2,
+    subscribers: Annotated[int, typer.Option("--subscribers", min=1)] = 200,
+    queries: Annotated[float, typer.Option("--queries", min=0.1, help="A second.")] = 50.0,
+    transport: Annotated[
+        Transport, typer.Option("--transport", help="Embedded engine, or a server of our own.")
+    ] = Transport.CHDB,
+    store: Store = None,
+    as_json: AsJson = False,
+) -> None:
+    """Take words while many listen and ask through the API, which is in the same process.
+
+    Who listens and asks is a process of its own. Phases with and without it take turns.
+    """
+    told = (rate, seconds, rounds, subscribers, queries)
+    if transport is Transport.CLICKHOUSE:
+        with _folder() as folder, own_servers(1) as (engine, servers):
+            at = OpenStore(str(engine.address), folder, engine, owned=False)
+            print_outcome(run_api(at, pids_of(servers), *told), as_json=as_json)
+        return
+    with _room(store) as at:
+        print_outcome(run_api(at, {}, *told), as_json=as_json)
+
+
 @contextmanager
 def _room(store: str | None) -> Iterator[OpenStore]:
     """Open the store that is named, or one in a temporary folder."""
@@ -117,9 +203,7 @@ def _room(store: str | None) -> Iterator[OpenStore]:
 
 @contextmanager
 def _folder() -> Iterator[Path]:
-    on_disk = Path("/var/tmp")  # noqa: S108 - never in memory, as /tmp may be
-    where = on_disk if on_disk.is_dir() else None
-    with tempfile.TemporaryDirectory(prefix="everyhit-bench-", dir=where) as folder:
+    with tempfile.TemporaryDirectory(prefix="everyhit-bench-", dir=on_disk()) as folder:
         yield Path(folder)
 
 

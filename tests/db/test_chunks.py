@@ -108,3 +108,20 @@ def test_links_and_epochs_come_per_hit_and_shrink_where_all_agree(engine):
     assert read.per_hit(read.links, 1).ndim == 0
     assert read.per_hit(read.epochs, 2).tolist() == [0, 1000]
     assert isinstance(read_arrivals(engine, run, {}), pl.DataFrame)
+
+
+def test_a_block_leaves_in_the_order_of_the_table(engine, monkeypatch):
+    sent, insert = [], engine.insert
+    monkeypatch.setattr(engine, "insert", lambda table, rows, token: sent.append(rows))
+    run = next(_runs)
+    made = [
+        chunk(run, 1, 0, 9, 9, [1]),
+        chunk(run, 0, 1, 9, 9, [2, 3]),
+        chunk(run, 2, 0, 5, 5, [4]),
+    ]
+    write_chunks(engine, made, TOY, NOW)
+    (rows,) = sent
+    order = [(row["t_first"], row["link"], row["words"]) for row in rows.to_pylist()]
+    assert order == [(5, 2, [4]), (9, 0, [2, 3]), (9, 1, [1])]
+    insert("chunks", rows)
+    assert read_words(engine, run, 0, 10, SLICE).words.tolist() == [4, 2, 3, 1]

@@ -83,15 +83,22 @@ FAST = {"patience_s": 0.01, "give_up_s": 20.0}
 
 
 @settings(max_examples=40)
-@given(st.lists(contents, max_size=5), scripts, st.booleans(), st.sampled_from([1, 8, 1 << 20]))
-def test_whatever_the_shards_do_each_chunk_is_stored_once(made, scripts, spooled, most_words):
+@given(
+    st.lists(contents, max_size=5),
+    scripts,
+    st.booleans(),
+    st.sampled_from([1, 8, 1 << 20]),
+    st.integers(1, 3),
+)
+def test_whatever_the_shards_do_each_chunk_is_stored_once(
+    made, scripts, spooled, most_words, at_once
+):
     shards = [Shard(script) for script in scripts]
     batches = [batch(n, *each, n_shards=len(shards)) for n, each in enumerate(made)]
     with TemporaryDirectory() as folder:
         spool = Spool(Path(folder)) if spooled else None
-        writer = Writer(
-            *write_to(shards), n_shards=len(shards), spool=spool, most_words=most_words, **FAST
-        )
+        how = {"n_shards": len(shards), "at_once": at_once, "most_words": most_words}
+        writer = Writer(*write_to(shards), spool=spool, **how, **FAST)
         for each in batches:
             writer.put(each)
         writer.close()
@@ -139,13 +146,14 @@ class Mortal(Spool):
     scripts,
     st.lists(st.integers(0, 25), max_size=4),
     st.sampled_from([1, 1 << 20]),
+    st.integers(1, 3),
 )
 def test_killed_at_any_step_and_started_again_each_chunk_is_stored_once(
-    made, scripts, kills, most_words
+    made, scripts, kills, most_words, at_once
 ):
     shards = [Shard(script) for script in scripts]
     batches = [batch(n, *each, n_shards=len(shards)) for n, each in enumerate(made)]
-    options = {"n_shards": len(shards), "most_words": most_words} | FAST
+    options = {"n_shards": len(shards), "at_once": at_once, "most_words": most_words} | FAST
     with TemporaryDirectory() as folder:
         for steps in [*kills, 10**9]:
             with Mortal(Path(folder), steps) as spool:
@@ -301,3 +309,12 @@ def test_what_waits_behind_a_shard_that_is_silent_goes_to_another():
     release.set()
     writer.close()
     assert writer.unsettled == 0
+
+
+def test_two_parts_are_on_their_way_to_a_shard_at_once():
+    both = threading.Barrier(2)
+    writer = Writer(lambda *_: both.wait(10) and None, lambda *_: None, at_once=2)
+    for n in range(2):
+        writer.put(batch(n, [[1]]))
+    writer.close()
+    assert writer.written.chunks == 2

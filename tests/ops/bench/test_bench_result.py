@@ -25,7 +25,7 @@ def test_the_middle_turn_counts(turns):
         assert min(below, above) * 2 >= len(turns)
 
 
-def test_contestants_take_turns_after_a_round_that_does_not_count():
+def test_contestants_take_turns_both_ways_after_a_round_that_does_not_count():
     said = []
 
     def contestant(name):
@@ -36,7 +36,8 @@ def test_contestants_take_turns_after_a_round_that_does_not_count():
         return prepare
 
     timings = in_turns({"a": contestant("a"), "b": contestant("b")}, repeats=2)
-    assert said == ["prepare a", "a", "prepare b", "b"] * 3
+    a, b = ["prepare a", "a"], ["prepare b", "b"]
+    assert said == [*a, *b, *a, *b, *b, *a]
     assert list(timings) == ["a", "b"]
 
 

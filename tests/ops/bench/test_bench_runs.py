@@ -117,9 +117,11 @@ def test_without_dask_the_peer_does_the_same_job(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("shards", [1, 2])
 def test_inserts_into_servers_are_held_against_the_servers_own(servers, shards):
-    with own_servers(shards) as engine:
-        told = ingest_servers(engine, HITS, 1).as_json()
-    assert set(told) == ALWAYS | {"shards", "blocks", "fsync"}
+    with own_servers(shards) as (engine, started):
+        told = json.loads(json.dumps(ingest_servers(engine, started, HITS, 1).as_json()))
+    extra = {"shards", "blocks", "fsync", "at_once", "machine_cores", "cores_busy"}
+    assert set(told) == ALWAYS | extra | {"ratio_both_2_at_a_time"}
+    assert set(told["cores_busy"]["here"]) == {"client", *(f"shard{k}" for k in range(shards))}
     assert (told["hits"], told["shards"]) == (HITS, shards)
     assert told["blocks"] >= 1
     assert told["ratio"] > 0
