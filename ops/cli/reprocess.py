@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from db.beats import alive
 from db.engine import Engine
 from db.errors import EveryhitError, StoreError, UsageError
 from db.reprocessings import (
@@ -20,7 +21,7 @@ from db.reprocessings import (
 )
 from db.runs import Run, find_run
 from db.store import Store as OpenStore
-from ops.broker import alive, set_broker
+from ops.broker import set_broker
 from ops.cli import app
 from ops.cli.opening import opened, span_of, wanted_triggers
 from ops.cli.runs import results_of

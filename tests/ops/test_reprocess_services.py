@@ -8,13 +8,14 @@ import urllib.request
 
 from processes import CELLS, TIMES, attempts, busy, filled, found, wait
 
+from db.beats import alive
 from db.reprocessings import (
     WHOLE,
     ask_reprocessing,
     cancel_reprocessing,
     find_reprocessing,
 )
-from ops.broker import alive, set_broker, waiting
+from ops.broker import set_broker, waiting
 from ops.servers.clickhouse import _free_ports
 from software_triggers.tasks import REPROCESS
 
