@@ -8,6 +8,10 @@ from db.chunk import Chunk
 from db.gaps import Gap
 from readout.source.block import Place
 
+# A cut of this many words is worth an insert of its own: more costs memory, seventeen times over
+# while the engine sorts, packs and writes it.
+BLOCK_WORDS = 1 << 20
+
 
 @dataclass(frozen=True)
 class Mark:

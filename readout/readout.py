@@ -12,7 +12,7 @@ from db.errors import StoreError, UsageError
 from db.gaps import Gap
 from db.runs import Run, list_runs
 from db.shards import catalogue
-from readout.batch import Batch, in_parts
+from readout.batch import BLOCK_WORDS, Batch, in_parts
 from readout.booking import Booking
 from readout.links import Links, reraise
 from readout.recovery import book_damage, check_spool
@@ -24,8 +24,9 @@ from readout.to_store import ToStore
 from readout.unwrap import Anomaly
 from readout.writer import Writer, Written
 
-# A batch of this many words costs the store one insert.
-BLOCK_WORDS = 1 << 21
+# An insert costs the store some 20 ms, however small it is: cuts come so rarely that it spends this
+# share of the time on them, unless that would hold words back for too long.
+_BUSY, _LONGEST_S = 0.1, 0.5
 
 # So many words after a loss tell where the clock has got to, even if one of them is wild.
 _WORDS_TO_TELL = 8
@@ -39,8 +40,9 @@ _FULL_FLUSH_S = 5.0
 class Readout:
     """Cuts the words of all links of a run into chunks and commits them in batches.
 
-    Words are held back for ``flush_s`` seconds at most, if ``beat`` is called that often. Use it
-    as a context: at its end everything is committed and every link's watermark is closed.
+    Words are held back for ``flush_s`` seconds, if ``beat`` is called that often, and for up to
+    half a second where inserts take long. Use it as a context: at its end everything is committed
+    and every link's watermark is closed.
 
     A batch is a cut through all links: what came before it is in it or in an earlier one. With a
     spool, a cut is safe when the spool has it, whatever becomes of the store or of this process;
@@ -143,7 +145,8 @@ class Readout:
     @property
     def due(self) -> bool:
         """Whether words were held back long enough."""
-        return self.clock() - self._flushed >= self.flush_s
+        pace = min(_LONGEST_S, self.written.insert_s / _BUSY)
+        return self.clock() - self._flushed >= max(self.flush_s, pace)
 
     def push(self, block: Block) -> None:
         """Take the next words of a link; waits when the store can't follow."""

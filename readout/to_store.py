@@ -11,7 +11,7 @@ from db.engine import Engine
 from db.gaps import Gap, book_gaps
 from db.runs import find_run
 from db.shards import catalogue, shard_of
-from readout.batch import Part
+from readout.batch import BLOCK_WORDS, Part
 from readout.spool.spool import Spool
 from readout.writer import Writer
 
@@ -28,12 +28,14 @@ class ToStore:
         self, spool: Spool | None, give_up_s: float, committed: Callable[[], None]
     ) -> Writer:
         """Return what stores batches here."""
+        slots = len(self.engine.shards) * self.engine.inserts_at_once
         return Writer(
             self.write,
             self.book,
             n_shards=len(self.engine.shards),
             at_once=self.engine.inserts_at_once,
             spool=spool,
+            most_words=BLOCK_WORDS * min(4, 1 + slots),  # one waits, the others are being written
             give_up_s=give_up_s,
             committed=committed,
             holds=self.holds,

@@ -37,6 +37,8 @@ class Written:
     hits: int = 0
     corrupt: int = 0
     retries: int = 0
+    insert_s: float = 0.0
+    """Seconds that the last insert took."""
     trouble: str = ""
     """What the store last complained of; empty when all is well."""
 
@@ -235,7 +237,9 @@ class Writer:
 
     def _send(self, shard: int, part: Part, at: datetime) -> None:
         if part.chunks:
+            began = time.monotonic()
             self._write(shard, part.chunks, at)
+            self.written.insert_s = time.monotonic() - began
         if part.gaps:
             text = f"{at.isoformat()} {part.gaps}"
             self._book(shard, part.gaps, blake2b(text.encode(), digest_size=16).hexdigest())

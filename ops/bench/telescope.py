@@ -12,8 +12,8 @@ from db.engine import Engine
 from db.hits_view import create_views
 from db.moments import duration_ticks
 from db.runs import Run, close_run, open_run
+from readout.batch import BLOCK_WORDS
 from readout.chunker import Chunker
-from readout.readout import BLOCK_WORDS
 from readout.simulator.conditions import Conditions
 from readout.simulator.simulate import simulate
 from readout.source.block import Block
