@@ -22,6 +22,7 @@ settings.load_profile("everyhit")
 # Where the promises of the store are tested, they are tested on every kind of it.
 _ON_EVERY_STORE = {
     "test_chunks",
+    "test_claims",
     "test_conductor",
     "test_engine",
     "test_api_rates",

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -48,9 +49,8 @@ def words():
 
 
 @contextmanager
-def readout(folder, servers, redis, name):
-    """A readout that waits for orders, and the port it listens on; killed at the end."""
-    port = _free_port()
+def readout(folder, servers, redis, name, port):
+    """A readout that waits for orders; killed at the end."""
     process = subprocess.Popen(
         [
             *(EVERYHIT, "readout", "--detector", DETECTOR.name, "--name", name, "--json"),
@@ -64,16 +64,14 @@ def readout(folder, servers, redis, name):
     )
     try:
         wait_until(lambda: any(each["readout"] == name for each in there(redis.url)), process)
-        yield process, port
+        yield process
     finally:
         process.kill()
         process.communicate()
         wait_until(lambda: not there(redis.url))
 
 
-def _free_port():
-    import socket
-
+def free_port():
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         return sock.getsockname()[1]
@@ -121,7 +119,7 @@ def stored(engine, run_id):
     return np.sort(rows["words"].combine_chunks().flatten().to_numpy())
 
 
-def test_a_run_is_started_configured_and_stopped_while_the_front_end_stays_connected(
+def test_a_run_is_steered_while_the_front_end_stays_and_the_readout_is_killed(
     server_engine, servers, redis, tmp_path, words
 ):
     engine = server_engine
@@ -129,8 +127,9 @@ def test_a_run_is_started_configured_and_stopped_while_the_front_end_stays_conne
     before, first, second, after = np.array_split(words, 4)
     chamber = decode(DETECTOR, words, columns=["hit", "corrupt", "chamber"])
     assert set(np.unique(chamber["chamber"][chamber["hit"]]).tolist()) > {0}
-    with readout(tmp_path, servers, redis, "crate") as (process, port):
-        sender = Sender(("127.0.0.1", port), 5, stream=next(_streams))
+    port = free_port()
+    sender = Sender(("127.0.0.1", port), 5, stream=next(_streams), patience_s=120)
+    with readout(tmp_path, servers, redis, "crate", port):
         send(sender, before)
         wait_until(lambda: told(redis, "crate")["without_run"] == len(before))
 
@@ -144,13 +143,19 @@ def test_a_run_is_started_configured_and_stopped_while_the_front_end_stays_conne
         rules = ("--mask", "chamber == 0", "--prescale", "10 of True")
         configured = run_command(redis, "configure", "steered", *rules, *store)
         tick = configured["answers"]["crate"]["tick"]
-        send(sender, second)
+        safe, half = sender.safe, len(second) // 2
+        sender.send(second[:half])
+        while sender.safe == safe:
+            sender.poll(0.01)
+        # Killed with words underway: it goes on with the run and what it was told last.
 
+    with readout(tmp_path, servers, redis, "crate", port) as process:
+        send(sender, second[half:])
         assert run_command(redis, "stop", "steered", *store)["state"] == "acknowledged"
         run = find_run(engine, run.run_id)
         assert run.state == "closed"
         send(sender, after)
-        wait_until(lambda: told(redis, "crate")["without_run"] == len(before) + len(after), process)
+        wait_until(lambda: told(redis, "crate")["without_run"] == len(after), process)
 
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 0

@@ -180,6 +180,33 @@ def beating_as(redis, told):
         thread.join()
 
 
+def test_two_readouts_share_a_run_and_it_is_closed_when_both_have_stopped(
+    engine, redis, tmp_path, give_orders
+):
+    one, two = (Crate(engine, redis, tmp_path, f"pair {k}", link=k) for k in (1, 2))
+    # Both are in this process, which beats for one.
+    beats = {"readout": "pair 2", "run": None}
+    with one.on(), two.on(beats=False), beating_as(redis, beats):
+        entry = start(give_orders())
+        assert sorted(entry.answers) == ["pair 1", "pair 2"]
+        run_id = str(entry.run_id)
+        one.send(50)
+        two.send(60)
+        for each in (one, two):
+            wait_until(lambda each=each: each.attending.standing.origin is not None)
+        assert one.attending.standing.origin == two.attending.standing.origin
+        told = give_orders().configure(run_id, Configuration(masks=("kind == 0",)), from_t=100_000)
+        assert {each["tick"] for each in told.answers.values()} == {100_000}
+        first = give_orders(names=("pair 1",)).stop(run_id)
+        assert first.state == "acknowledged"
+        assert find_run(engine, entry.run_id).state == "open"
+        two.send(40)
+        assert give_orders().stop(run_id).silent == []
+    assert find_run(engine, entry.run_id).state == "closed"
+    assert hits(engine, entry.run_id) == 150
+    wait_until(lambda: not names(redis))
+
+
 def test_a_readout_that_starts_again_goes_on_under_its_last_configuration(
     engine, redis, tmp_path, give_orders
 ):
