@@ -17,7 +17,7 @@ HEADER = "Everyhit-Words-Dropped"
 class Dropped:
     """As ``db.heads.Dropped``."""
 
-    words: Int64
+    words: Int64 = strawberry.field(description="How many.")
     start: Ticks = strawberry.field(description="Time of the first.")
     stop: Ticks = strawberry.field(description="Behind the last.")
 
