@@ -71,6 +71,7 @@ def readout(
 ) -> list[Span]:
     """Take words at ``rate``, then at ``trigger_rate`` with triggers on them, so long each.
 
+    A rate of 0 leaves its part out.
     Raises StoreError when a part ends by itself.
     """
     folder = Path(tempfile.mkdtemp(prefix="everyhit-bench-", dir=on_disk()))
@@ -81,9 +82,14 @@ def readout(
             engine = connect(parse_address(here.store))
             try:
                 told = (n_links, seconds, every_s)
+                spans: list[tuple[str, float, tuple[str, ...]]] = [
+                    ("readout alone", rate, ()),
+                    ("with triggers", trigger_rate, TRIGGERS),
+                ]
                 return [
-                    _span(here, engine, detector, "readout alone", rate, (), *told),
-                    _span(here, engine, detector, "with triggers", trigger_rate, TRIGGERS, *told),
+                    _span(here, engine, detector, name, words_per_s, triggers_of, *told)
+                    for name, words_per_s, triggers_of in spans
+                    if words_per_s
                 ]
             finally:
                 engine.close()

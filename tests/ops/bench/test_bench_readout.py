@@ -48,16 +48,11 @@ def test_samples_are_taken_while_the_context_lasts():
 
 
 def test_words_of_many_links_are_all_stored_and_all_windows_done(servers, capsys):
-    spans = readout(3, 30_000, 20_000, 1.0, 1, 0.1)
-    print_spans(spans, as_json=True)
-    told = json.loads(capsys.readouterr().out)["spans"]
-    alone, triggered = told
-    for span, rate in ((alone, 30_000), (triggered, 20_000)):
-        assert span["all_stored"]
-        assert span["words"] == pytest.approx(rate, rel=0.01)
-        assert {"readout", "worker", "shard0"} <= set(span["memory"])
-        assert span["memory"]["readout"]["private_peak"] > 10
-        assert set(span["memory"]) <= set(span["cores"])
-    assert alone["windows"] == 0
-    assert triggered["windows_done"] == triggered["windows"] >= 10
+    print_spans(readout(3, 0, 20_000, 1.0, 1, 0.1), as_json=True)
+    (span,) = json.loads(capsys.readouterr().out)["spans"]
+    assert span["all_stored"]
+    assert span["words"] == pytest.approx(20_000, rel=0.01)
+    assert {"readout", "worker", "shard0"} <= set(span["memory"]) <= set(span["cores"])
+    assert span["memory"]["readout"]["private_peak"] > 10
+    assert span["windows_done"] >= span["windows"] >= 10
     assert len(TRIGGERS) == 3
