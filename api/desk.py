@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -13,6 +13,7 @@ from api.access.who import Doorkeeper
 from api.topics import Topics
 from api.work import Work
 from db.engine import Engine
+from db.retention.step import Step
 from db.store import Store
 from readout.posted import Intake
 from software_triggers.conductor import Job
@@ -35,6 +36,8 @@ class Rules:
     """Folders with triggers, beside the built-in ones."""
     detectors: tuple[Path, ...] = ()
     """Folders with declarations, beside the built-in ones."""
+    plan_retention: Callable[[Engine], Sequence[Step]] | None = None
+    """Says what would become of raw words now; None where the process can't tell."""
     cell: str = "100 ms"
     """Grid of the windows in runs opened here."""
     seconds: float = 30.0

@@ -35,6 +35,7 @@ STATEMENT = 200
 # Fields that ask the store each time, and can't be gathered.
 _ASKS = frozenset(
     {
+        "alarms",
         "candidates",
         "dryRun",
         "event",
@@ -44,7 +45,10 @@ _ASKS = frozenset(
         "lineages",
         "liveTime",
         "occupancy",
+        "pins",
+        "policies",
         "rates",
+        "retentionPlan",
         "totalCount",
         "triggers",
         "windows",

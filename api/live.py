@@ -5,6 +5,7 @@ from typing import Annotated, TypeVar
 
 import strawberry
 
+from api.alarms import Alarm
 from api.context import Info
 from api.events import BUILDER, Event
 from api.of_run import OfRun
@@ -14,6 +15,7 @@ from api.runs import Link, Run
 from api.scalars import Ticks
 from api.topics import Topic
 from api.triggers import Reprocess, Result, result_told, told
+from db.alarms import list_alarms
 from db.engine import Engine
 from db.fresh_cells import fresh_cells
 from db.histogram import Bins, count_rates
@@ -73,6 +75,11 @@ class Subscription:
     @strawberry.subscription(description="The newest run, whenever it or its state changes.")
     async def run_state(self, info: Info) -> AsyncIterator[Run]:
         async for each in _told(info, "run_state", None, _run_state):
+            yield each
+
+    @strawberry.subscription(description="The alarms that stand, whenever one of them changes.")
+    async def alarms(self, info: Info) -> AsyncIterator[list[Alarm]]:
+        async for each in _told(info, "alarms", None, _alarms):
             yield each
 
     @strawberry.subscription(description="Where reprocessings stand, newest first.")
@@ -154,6 +161,10 @@ def _results(engine: Engine, which: str | None) -> list[Result]:
 
 def _run_state(engine: Engine, _: str | None) -> Run | None:
     return Run(run=find_run(engine)) if count_runs(engine, RunFilter()) else None
+
+
+def _alarms(engine: Engine, _: str | None) -> list[Alarm]:
+    return [Alarm.of(alarm) for alarm in list_alarms(engine)]
 
 
 class _FreshEvents:

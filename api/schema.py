@@ -12,10 +12,12 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext
 
 from api.access.schema import AccessMutations, AccessQueries
+from api.alarms import AlarmMutations, AlarmQueries
 from api.detector import DetectorQueries
 from api.ingest import IngestMutations
 from api.limits import BOUNDS
 from api.live import Subscription
+from api.retention import RetentionMutations, RetentionQueries
 from api.runs import RunMutations, RunQueries
 from api.scalars import SCALARS
 from api.triggers import TriggerMutations, TriggerQueries
@@ -25,12 +27,21 @@ _log = structlog.get_logger()
 
 
 @strawberry.type(description="What can be asked.")
-class Query(RunQueries, TriggerQueries, DetectorQueries, AccessQueries):
+class Query(
+    RunQueries, TriggerQueries, DetectorQueries, RetentionQueries, AlarmQueries, AccessQueries
+):
     """All topics."""
 
 
 @strawberry.type(description="What can be changed. Every change is recorded with who made it.")
-class Mutation(RunMutations, IngestMutations, TriggerMutations, AccessMutations):
+class Mutation(
+    RunMutations,
+    IngestMutations,
+    TriggerMutations,
+    RetentionMutations,
+    AlarmMutations,
+    AccessMutations,
+):
     """All topics."""
 
 

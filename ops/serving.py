@@ -3,13 +3,18 @@
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 from api.app import create_app
 from api.desk import Desk, Rules
 from api.serve import served
+from db.engine import Engine
 from db.engine.remote import Door, open_door
 from db.errors import UsageError
+from db.moments import parse_duration
+from db.retention.step import Step
 from db.store import Store
+from ops.retention import plan, rules
 from ops.settings import settings
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
@@ -44,6 +49,7 @@ def serving(
         origins=settings().api_origins,
         folders=settings().triggers,
         detectors=settings().detectors,
+        plan_retention=_would_be_done,
         cell=settings().cell,
     )
     desk = Desk(store, rules)
@@ -55,6 +61,11 @@ def serving(
             yield Serving(url, desk)
     finally:
         desk.close()
+
+
+def _would_be_done(engine: Engine) -> list[Step]:
+    grace = timedelta(seconds=float(parse_duration(settings().grace)) * 1e-9)
+    return plan(engine, rules(engine, datetime.now(UTC), grace, settings().triggers))
 
 
 @contextmanager

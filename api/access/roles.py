@@ -7,14 +7,16 @@ from typing import Literal, get_args
 from db.errors import EveryhitError
 
 Role = Literal["viewer", "shifter", "physicist", "dba", "admin"]
-Act = Literal["read", "annotate", "ingest", "trigger", "reprocess", "administer"]
+Act = Literal[
+    "read", "annotate", "acknowledge", "ingest", "trigger", "reprocess", "retain", "administer"
+]
 
 ROLES: tuple[Role, ...] = get_args(Role)
 MAY: Mapping[Role, frozenset[Act]] = {
     "viewer": frozenset({"read"}),
-    "shifter": frozenset({"read", "annotate", "ingest"}),
+    "shifter": frozenset({"read", "annotate", "acknowledge", "ingest"}),
     "physicist": frozenset({"read", "annotate", "trigger", "reprocess"}),
-    "dba": frozenset({"read", "annotate", "reprocess"}),
+    "dba": frozenset({"read", "annotate", "acknowledge", "reprocess", "retain"}),
     "admin": frozenset(get_args(Act)),
 }
 
