@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
+from api.access.issuer import Issuer
 from api.access.who import Doorkeeper
 from api.topics import Topics
 from api.work import Work
@@ -28,6 +29,8 @@ class Rules:
 
     open_to_all: bool = False
     """Everybody is an admin; only for a machine of one's own."""
+    issuer: Issuer | None = None
+    """Whose tokens are taken, beside our own."""
     hosts: tuple[str, ...] = ("127.0.0.1", "localhost")
     """Names under which requests may address this server."""
     origins: tuple[str, ...] = ()
@@ -65,7 +68,10 @@ class Desk:
         # Whoever exports a run or lets SQL of his own run keeps nobody else waiting.
         self._bulk = ThreadPoolExecutor(self.rules.threads, thread_name_prefix="api-bulk")
         self.doorkeeper = Doorkeeper(
-            self.engine, local=self.local, open_to_all=self.rules.open_to_all
+            self.engine,
+            local=self.local,
+            open_to_all=self.rules.open_to_all,
+            issuer=self.rules.issuer,
         )
         self.work = Work(self.engine)
         self.intake = Intake(self.engine)

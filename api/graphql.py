@@ -7,10 +7,10 @@ from strawberry.exceptions import ConnectionRejectionError
 from strawberry.fastapi import GraphQLRouter
 from strawberry.types.unset import UnsetType
 
-from api.access.roles import AccessError
 from api.context import Context
 from api.desk import Desk
 from api.schema import schema
+from db.errors import EveryhitError
 
 
 class _Router(GraphQLRouter[Context, None]):
@@ -20,10 +20,11 @@ class _Router(GraphQLRouter[Context, None]):
         """Take the token from the connection's first message: {"authorization": "Bearer …"}."""
         params = context.connection_params
         text = params.get("authorization") if isinstance(params, Mapping) else None
-        given = text if isinstance(text, str) else context.authorization
+        if isinstance(text, str):
+            context.authorization = text
         try:
-            context.who = await context.desk.ask(context.desk.doorkeeper.who, given)
-        except AccessError as fault:
+            await context.still()
+        except EveryhitError as fault:
             raise ConnectionRejectionError({"code": fault.code, "message": str(fault)}) from None
         return {}
 

@@ -1,6 +1,7 @@
 """Subscriptions: what goes on in a run, as it happens."""
 
 from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
 from typing import Annotated, TypeVar
 
 import strawberry
@@ -90,7 +91,7 @@ class Subscription:
             return [told(one) for one in reversed(work.asked.values())]
 
         topic = info.context.desk.topics.topic("reprocesses", lambda: Topic(read, PERIOD_S))
-        async for each in topic.listen():
+        async for each in _heard(info, topic):
             yield each
 
     @strawberry.subscription(
@@ -107,7 +108,7 @@ class Subscription:
             return Topic(lambda: info.context.desk.ask(fresh.read), PERIOD_S, BATCHES_KEPT)
 
         topic = info.context.desk.topics.topic(("events", number, trigger, where), make)
-        async for each in topic.listen():
+        async for each in _heard(info, topic):
             yield each
 
 
@@ -119,8 +120,16 @@ async def _told(
     topic = desk.topics.topic(
         (name, run), lambda: Topic(lambda: desk.ask(read, desk.engine, run), PERIOD_S)
     )
-    async for each in topic.listen():
+    async for each in _heard(info, topic):
         yield each
+
+
+async def _heard(info: Info, topic: Topic[T]) -> AsyncIterator[T]:
+    """Listen to a topic for as long as the listener's token holds."""
+    async with aclosing(topic.listen()) as told:
+        async for each in told:
+            await info.context.still()
+            yield each
 
 
 def _rates(engine: Engine, which: str | None) -> LiveRates | None:

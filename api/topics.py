@@ -5,7 +5,7 @@ is slow gets the newest and not what it missed: it holds up nobody, and nothing 
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable
 from typing import Any, Generic, TypeVar
 
 import structlog
@@ -34,7 +34,7 @@ class Topic(Generic[T]):
         """How many listen now."""
         return len(self._listeners)
 
-    async def listen(self) -> AsyncIterator[T]:
+    async def listen(self) -> AsyncGenerator[T]:
         """Yield what is told from now on; of states (``kept`` 1) the last one at once."""
         queue: asyncio.Queue[T] = asyncio.Queue(self._kept)
         if self._kept == 1 and self._last is not None:

@@ -5,6 +5,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from api.access.issuer import Issuer
 from api.app import create_app
 from api.desk import Desk, Rules
 from api.serve import served
@@ -45,6 +46,7 @@ def serving(
         raise UsageError(f"--open is for this machine only, not for {host}: make tokens instead")
     rules = Rules(
         open_to_all=open_to_all,
+        issuer=_issuer(),
         hosts=(*settings().api_hosts, "127.0.0.1", "localhost", "[::1]", host),
         origins=settings().api_origins,
         folders=settings().triggers,
@@ -61,6 +63,20 @@ def serving(
             yield Serving(url, desk)
     finally:
         desk.close()
+
+
+def _issuer() -> Issuer | None:
+    at = settings()
+    if not at.oidc_issuer:
+        return None
+    return Issuer(
+        at.oidc_issuer,
+        at.oidc_audience,
+        at.oidc_roles,
+        at.oidc_role_claim,
+        at.oidc_name_claim,
+        at.oidc_leeway_s,
+    )
 
 
 def _would_be_done(engine: Engine) -> list[Step]:
