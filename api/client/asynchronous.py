@@ -123,7 +123,10 @@ class AsyncClient:
     async def follow(
         self, run: RunName | None = None, trigger: str = "events", where: str = ""
     ) -> AsyncIterator[dict[str, Any]]:
-        """Yield events as they are committed: t, tEnd, tS, continued, triggers, nWords."""
+        """Yield events as they are committed: t, tEnd, tS, continued, triggers, nWords.
+
+        ``missed`` counts messages, of up to 100 events each, for which this was too slow so far.
+        """
         try:
             async with connect(
                 listening.address(self._url), subprotocols=[listening.PROTOCOL]

@@ -122,7 +122,10 @@ class Client:
     def follow(
         self, run: RunName | None = None, trigger: str = "events", where: str = ""
     ) -> Iterator[dict[str, Any]]:
-        """Yield events as they are committed: t, tEnd, tS, continued, triggers, nWords."""
+        """Yield events as they are committed: t, tEnd, tS, continued, triggers, nWords.
+
+        ``missed`` counts messages, of up to 100 events each, for which this was too slow so far.
+        """
         try:
             with connect(listening.address(self._url), subprotocols=[listening.PROTOCOL]) as socket:
                 socket.send(listening.hello(self._token))
