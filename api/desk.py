@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -49,6 +49,8 @@ class Rules:
     """Statements under way at once."""
     uploads: int = 4
     """Posts of words under way at once; more are asked to come again."""
+    exports: int = 8
+    """Exports under way at once; each holds about 100 MB. More are asked to come again."""
     most_upload: int = 32 << 20
     """Bytes of words in a post."""
 
@@ -76,6 +78,8 @@ class Desk:
         self.work = Work(self.engine)
         self.intake = Intake(self.engine)
         self.topics = Topics()
+        self.exports = 0
+        """Exports that are under way."""
         self.jobs: list[Job] = []
         """Runs that this process's conductor works on."""
 
@@ -101,7 +105,7 @@ class Desk:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._bulk, partial(function, *args, **kwargs))
 
-    async def each(self, pieces: Iterator[T]) -> AsyncIterator[T]:
+    async def each(self, pieces: Iterator[T]) -> AsyncGenerator[T]:
         """Yield what an iterator yields that blocks on the store, one piece at a time."""
         nothing = object()
         try:
