@@ -1,5 +1,6 @@
 """The API beside whatever a process does with its store."""
 
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -36,7 +37,12 @@ class Serving:
 
 @contextmanager
 def serving(
-    store: Store, *, host: str = "127.0.0.1", port: int = 0, open_to_all: bool = False
+    store: Store,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    open_to_all: bool = False,
+    tls: ssl.SSLContext | None = None,
 ) -> Iterator[Serving]:
     """Serve the API of an open store, and let other commands in, as long as the context lasts.
 
@@ -56,9 +62,12 @@ def serving(
     )
     desk = Desk(store, rules)
     try:
+        app, proxies = create_app(desk), settings().api_proxies
         with (
-            served(create_app(desk), host, port) as url,
-            _door(store, url, desk.local) if store.owned else nullcontext(),
+            served(app, host, port, tls=tls, proxies=proxies) as url,
+            # A certificate is for a name: on this machine commands come in without.
+            served(app) if tls else nullcontext(url) as near,
+            _door(store, near, desk.local) if store.owned else nullcontext(),
         ):
             yield Serving(url, desk)
     finally:

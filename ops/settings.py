@@ -47,6 +47,9 @@ class Settings(BaseSettings):
     api_origins: tuple[str, ...] = Field(
         default=(), description="origins of other sites whose pages may ask the API in a browser"
     )
+    api_proxies: tuple[str, ...] = Field(
+        default=(), description="addresses of proxies whose X-Forwarded-For the API believes"
+    )
     oidc_issuer: str = Field(
         default="", description="address of an identity provider whose tokens the API takes, too"
     )
