@@ -4,6 +4,7 @@ import asyncio
 import secrets
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -97,13 +98,11 @@ class Desk:
 
     async def ask(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Return what a function returns that blocks on the store, called in one of our threads."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._pool, partial(function, *args, **kwargs))
+        return await _in(self._pool, partial(function, *args, **kwargs))
 
     async def ask_bulk(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """The same for what may take long."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._bulk, partial(function, *args, **kwargs))
+        return await _in(self._bulk, partial(function, *args, **kwargs))
 
     async def each(self, pieces: Iterator[T]) -> AsyncGenerator[T]:
         """Yield what an iterator yields that blocks on the store, one piece at a time."""
@@ -121,3 +120,9 @@ class Desk:
         self.work.close()
         self._bulk.shutdown(cancel_futures=True)
         self._pool.shutdown(cancel_futures=True)
+
+
+async def _in(pool: ThreadPoolExecutor, call: Callable[[], T]) -> T:
+    """Call in a thread, which sees the request that it works for."""
+    run = copy_context().run
+    return await asyncio.get_running_loop().run_in_executor(pool, lambda: run(call))

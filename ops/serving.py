@@ -2,9 +2,10 @@
 
 import ssl
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from contextlib import closing, contextmanager, nullcontext
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 from api.access.issuer import Issuer
 from api.app import create_app
@@ -18,6 +19,10 @@ from db.retention.step import Step
 from db.store import Store
 from ops.retention import plan, rules
 from ops.settings import settings
+from ops.tracing import tracing
+
+if TYPE_CHECKING:
+    from opentelemetry.trace import Tracer
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
@@ -60,9 +65,12 @@ def serving(
         plan_retention=_would_be_done,
         cell=settings().cell,
     )
-    desk = Desk(store, rules)
-    try:
+    with tracing() as tracer, closing(Desk(_traced(store, tracer), rules)) as desk:
         app, proxies = create_app(desk), settings().api_proxies
+        if tracer:
+            from api.traces import Traced
+
+            app.add_middleware(Traced, tracer=tracer)
         with (
             served(app, host, port, tls=tls, proxies=proxies) as url,
             # A certificate is for a name: on this machine commands come in without.
@@ -70,8 +78,14 @@ def serving(
             _door(store, near, desk.local) if store.owned else nullcontext(),
         ):
             yield Serving(url, desk)
-    finally:
-        desk.close()
+
+
+def _traced(store: Store, tracer: "Tracer | None") -> Store:
+    if tracer is None:
+        return store
+    from api.traces import TracedEngine
+
+    return replace(store, engine=TracedEngine(store.engine, tracer))
 
 
 def _issuer() -> Issuer | None:
