@@ -7,7 +7,7 @@ import pytest
 from ticks import TOY, Hit, toy_chunks
 
 from api.client import ApiError, Client
-from db.retention.policy import Pin, list_pins, list_policies, pin
+from db.retention.policy import Pin, list_pins, list_policies, pin, set_policy
 from db.runs import open_run
 from db.shards import write_by_shard
 
@@ -127,6 +127,30 @@ def test_what_would_go_is_for_those_who_answer_for_it(url, tokens, desk, client,
     monkeypatch.setattr(desk, "rules", replace(desk.rules, plan_retention=None))
     with pytest.raises(ApiError, match="everyhit retention apply --dry-run"):
         client.graphql("{ retentionPlan { hour } }")
+
+
+def test_more_policies_and_pins_cost_no_more_statements(client, engine, old_run, monkeypatch):
+    said, fetch = [], type(engine).fetch
+
+    def counted(self, sql, params=None):
+        said.append(sql)
+        return fetch(self, sql, params)
+
+    monkeypatch.setattr(type(engine), "fetch", counted)
+    asked = """{ retention { policies { runType words } pins { run note } }
+        alarms { name acknowledgedBy } }"""
+    client.graphql(asked)
+    spent = []
+    for n in (1, 20):
+        for k in range(n):
+            set_policy(engine, f"many {k}", 10)
+            pin(engine, Pin(old_run.run_id, k, k + 1))
+        said.clear()
+        client.graphql(asked)
+        spent.append(len(said))
+    for k in range(20):
+        pin(engine, Pin(old_run.run_id, k, k + 1), pinned=False)
+    assert 0 < spent[0] == spent[1] < 12
 
 
 def test_changes_are_recorded(client):
