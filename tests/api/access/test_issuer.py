@@ -3,6 +3,7 @@
 import base64
 import hmac
 import json
+import re
 import threading
 import time
 from collections import Counter
@@ -153,7 +154,7 @@ def test_whoever_it_does_not_know_gets_in_nowhere(url, provider, trusting, run):
         answer = httpx.request(method, url + path, headers=headers, json=given)
         assert answer.status_code == 401
         told = answer.json()["message"]
-        assert "it expired 3600 s ago" in told
+        assert re.search(r"it expired 36\d\d s ago", told)
         assert "\n" not in told
     with opened(url, token) as socket, pytest.raises(websockets.ConnectionClosed) as closed:
         socket.recv(timeout=10)
@@ -178,7 +179,7 @@ def with_the_public_key(provider):
 
 HOUR = 3600
 WRONG = {
-    "expired": (lambda p: p.token(exp=time.time() - 61), "it expired 6. s ago"),
+    "expired": (lambda p: p.token(exp=time.time() - 61), "it expired \\d+ s ago"),
     "too early": (lambda p: p.token(nbf=time.time() + HOUR), "is a clock wrong"),
     "issued in future": (lambda p: p.token(iat=time.time() + HOUR), "is a clock wrong"),
     "for ever": (lambda p: p.token(exp=None), "its claim exp is no time"),
@@ -359,11 +360,11 @@ def test_a_token_that_ends_ends_what_it_listens_to(url, provider, trusting, desk
     monkeypatch.setattr("api.live.PERIOD_S", 0.05)
     keeper = desk.doorkeeper
     keeper._verifier._issuer = replace(keeper._verifier._issuer, leeway_s=0)
-    with opened(url, provider.token(exp=time.time() + 3)) as socket:
+    with opened(url, provider.token(exp=time.time() + 300)) as socket:
         ask(socket, f'subscription {{ rates(run: "{run.run_id}") {{ stop }} }}')
         assert json.loads(socket.recv(timeout=10))["type"] == "connection_ack"
         assert "errors" not in json.loads(socket.recv(timeout=10))["payload"]
-        monkeypatch.setattr("api.access.issuer.time", lambda: time.time() + 60)
+        monkeypatch.setattr("api.access.issuer.time", lambda: time.time() + 900)
         desk.topics.topic(("rates", str(run.run_id)), lambda: None)._last = None  # tell it again
         message = json.loads(socket.recv(timeout=10))
     told = message["payload"] if message["type"] == "error" else message["payload"]["errors"]
