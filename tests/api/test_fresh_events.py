@@ -258,6 +258,26 @@ def test_whoever_is_slow_knows_how_much_it_missed_and_holds_up_nobody(takes, kep
         topics.PATIENCE_S = before
 
 
+def test_a_stream_waits_for_whoever_takes_its_time_but_takes(monkeypatch):
+    monkeypatch.setattr("api.topics.PATIENCE_S", 30.0)
+
+    async def scenario():
+        n = itertools.count(1)
+
+        async def read():
+            return k if (k := next(n)) <= 40 else None
+
+        listening = Topic(read, 0.001, 2).listen()
+        got = []
+        while len(got) < 40:
+            got.append(await asyncio.wait_for(anext(listening), 20))
+            await asyncio.sleep(0.003)
+        await listening.aclose()
+        assert got == [(k, 0) for k in range(1, 41)]
+
+    asyncio.run(scenario())
+
+
 def test_who_comes_later_hears_where_the_numbers_stand(url, tokens, bench):
     asked = f'subscription {{ newEvents(run: "{bench.run.run_id}") {{ number events {{ t }} }} }}'
     with opened(url, tokens["viewer"]) as first, opened(url, tokens["viewer"]) as second:
