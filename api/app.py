@@ -5,6 +5,7 @@ from fastapi.responses import JSONResponse
 from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
+from api.access.keys import IssuerError
 from api.access.roles import AccessError
 from api.desk import Desk
 from api.door import door_routes
@@ -44,9 +45,10 @@ def create_app(desk: Desk) -> FastAPI:
 async def _told(request: Request, fault: Exception) -> JSONResponse:
     """A user's mistake as JSON: its code and the line that the command line would show."""
     assert isinstance(fault, EveryhitError)
-    status = 400
+    away = isinstance(fault, IssuerError) or (
+        isinstance(fault, StoreError) and not fault.of_the_query
+    )
+    status = 503 if away else 400
     if isinstance(fault, AccessError):
         status = 403 if fault.known else 401
-    elif isinstance(fault, StoreError) and not fault.of_the_query:
-        status = 503
     return JSONResponse({"code": fault.code, "message": str(fault)}, status)

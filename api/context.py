@@ -28,7 +28,7 @@ class Context(BaseContext):
         super().__init__()
         self.desk, self._who = desk, who
         self.authorization = authorization
-        """The header that a web socket was opened with; who it is turns out a message later."""
+        """What a web socket was opened with; who it is turns out a message later."""
         self.links = _loader(desk, link_totals)
         """Rows of ``link_totals``, by number of a run."""
         self.results = _loader(desk, result_totals)
@@ -54,6 +54,10 @@ class Context(BaseContext):
     def seconds(self) -> float:
         """Time that a statement of a user's making may take."""
         return self.desk.rules.seconds
+
+    async def still(self) -> None:
+        """Raise AccessError unless whoever asked would get in now, too."""
+        self.who = await self.desk.ask(self.desk.doorkeeper.who, self.authorization)
 
     async def ask(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Return what a function returns that blocks on the store.

@@ -2,18 +2,21 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
+from api.access.issuer import Issuer
 from api.access.who import Doorkeeper
 from api.answers import Answers
 from api.topics import Topics
 from api.work import Work
 from db.engine import Engine
+from db.retention.step import Step
 from db.store import Store
 from readout.posted import Intake
 from software_triggers.conductor import Job
@@ -28,6 +31,8 @@ class Rules:
 
     open_to_all: bool = False
     """Everybody is an admin; only for a machine of one's own."""
+    issuer: Issuer | None = None
+    """Whose tokens are taken, beside our own."""
     hosts: tuple[str, ...] = ("127.0.0.1", "localhost")
     """Names under which requests may address this server."""
     origins: tuple[str, ...] = ()
@@ -38,6 +43,8 @@ class Rules:
     """Folders with declarations, beside the built-in ones."""
     redis: str = ""
     """Address of the Redis over which readouts are ordered; empty: there are no orders here."""
+    plan_retention: Callable[[Engine], Sequence[Step]] | None = None
+    """Says what would become of raw words now; None where the process can't tell."""
     cell: str = "100 ms"
     """Grid of the windows in runs opened here."""
     seconds: float = 30.0
@@ -46,6 +53,8 @@ class Rules:
     """Statements under way at once."""
     uploads: int = 4
     """Posts of words under way at once; more are asked to come again."""
+    exports: int = 8
+    """Exports under way at once; each holds about 100 MB. More are asked to come again."""
     most_upload: int = 32 << 20
     """Bytes of words in a post."""
     answers_s: float = 0.0
@@ -67,12 +76,17 @@ class Desk:
         # Whoever exports a run or lets SQL of his own run keeps nobody else waiting.
         self._bulk = ThreadPoolExecutor(self.rules.threads, thread_name_prefix="api-bulk")
         self.doorkeeper = Doorkeeper(
-            self.engine, local=self.local, open_to_all=self.rules.open_to_all
+            self.engine,
+            local=self.local,
+            open_to_all=self.rules.open_to_all,
+            issuer=self.rules.issuer,
         )
         self._work = Work(self.engine, self.rules.folders) if self.store.owned else None
         self.intake = Intake(self.engine, alone=self.store.owned)
         self.topics = Topics()
         self.answers = Answers(self.rules.answers_s)
+        self.exports = 0
+        """Exports that are under way."""
         self.jobs: list[Job] = []
         """Runs that this process's conductor works on."""
 
@@ -90,15 +104,13 @@ class Desk:
 
     async def ask(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Return what a function returns that blocks on the store, called in one of our threads."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._pool, partial(function, *args, **kwargs))
+        return await _in(self._pool, partial(function, *args, **kwargs))
 
     async def ask_bulk(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """The same for what may take long."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._bulk, partial(function, *args, **kwargs))
+        return await _in(self._bulk, partial(function, *args, **kwargs))
 
-    async def each(self, pieces: Iterator[T]) -> AsyncIterator[T]:
+    async def each(self, pieces: Iterator[T]) -> AsyncGenerator[T]:
         """Yield what an iterator yields that blocks on the store, one piece at a time."""
         nothing = object()
         try:
@@ -116,3 +128,9 @@ class Desk:
         self.intake.close()
         self._bulk.shutdown(cancel_futures=True)
         self._pool.shutdown(cancel_futures=True)
+
+
+async def _in(pool: ThreadPoolExecutor, call: Callable[[], T]) -> T:
+    """Call in a thread, which sees the request that it works for."""
+    run = copy_context().run
+    return await asyncio.get_running_loop().run_in_executor(pool, lambda: run(call))

@@ -7,12 +7,13 @@ import polars as pl
 import strawberry
 from strawberry.scalars import JSON
 
-from api.connection import After, Connection, First, checked, key_of, page
+from api.connection import After, First, checked, key_of, page
 from api.context import Info
 from api.detector import Shape, shape_of
 from api.of_run import Root
 from api.rows import (
     LineageId,
+    RowConnection,
     TriggerName,
     Where,
     condition,
@@ -25,7 +26,7 @@ from api.span import Start, Stop
 from db.detector import decode
 from db.errors import UsageError
 from db.results import Lineage, list_lineages, read_committed
-from db.row_pages import RowPage, count_rows_of, page_of_rows
+from db.row_pages import RowPage, page_of_rows
 from db.runs import Run
 from software_triggers.names import lineage_of
 
@@ -85,15 +86,8 @@ class Event:
 
 
 @strawberry.type(description="A page of events.")
-class EventConnection(Connection[Event]):
-    """With their number, counted only when asked for."""
-
-    asked: strawberry.Private[Any]
-    lineage: str = strawberry.field(description="The lineage that these events are of.")
-
-    @strawberry.field(description="Events on all pages, counted in the database.")
-    async def total_count(self, info: Info) -> int:
-        return await info.context.ask(count_rows_of, info.context.engine, *self.asked)
+class EventConnection(RowConnection[Event]):
+    """In order of time."""
 
 
 @strawberry.type(description="Rows of a trigger that lie in an event.")

@@ -10,11 +10,11 @@ from strawberry.fastapi import GraphQLRouter
 from strawberry.http.exceptions import WebSocketDisconnected
 from strawberry.types.unset import UnsetType
 
-from api.access.roles import AccessError
 from api.context import Context
 from api.desk import Desk
 from api.once import write_message
 from api.schema import schema
+from db.errors import EveryhitError
 
 
 class _Socket(ASGIWebSocketAdapter):
@@ -35,10 +35,11 @@ class _Router(GraphQLRouter[Context, None]):
         """Take the token from the connection's first message: {"authorization": "Bearer …"}."""
         params = context.connection_params
         text = params.get("authorization") if isinstance(params, Mapping) else None
-        given = text if isinstance(text, str) else context.authorization
+        if isinstance(text, str):
+            context.authorization = text
         try:
-            context.who = await context.desk.ask(context.desk.doorkeeper.who, given)
-        except AccessError as fault:
+            await context.still()
+        except EveryhitError as fault:
             raise ConnectionRejectionError({"code": fault.code, "message": str(fault)}) from None
         return {}
 

@@ -36,6 +36,7 @@ STATEMENT = 200
 # Fields that ask the store each time, and can't be gathered.
 _ASKS = frozenset(
     {
+        "alarms",
         "candidates",
         "dryRun",
         "event",
@@ -45,7 +46,10 @@ _ASKS = frozenset(
         "lineages",
         "liveTime",
         "occupancy",
+        "pins",
+        "policies",
         "rates",
+        "retentionPlan",
         "totalCount",
         "triggers",
         "windows",

@@ -1,34 +1,37 @@
 """Subscriptions: what goes on in a run, as it happens."""
 
+import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
+from dataclasses import replace
 from typing import Annotated, TypeVar
 
 import strawberry
 
+from api.alarms import Alarm
 from api.context import Info
+from api.desk import Desk
 from api.events import BUILDER, Event
+from api.fresh_events import FreshEvents
 from api.of_run import OfRun
 from api.orders import Order
 from api.rates import RateSeries
 from api.reprocess import Reprocess, reprocesses_of
-from api.rows import TriggerName, condition
+from api.rows import TriggerName
 from api.runs import Link, Run
 from api.scalars import Ticks
 from api.topics import Topic
 from api.triggers import Result, result_told
+from db.alarms import list_alarms
 from db.engine import Engine
-from db.fresh_cells import fresh_cells
 from db.histogram import Bins, count_rates
 from db.orders import list_orders
-from db.row_pages import page_of_rows
 from db.run_pages import RunFilter, count_runs
 from db.run_state import link_totals, result_totals
 from db.runs import find_run
-from software_triggers.names import lineage_of
 
 T = TypeVar("T")
 PERIOD_S = 0.5
-LOOK_BACK_S = 5.0
 MOST_EVENTS = 100
 BATCHES_KEPT = 32
 ORDERS_TOLD = 10
@@ -47,15 +50,21 @@ class LiveRates:
 
 @strawberry.type(description="Events that were committed since the last message.")
 class NewEvents:
-    """Oldest first."""
+    """Of a window in order of time."""
 
-    events: list[Event] = strawberry.field(description=f"The newest {MOST_EVENTS} of them at most.")
-    number: int = strawberry.field(
-        description="Counts messages: what a slow listener missed is a hole in the numbers."
+    events: list[Event] = strawberry.field(
+        description=f"At most {MOST_EVENTS}; the next message has more."
+    )
+    number: int = strawberry.field(description="Counts the messages to all who listen.")
+    missed: int = strawberry.field(
+        default=0,
+        description="Messages that this listener has missed so far, since it was too slow.",
     )
 
 
-@strawberry.type(description="What goes on. A slow listener gets the newest, never a queue.")
+@strawberry.type(
+    description="What goes on. Of states a slow listener gets the newest, never a queue."
+)
 class Subscription:
     """Each topic is polled once for all who listen."""
 
@@ -84,6 +93,11 @@ class Subscription:
         async for each in _told(info, "orders", None, _orders):
             yield each
 
+    @strawberry.subscription(description="The alarms that stand, whenever one of them changes.")
+    async def alarms(self, info: Info) -> AsyncIterator[list[Alarm]]:
+        async for each in _told(info, "alarms", None, _alarms):
+            yield each
+
     @strawberry.subscription(description="Where reprocessings stand, newest first.")
     async def reprocesses(self, info: Info) -> AsyncIterator[list[Reprocess]]:
         desk, engine = info.context.desk, info.context.engine
@@ -92,25 +106,45 @@ class Subscription:
             return desk.ask(reprocesses_of, engine)
 
         topic = desk.topics.topic("reprocesses", lambda: Topic(read, PERIOD_S))
-        async for each in topic.listen():
+        async for each, _ in _heard(info, topic):
             yield each
 
     @strawberry.subscription(
-        description="Events as they are committed; those of a window that was done anew come again."
+        description="Every event that is committed from now on, whatever its time: late ones, and"
+        " once more those of a window that was done anew. The first message has none and says that"
+        " it has begun. Events of the trigger's newest lineage, as everywhere."
     )
     async def new_events(
         self, info: Info, run: RunName = None, trigger: TriggerName = BUILDER, where: str = ""
     ) -> AsyncIterator[NewEvents]:
-        engine = info.context.engine
-        number = (await info.context.ask(find_run, engine, run)).run_id
+        desk = info.context.desk
+        found = await info.context.ask(find_run, desk.engine, run)
 
         def make() -> Topic[NewEvents]:
-            fresh = _FreshEvents(engine, number, trigger, where)
-            return Topic(lambda: info.context.desk.ask(fresh.read), PERIOD_S, BATCHES_KEPT)
+            read = _new_events(desk, fresh)
+            return Topic(read, PERIOD_S, BATCHES_KEPT, lambda last: replace(last, events=[]))
 
-        topic = info.context.desk.topics.topic(("events", number, trigger, where), make)
-        async for each in topic.listen():
-            yield each
+        fresh = FreshEvents(desk.engine, found.run_id, trigger, where, MOST_EVENTS)
+        await info.context.ask(fresh.begin)
+        topic = desk.topics.topic(("events", found.run_id, trigger, where), make)
+        async for each, missed in _heard(info, topic):
+            # The same message for all who kept up: it is worked out and written once.
+            yield replace(each, missed=missed) if missed else each
+
+
+def _new_events(desk: Desk, fresh: FreshEvents) -> Callable[[], Awaitable[NewEvents | None]]:
+    numbers, first = itertools.count(1), [NewEvents(events=[], number=0)]
+
+    async def read() -> NewEvents | None:
+        if first:
+            return first.pop()
+        run, rows = await desk.ask(fresh.read)
+        if rows.is_empty():
+            return None
+        events = [Event(run=run, row=row) for row in rows.iter_rows(named=True)]
+        return NewEvents(events=events, number=next(numbers))
+
+    return read
 
 
 async def _told(
@@ -121,8 +155,16 @@ async def _told(
     topic = desk.topics.topic(
         (name, run), lambda: Topic(lambda: desk.ask(read, desk.engine, run), PERIOD_S)
     )
-    async for each in topic.listen():
+    async for each, _ in _heard(info, topic):
         yield each
+
+
+async def _heard(info: Info, topic: Topic[T]) -> AsyncIterator[tuple[T, int]]:
+    """Listen to a topic for as long as the listener's token holds."""
+    async with aclosing(topic.listen()) as told:
+        async for each in told:
+            await info.context.still()
+            yield each
 
 
 def _rates(engine: Engine, which: str | None) -> LiveRates | None:
@@ -165,38 +207,9 @@ def _run_state(engine: Engine, _: str | None) -> Run | None:
     return Run(run=find_run(engine)) if count_runs(engine, RunFilter()) else None
 
 
+def _alarms(engine: Engine, _: str | None) -> list[Alarm]:
+    return [Alarm.of(alarm) for alarm in list_alarms(engine)]
+
+
 def _orders(engine: Engine, _: str | None) -> list[Order]:
     return [Order(entry=entry) for entry in list_orders(engine, limit=ORDERS_TOLD)]
-
-
-class _FreshEvents:
-    """Remembers which windows it has told of."""
-
-    def __init__(self, engine: Engine, run_id: int, trigger: str, where: str) -> None:
-        self._engine, self._run_id = engine, run_id
-        self._trigger, self._where = trigger, where
-        self._told: dict[str, set[tuple[int, int, int]]] = {}
-        self._number = 0
-        self.read()  # what is there already is not new
-
-    def read(self) -> NewEvents | None:
-        """Return the events of windows that were committed since the last call."""
-        engine = self._engine
-        run = find_run(engine, self._run_id)
-        lineage = lineage_of(engine, run, self._trigger)
-        fresh = fresh_cells(engine, run.run_id, lineage.lineage, LOOK_BACK_S).rows()
-        new = sorted(set(fresh) - self._told.get(lineage.lineage, set()))
-        self._told = {lineage.lineage: set(fresh)}
-        if not new:
-            return None
-        cells = sorted({cell for cell, *_ in new})
-        wanted = ", ".join(str(cell) for cell in cells)
-        within = f"intDiv(t - positiveModulo(t, {run.cell}), {run.cell}) IN ({wanted})"
-        chosen = f"{within} AND {condition(lineage, self._where)}"
-        a, b = cells[0] * run.cell, (cells[-1] + 1) * run.cell
-        rows = page_of_rows(engine, run, lineage, a, b, chosen, 10 * MOST_EVENTS).rows
-        if rows.is_empty():
-            return None
-        self._number += 1
-        newest = rows.tail(MOST_EVENTS).iter_rows(named=True)
-        return NewEvents(events=[Event(run=run, row=row) for row in newest], number=self._number)

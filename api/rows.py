@@ -6,7 +6,7 @@ import polars as pl
 import strawberry
 from strawberry.scalars import JSON
 
-from api.connection import After, Connection, First, checked, key_of, page
+from api.connection import After, Connection, First, Node, checked, key_of, page
 from api.context import Info
 from api.of_run import Root
 from api.scalars import Ticks, as_json
@@ -48,9 +48,9 @@ class Candidate:
     )
 
 
-@strawberry.type(description="A page of candidates.")
-class CandidateConnection(Connection[Candidate]):
-    """With their number, counted only when asked for."""
+@strawberry.type
+class RowConnection(Connection[Node]):
+    """With the number of all rows, counted only when asked for."""
 
     asked: strawberry.Private[Any]
     lineage: str = strawberry.field(description="The lineage that these rows are of.")
@@ -58,6 +58,11 @@ class CandidateConnection(Connection[Candidate]):
     @strawberry.field(description="Rows on all pages, counted in the database.")
     async def total_count(self, info: Info) -> int:
         return await info.context.ask(count_rows_of, info.context.engine, *self.asked)
+
+
+@strawberry.type(description="A page of candidates.")
+class CandidateConnection(RowConnection[Candidate]):
+    """In order of time."""
 
 
 @strawberry.type(description="Counts of a column's values in equal bins.")

@@ -15,6 +15,7 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext
 
 from api.access.schema import AccessMutations, AccessQueries
+from api.alarms import AlarmMutations, AlarmQueries
 from api.context import Context
 from api.control import ControlMutations, ControlQueries
 from api.detector import DetectorQueries
@@ -23,6 +24,7 @@ from api.limits import BOUNDS
 from api.live import Subscription
 from api.once import Once
 from api.reprocess import ReprocessMutations, ReprocessQueries
+from api.retention import RetentionMutations, RetentionQueries
 from api.runs import RunMutations, RunQueries
 from api.scalars import SCALARS
 from api.triggers import TriggerMutations, TriggerQueries
@@ -33,7 +35,14 @@ _log = structlog.get_logger()
 
 @strawberry.type(description="What can be asked.")
 class Query(
-    RunQueries, ControlQueries, TriggerQueries, ReprocessQueries, DetectorQueries, AccessQueries
+    RunQueries,
+    ControlQueries,
+    TriggerQueries,
+    ReprocessQueries,
+    DetectorQueries,
+    RetentionQueries,
+    AlarmQueries,
+    AccessQueries,
 ):
     """All topics."""
 
@@ -45,6 +54,8 @@ class Mutation(
     IngestMutations,
     TriggerMutations,
     ReprocessMutations,
+    RetentionMutations,
+    AlarmMutations,
     AccessMutations,
 ):
     """All topics."""

@@ -2,8 +2,9 @@
 
 import asyncio
 import socket
+import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import uvicorn
@@ -13,10 +14,18 @@ from db.errors import UsageError
 
 
 @contextmanager
-def served(app: FastAPI, host: str = "127.0.0.1", port: int = 0) -> Iterator[str]:
+def served(
+    app: FastAPI,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    *,
+    tls: ssl.SSLContext | None = None,
+    proxies: Sequence[str] = (),
+) -> Iterator[str]:
     """Serve as long as the context lasts; yield the address, ``http://host:port``.
 
-    Port 0 takes a free one. Raises UsageError when the port is taken.
+    Port 0 takes a free one. What the hosts or networks of ``proxies`` say of whom they forward is
+    believed. Raises UsageError when the port is taken.
     """
     listener = _listen(host, port)
     config = uvicorn.Config(
@@ -27,6 +36,9 @@ def served(app: FastAPI, host: str = "127.0.0.1", port: int = 0) -> Iterator[str
         ws_max_size=1 << 20,
         server_header=False,
         timeout_graceful_shutdown=5,
+        proxy_headers=bool(proxies),
+        forwarded_allow_ips=list(proxies),
+        ssl_context_factory=None if tls is None else lambda *_: tls,
     )
     server = uvicorn.Server(config)
     thread = threading.Thread(
@@ -35,7 +47,7 @@ def served(app: FastAPI, host: str = "127.0.0.1", port: int = 0) -> Iterator[str
     thread.start()
     try:
         shown = f"[{host}]" if ":" in host else host
-        yield f"http://{shown}:{listener.getsockname()[1]}"
+        yield f"http{'s' if tls else ''}://{shown}:{listener.getsockname()[1]}"
     finally:
         server.should_exit = True
         thread.join(15)

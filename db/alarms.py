@@ -30,6 +30,9 @@ class Alarm:
     """One sentence: what stopped, since when, what to look at."""
     state: State = "raised"
     note: str = ""
+    """What whoever has seen it says of it."""
+    acknowledged_by: str = ""
+    """Who has seen it; empty while nobody has."""
     revision: int = 0
 
     @property
@@ -42,8 +45,8 @@ def list_alarms(engine: Engine, *, cleared: bool = False) -> list[Alarm]:
     """Return the alarms that stand, oldest first, and if asked those that were cleared."""
     which = "true" if cleared else "state != 'cleared'"
     rows = engine.shards[0].here.fetch(
-        "SELECT name, subject, since, message, state, note, revision FROM alarms FINAL"
-        f" WHERE {which} ORDER BY since, name, subject"
+        "SELECT name, subject, since, message, state, note, acknowledged_by, revision"
+        f" FROM alarms FINAL WHERE {which} ORDER BY since, name, subject"
     )
     return [Alarm(**row) for row in rows.to_pylist()]
 
@@ -68,14 +71,17 @@ def save_alarm(engine: Engine, alarm: Alarm) -> Alarm:
                 "since": pa.array([newer.since], pa.timestamp("ms", "UTC")),
                 "message": [newer.message],
                 "note": [newer.note],
+                "acknowledged_by": [newer.acknowledged_by],
             }
         ),
     )
     return newer
 
 
-def acknowledge(engine: Engine, name: str, subject: str | None = None, note: str = "") -> int:
-    """Note that somebody has seen alarms of a name, all or one; return how many.
+def acknowledge(
+    engine: Engine, name: str, subject: str | None = None, note: str = "", by: str = ""
+) -> list[Alarm]:
+    """Note who has seen alarms of a name, all or one; return them.
 
     Raises UsageError where none stands.
     """
@@ -84,8 +90,9 @@ def acknowledge(engine: Engine, name: str, subject: str | None = None, note: str
     if not meant:
         there = ", ".join(f"{a.name} {a.subject}" for a in standing) or "none"
         raise UsageError(
-            f"no alarm {' '.join(filter(None, (name, subject)))} stands; there: {there}"
+            f"no alarm {' '.join(filter(None, (name, subject)))[:80]} stands; there: {there}"
         )
-    for alarm in meant:
-        save_alarm(engine, replace(alarm, state="acknowledged", note=note))
-    return len(meant)
+    return [
+        save_alarm(engine, replace(alarm, state="acknowledged", note=note, acknowledged_by=by))
+        for alarm in meant
+    ]

@@ -62,6 +62,11 @@ def revoke_token(engine: Engine, token_id: str) -> Token:
     raise UsageError(f"there is no token {token_id}; tokens: {there}")
 
 
+def is_ours(text: str) -> bool:
+    """Return whether a text has the form of a token made here."""
+    return _FORM.fullmatch(text) is not None
+
+
 def find_token(engine: Engine, text: str, now: datetime | None = None) -> Token | None:
     """Return the token of this text if it is known and valid."""
     match = _FORM.fullmatch(text)

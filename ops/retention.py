@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
 from pathlib import Path
-from typing import Literal
 
 from db.engine import Engine
 from db.errors import EveryhitError, StoreError
@@ -24,34 +23,12 @@ from db.retention.parts import (
     together,
 )
 from db.retention.policy import Pin, days_of, list_pins, list_policies
+from db.retention.step import Step
 from db.runs import Run, list_runs
 from software_triggers.passed import cells_behind, enabled_stages
 from software_triggers.registry import triggers_of_run
 
 HOUR = timedelta(hours=1)
-
-
-@dataclass(frozen=True)
-class Step:
-    """What is to be done with the parts of an hour on a shard, or why nothing is."""
-
-    shard: int
-    hour: datetime
-    action: Literal["detach", "drop", "keep", "attach"]
-    parts: Sequence[Part]
-    contents: Sequence[Content]
-    why: Sequence[str] = ()
-    """Why they are kept, in sentences; empty where they go."""
-
-    @property
-    def words(self) -> int:
-        """Words in all parts."""
-        return sum(each.words for each in self.contents)
-
-    @property
-    def bytes(self) -> int:
-        """What they take on the disk."""
-        return sum(part.bytes for part in self.parts)
 
 
 @dataclass(frozen=True)

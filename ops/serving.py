@@ -1,16 +1,28 @@
 """The API beside whatever a process does with its store."""
 
+import ssl
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from contextlib import closing, contextmanager, nullcontext
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
+from api.access.issuer import Issuer
 from api.app import create_app
 from api.desk import Desk, Rules
 from api.serve import served
+from db.engine import Engine
 from db.engine.remote import Door, open_door
 from db.errors import UsageError
+from db.moments import parse_duration
+from db.retention.step import Step
 from db.store import Store
+from ops.retention import plan, rules
 from ops.settings import settings
+from ops.tracing import tracing
+
+if TYPE_CHECKING:
+    from opentelemetry.trace import Tracer
 
 ANSWERS_S = 0.25
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
@@ -37,6 +49,7 @@ def serving(
     port: int = 0,
     open_to_all: bool = False,
     takes_orders: bool = True,
+    tls: ssl.SSLContext | None = None,
 ) -> Iterator[Serving]:
     """Serve the API of an open store, and let other commands in, as long as the context lasts.
 
@@ -47,23 +60,56 @@ def serving(
         raise UsageError(f"--open is for this machine only, not for {host}: make tokens instead")
     rules = Rules(
         open_to_all=open_to_all,
+        issuer=_issuer(),
         hosts=(*settings().api_hosts, "127.0.0.1", "localhost", "[::1]", host),
         origins=settings().api_origins,
         folders=settings().triggers,
         detectors=settings().detectors,
         redis=settings().redis if takes_orders else "",
+        plan_retention=_would_be_done,
         cell=settings().cell,
         answers_s=ANSWERS_S,
     )
-    desk = Desk(store, rules)
-    try:
+    with tracing() as tracer, closing(Desk(_traced(store, tracer), rules)) as desk:
+        app, proxies = create_app(desk), settings().api_proxies
+        if tracer:
+            from api.traces import Traced
+
+            app.add_middleware(Traced, tracer=tracer)
         with (
-            served(create_app(desk), host, port) as url,
-            _door(store, url, desk.local) if store.owned else nullcontext(),
+            served(app, host, port, tls=tls, proxies=proxies) as url,
+            # A certificate is for a name: on this machine commands come in without.
+            served(app) if tls else nullcontext(url) as near,
+            _door(store, near, desk.local) if store.owned else nullcontext(),
         ):
             yield Serving(url, desk)
-    finally:
-        desk.close()
+
+
+def _traced(store: Store, tracer: "Tracer | None") -> Store:
+    if tracer is None:
+        return store
+    from api.traces import TracedEngine
+
+    return replace(store, engine=TracedEngine(store.engine, tracer))
+
+
+def _issuer() -> Issuer | None:
+    at = settings()
+    if not at.oidc_issuer:
+        return None
+    return Issuer(
+        at.oidc_issuer,
+        at.oidc_audience,
+        at.oidc_roles,
+        at.oidc_role_claim,
+        at.oidc_name_claim,
+        at.oidc_leeway_s,
+    )
+
+
+def _would_be_done(engine: Engine) -> list[Step]:
+    grace = timedelta(seconds=float(parse_duration(settings().grace)) * 1e-9)
+    return plan(engine, rules(engine, datetime.now(UTC), grace, settings().triggers))
 
 
 @contextmanager

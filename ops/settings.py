@@ -2,10 +2,13 @@
 
 from functools import lru_cache
 from pathlib import Path
+from typing import Literal
 
 import platformdirs
-from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
+
+from db.errors import UsageError
 
 
 class Settings(BaseSettings):
@@ -44,6 +47,27 @@ class Settings(BaseSettings):
     api_origins: tuple[str, ...] = Field(
         default=(), description="origins of other sites whose pages may ask the API in a browser"
     )
+    api_proxies: tuple[str, ...] = Field(
+        default=(), description="addresses of proxies whose X-Forwarded-For the API believes"
+    )
+    oidc_issuer: str = Field(
+        default="", description="address of an identity provider whose tokens the API takes, too"
+    )
+    oidc_audience: str = Field(
+        default="", description="name under which the identity provider knows this API"
+    )
+    oidc_role_claim: str = Field(
+        default="roles", description="claim that tells roles, as roles or realm_access.roles"
+    )
+    oidc_roles: dict[str, Literal["viewer", "shifter", "physicist", "dba", "admin"]] = Field(
+        default={}, description='roles for its values, as {"muon-experts": "physicist"}'
+    )
+    oidc_name_claim: str = Field(
+        default="preferred_username", description="claim with the name that the log of changes has"
+    )
+    oidc_leeway_s: float = Field(
+        default=60, ge=0, le=600, description="by how much its clock and ours may differ"
+    )
     grace: str = Field(
         default="7 d", description="time for which dropped raw words can be brought back"
     )
@@ -71,5 +95,16 @@ class Settings(BaseSettings):
 
 @lru_cache
 def settings() -> Settings:
-    """Return the settings of this process, read once."""
-    return Settings()
+    """Return the settings of this process, read once; UsageError names the one that is wrong."""
+    try:
+        return Settings()
+    except (ValidationError, SettingsError) as fault:
+        raise UsageError(_line(fault)) from None
+
+
+def _line(fault: ValidationError | SettingsError) -> str:
+    if isinstance(fault, SettingsError):
+        return f"{fault}: write it as JSON"
+    first = fault.errors()[0]
+    name, *inside = map(str, first["loc"])
+    return f"EVERYHIT_{' '.join([name.upper(), *inside])}: {first['msg']}"

@@ -7,14 +7,24 @@ from typing import Literal, get_args
 from db.errors import EveryhitError
 
 Role = Literal["viewer", "shifter", "physicist", "dba", "admin"]
-Act = Literal["read", "annotate", "ingest", "control", "trigger", "reprocess", "administer"]
+Act = Literal[
+    "read",
+    "annotate",
+    "acknowledge",
+    "ingest",
+    "control",
+    "trigger",
+    "reprocess",
+    "retain",
+    "administer",
+]
 
 ROLES: tuple[Role, ...] = get_args(Role)
 MAY: Mapping[Role, frozenset[Act]] = {
     "viewer": frozenset({"read"}),
-    "shifter": frozenset({"read", "annotate", "ingest", "control"}),
+    "shifter": frozenset({"read", "annotate", "acknowledge", "ingest", "control"}),
     "physicist": frozenset({"read", "annotate", "trigger", "reprocess"}),
-    "dba": frozenset({"read", "annotate", "reprocess"}),
+    "dba": frozenset({"read", "annotate", "acknowledge", "reprocess", "retain"}),
     "admin": frozenset(get_args(Act)),
 }
 

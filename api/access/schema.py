@@ -17,8 +17,9 @@ LONGEST_NAME = 100
 
 
 @strawberry.enum(
-    description="viewer reads; shifter annotates and sends words, too; physicist annotates,"
-    " registers triggers and reprocesses; dba annotates and reprocesses; admin does everything."
+    description="viewer reads; shifter annotates, acknowledges alarms and sends words, too;"
+    " physicist annotates, registers triggers and reprocesses; dba annotates, acknowledges alarms,"
+    " reprocesses and sets how long words are kept; admin does everything."
 )
 class Role(Enum):
     """As in ``api.access.roles``."""

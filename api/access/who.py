@@ -3,25 +3,37 @@
 import hmac
 import time
 
+from api.access.issuer import Issuer, Verifier
 from api.access.roles import ROLES, AccessError, Who
 from db.engine import Engine
-from db.tokens import find_token
+from db.tokens import find_token, is_ours
 
 REMEMBERED_S = 5.0
 """A token that was valid is believed for so long without a look at the store."""
 
 
 class Doorkeeper:
-    """Knows tokens. ``local`` is the secret of the machine's own command line: an admin's."""
+    """Knows our own tokens, and those of an issuer if there is one.
 
-    def __init__(self, engine: Engine, *, local: str, open_to_all: bool = False) -> None:
+    ``local`` is the secret of the machine's own command line: an admin's.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        local: str,
+        open_to_all: bool = False,
+        issuer: Issuer | None = None,
+    ) -> None:
         self._engine, self._local, self._open = engine, local, open_to_all
+        self._verifier = None if issuer is None else Verifier(issuer)
         self._seen: dict[str, tuple[float, Who]] = {}
 
     def who(self, authorization: str | None) -> Who:
         """Return who brings an Authorization header; AccessError when nobody does that we know.
 
-        Blocks on the store: call it from a thread.
+        Blocks on the store, or on the identity provider: call it from a thread.
         """
         if not authorization:
             if self._open:
@@ -35,7 +47,10 @@ class Doorkeeper:
             return Who("this machine", "admin")
         scheme, _, text = authorization.partition(" ")
         text = text.strip()
-        known = self._known(text) if scheme.lower() == "bearer" else None
+        bearer = scheme.lower() == "bearer"
+        if bearer and self._verifier is not None and not is_ours(text):
+            return self._verifier.who(text)
+        known = self._known(text) if bearer else None
         if known is None:
             raise AccessError(
                 "this token is unknown, expired or revoked: ask an admin for another", known=False

@@ -7,7 +7,7 @@ requests is a generator of them, which gets the answers sent in.
 import json
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from urllib.parse import quote
 
 import numpy as np
@@ -16,6 +16,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from api.client.errors import ApiError
+
+if TYPE_CHECKING:
+    from software_triggers.trigger import Trigger
 
 T = TypeVar("T")
 Moment = int | str
@@ -91,8 +94,39 @@ def post(run: RunName, link: int, key: str, words: NDArray[np.uint64]) -> Ask[di
     return Ask("POST", f"/ingest/{_piece(run)}/{link}", json.loads, content=body, headers=headers)
 
 
+def known(trigger: "Trigger") -> Flow[str]:
+    """See to it that the server knows a trigger as it is here, and return its name.
+
+    SQL is registered there. Code never travels: a Python trigger must be installed on the server,
+    with the same source. Raises ApiError where it is not.
+    """
+    if trigger.kind == "sql":
+        answer = yield graphql(
+            "mutation($s: String!) { registerTrigger(source: $s) { problems { message } } }",
+            {"s": trigger.source},
+        )
+        for problem in answer["registerTrigger"]["problems"]:
+            raise ApiError(f"trigger {trigger.name}: {problem['message']}", "trigger")
+        return trigger.name
+    there = yield graphql("{ triggers { name kind source enabled } }")
+    for each in there["triggers"]:
+        if (each["name"], each["kind"]) == (trigger.name, "PYTHON"):
+            if each["source"] != trigger.source:
+                raise ApiError(
+                    f"the server has another {trigger.name} than you: install this one there, or"
+                    " call it by its name",
+                    "trigger",
+                )
+            return trigger.name
+    raise ApiError(
+        f"the server does not know the Python trigger {trigger.name}: install the package that has"
+        " it there (entry point everyhit.triggers), or put its file into EVERYHIT_TRIGGERS",
+        "trigger",
+    )
+
+
 def process(
-    name: str,
+    wanted: "str | Trigger",
     params: Mapping[str, Any],
     run: RunName | None,
     start: Moment | None,
@@ -103,6 +137,7 @@ def process(
 
     Raises ApiError when it fails, or is cancelled by somebody.
     """
+    name = wanted if isinstance(wanted, str) else (yield from known(wanted))
     asked = yield graphql(
         "mutation($run: String, $name: String!, $params: JSON, $a: Moment, $b: Moment) {"
         " reprocess(run: $run, triggers: [{name: $name, params: $params}], start: $a, stop: $b)"

@@ -13,7 +13,7 @@ PROTOCOL = Subprotocol("graphql-transport-ws")
 _EVENTS = """
 subscription($run: String, $trigger: String!, $where: String!) {
   newEvents(run: $run, trigger: $trigger, where: $where) {
-    number events { t tEnd tS continued triggers nWords }
+    missed events { t tEnd tS continued triggers nWords }
   }
 }"""
 
@@ -46,4 +46,5 @@ def events_in(message: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         raise ApiError(error["message"], (error.get("extensions") or {}).get("code", "graphql"))
     if message["type"] == "next":
         for event in payload["data"]["newEvents"]["events"]:
-            yield event | {"t": int(event["t"]), "tEnd": int(event["tEnd"])}
+            times = {"t": int(event["t"]), "tEnd": int(event["tEnd"])}
+            yield event | times | {"missed": payload["data"]["newEvents"]["missed"]}

@@ -2,7 +2,7 @@ import json
 import os
 import time
 from collections.abc import Iterator, Sequence
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import httpx
 import numpy as np
@@ -14,6 +14,9 @@ from websockets.sync.client import connect
 from api.client import asks, listening
 from api.client.asks import Ask, Flow, Moment, Pause, RunName
 from api.client.errors import ApiError
+
+if TYPE_CHECKING:
+    from software_triggers.trigger import Trigger
 
 T = TypeVar("T")
 
@@ -106,7 +109,7 @@ class Client:
 
     def trigger(
         self,
-        name: str,
+        trigger: "str | Trigger",
         run: RunName | None = None,
         start: Moment | None = None,
         stop: Moment | None = None,
@@ -114,15 +117,19 @@ class Client:
     ) -> pl.DataFrame:
         """Run a trigger over a range, wait for it, and return what it found.
 
-        ``name`` is known to the server: built in, installed there as a plug-in, in a folder of its
-        settings, or registered SQL. ``params`` are its parameters.
+        It is known to the server by its name: built in, installed there as a plug-in, in a folder
+        of its settings, or registered SQL. A decorated function must be there with the same source;
+        what ``sql_trigger`` makes is registered there. ``params`` are its parameters.
         """
-        return self._through(asks.process(name, params, run, start, stop))
+        return self._through(asks.process(trigger, params, run, start, stop))
 
     def follow(
         self, run: RunName | None = None, trigger: str = "events", where: str = ""
     ) -> Iterator[dict[str, Any]]:
-        """Yield events as they are committed: t, tEnd, tS, continued, triggers, nWords."""
+        """Yield events as they are committed: t, tEnd, tS, continued, triggers, nWords.
+
+        ``missed`` counts messages, of up to 100 events each, for which this was too slow so far.
+        """
         try:
             with connect(listening.address(self._url), subprotocols=[listening.PROTOCOL]) as socket:
                 socket.send(listening.hello(self._token))

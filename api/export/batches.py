@@ -20,7 +20,7 @@ from software_triggers.names import lineage_of, selection_over
 from software_triggers.relations import read_frame
 from software_triggers.window import Window
 
-HITS_AT_ONCE = 1_000_000
+HITS_AT_ONCE = 500_000
 ROWS_AT_ONCE = 50_000
 
 

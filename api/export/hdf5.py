@@ -1,6 +1,5 @@
 """HDF5: a group of columns that grow; lists are kept as values with offsets."""
 
-import tempfile
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,7 +9,7 @@ import pyarrow as pa
 from api.export.extra import needs_extra
 from api.export.jagged import column
 from api.export.rows import Rows
-from api.export.spooled import pieces_of
+from api.export.spooled import check_room, pieces_of, spool
 
 _CHUNK = 1 << 16
 
@@ -24,8 +23,8 @@ def hdf5(rows: Rows) -> Iterator[bytes]:
     with needs_extra("HDF5"):
         import h5py
 
-    with tempfile.NamedTemporaryFile(dir=rows.folder, suffix=".h5") as file:
-        with h5py.File(file.name, "w", libver="latest") as h5:
+    with spool(rows, ".h5") as path:
+        with h5py.File(path, "w", libver="latest") as h5:
             group = h5.create_group(rows.name)
             group.attrs.update(rows.told)
             for field in rows.schema:
@@ -33,8 +32,9 @@ def hdf5(rows: Rows) -> Iterator[bytes]:
             for batch in rows.batches:
                 for name, array in zip(batch.schema.names, batch.columns, strict=True):
                     _append(group, name, array)
+                check_room(path)
                 yield b""  # others may have a turn
-        yield from pieces_of(file.name)
+        yield from pieces_of(path)
 
 
 def _create(h5py: Any, group: Any, field: pa.Field) -> None:

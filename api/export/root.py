@@ -1,6 +1,5 @@
 """ROOT: a TTree whose lists are jagged branches."""
 
-import tempfile
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,7 +9,7 @@ import pyarrow as pa
 from api.export.extra import needs_extra
 from api.export.jagged import column
 from api.export.rows import Rows
-from api.export.spooled import pieces_of
+from api.export.spooled import check_room, pieces_of, spool
 
 
 def root(rows: Rows) -> Iterator[bytes]:
@@ -22,16 +21,17 @@ def root(rows: Rows) -> Iterator[bytes]:
         import awkward as ak
         import uproot
 
-    with tempfile.NamedTemporaryFile(dir=rows.folder, suffix=".root") as file:
-        with uproot.recreate(file.name, compression=uproot.LZ4(1)) as made:
+    with spool(rows, ".root") as path:
+        with uproot.recreate(path, compression=uproot.LZ4(1)) as made:
             made["told"] = "\n".join(f"{key} = {value}" for key, value in rows.told.items())
             tree = made.mktree(rows.name, {f.name: _branch(f.type) for f in rows.schema})
             for batch in rows.batches:
                 named = zip(batch.schema.names, batch.columns, strict=True)
                 if batch.num_rows:
                     tree.extend({name: _values(ak, array) for name, array in named})
+                check_room(path)
                 yield b""  # others may have a turn
-        yield from pieces_of(file.name)
+        yield from pieces_of(path)
 
 
 def _branch(kind: pa.DataType) -> str:

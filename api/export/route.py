@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query
-from fastapi.responses import StreamingResponse
+from fastapi.responses import JSONResponse, Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from api.desk import Desk
 from api.dropped import header
@@ -56,29 +57,59 @@ def export_routes(desk: Desk) -> APIRouter:
         decode: bool = False,
         fmt: Annotated[str, Query(alias="format")] = "arrow",
         authorization: Annotated[str | None, Header()] = None,
-    ) -> StreamingResponse:
+    ) -> Response:
         (await desk.ask(desk.doorkeeper.who, authorization)).need("read")
         if fmt not in FORMATS:
             raise UsageError(f"there is no format {fmt!r}; formats: {', '.join(FORMATS)}")
         form = FORMATS[fmt]
 
-        def begun() -> tuple[int, dict[str, str], Iterator[bytes]]:
+        def begun() -> tuple[int, dict[str, str], bytes, Iterator[bytes]]:
             found = find_run(desk.engine, run)
             a, b = span_of(desk.engine, found, start, stop)
             names = tuple(name for name in columns.split(",") if name)
             asked = Asked(found, _relation(what, trigger), a, b, where, lineage, names, decode)
             lacks = header(desk.engine, found, (a, b)) if what != "candidates" else {}
-            return found.run_id, lacks, form.write(rows_of(desk.engine, asked, desk.spool))
+            pieces = form.write(rows_of(desk.engine, asked, desk.spool))
+            return found.run_id, lacks, next(pieces, b""), pieces  # what goes wrong at once is told
 
-        number, lacks, pieces = await desk.ask_bulk(begun)
+        if desk.exports >= desk.rules.exports:
+            told = {"code": "busy", "message": "too many exports are under way: come again"}
+            return JSONResponse(told, 429, {"Retry-After": "5"})
+        desk.exports += 1
+        try:
+            number, lacks, first, pieces = await desk.ask_bulk(begun)
+        except BaseException:
+            desk.exports -= 1
+            raise
         name = f"run{number}-{trigger or what}.{form.suffix}"
-        return StreamingResponse(
-            desk.each(pieces),
+        return _Export(
+            desk,
+            first,
+            pieces,
             media_type=form.media_type,
             headers={"Content-Disposition": f'attachment; filename="{name}"'} | lacks,
         )
 
     return router
+
+
+class _Export(StreamingResponse):
+    """Counts itself out when it ends, however it ends."""
+
+    def __init__(self, desk: Desk, first: bytes, pieces: Iterator[bytes], **how: Any) -> None:
+        self._desk = desk
+        super().__init__(desk.each(_with(first, pieces)), **how)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._desk.exports -= 1
+
+
+def _with(first: bytes, pieces: Iterator[bytes]) -> Iterator[bytes]:
+    yield first
+    yield from pieces
 
 
 def _relation(what: str, trigger: str | None) -> str:

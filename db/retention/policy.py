@@ -1,15 +1,18 @@
 """Policies and pins: what people want to be kept."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 import pyarrow as pa
 
 from db.engine import Engine
+from db.errors import UsageError
 from db.runs import Run
 
 DEFAULT = "default"
+EVER = 2**62
+"""[-EVER, EVER) are all ticks that a run can have."""
 
 
 @dataclass(frozen=True)
@@ -41,18 +44,26 @@ def list_policies(engine: Engine) -> dict[str, int | None]:
 def days_of(run: Run, policies: Mapping[str, int | None]) -> int | None:
     """Return for how many days a run's raw words are kept; None: for ever.
 
+    Without a policy words are kept for ever.
+    """
+    return policies.get(policy_of(run, policies))
+
+
+def policy_of(run: Run, policies: Collection[str]) -> str:
+    """Return the type of run whose policy decides.
+
     The run's setting ``type`` decides, else the longest pattern that its name fits, else
-    ``default``. Without a policy words are kept for ever.
+    ``default``.
     """
     kind = run.settings.get("type")
     if kind in policies:
-        return policies[str(kind)]
+        return str(kind)
     fitting = [pattern for pattern in policies if fnmatchcase(run.name, pattern)]
-    return policies.get(max(fitting, key=len, default=DEFAULT))
+    return max(fitting, key=len, default=DEFAULT)
 
 
 def pin(engine: Engine, wanted: Pin, *, pinned: bool = True) -> None:
-    """Pin a range, or let go one that was pinned with the same limits."""
+    """Pin a range; with ``pinned`` false, let it go."""
     newer(
         engine,
         "retention_pins",
@@ -63,6 +74,17 @@ def pin(engine: Engine, wanted: Pin, *, pinned: bool = True) -> None:
         },
         {"pinned": pa.array([pinned]), "note": pa.array([wanted.note])},
     )
+
+
+def unpin(engine: Engine, run_id: int, a: int, b: int) -> Pin:
+    """Let go what was pinned with the same limits, and return it; UsageError where nothing was."""
+    pins = [each for each in list_pins(engine) if each.run_id == run_id]
+    for each in pins:
+        if (each.a, each.b) == (a, b):
+            pin(engine, each, pinned=False)
+            return each
+    there = ", ".join(f"[{each.a}, {each.b})" for each in pins) or "none"
+    raise UsageError(f"[{a}, {b}) of run {run_id} is not pinned; pinned are, in ticks: {there}")
 
 
 def list_pins(engine: Engine) -> list[Pin]:

@@ -40,10 +40,10 @@ def blocks(start_s: float, stop_s: float, muons_hz: float, most: int | None = No
     return [Block(link, piece.of_link(link)) for piece in pieces for link in links]
 
 
-def new_run(engine: Engine) -> Run:
+def new_run(engine: Engine, name: str = "bench") -> Run:
     """Enter a run of the telescope in the catalogue, and create its views."""
     detector = load(DETECTOR)
-    run = open_run(engine, detector, name="bench", cell=duration_ticks("100 ms", detector.tick))
+    run = open_run(engine, detector, name=name, cell=duration_ticks("100 ms", detector.tick))
     create_views(engine, run.detector)
     return run
 

@@ -20,12 +20,12 @@ def main() -> None:
     """Run the command line; a user's mistake is one line on stderr and exit code 1."""
     from ops.cli import commands  # noqa: F401 - they register themselves
 
-    level = logging.getLevelName(settings().log_level.upper())
-    structlog.configure(
-        wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
     try:
+        level = logging.getLevelName(settings().log_level.upper())
+        structlog.configure(
+            wrapper_class=structlog.make_filtering_bound_logger(level),
+            logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        )
         app()
     except EveryhitError as fault:
         typer.echo(f"everyhit: {fault}", err=True)

@@ -1,5 +1,6 @@
 from contextlib import ExitStack, closing
 from functools import partial
+from getpass import getuser
 from typing import Annotated
 
 import typer
@@ -46,8 +47,8 @@ def ack(
 ) -> None:
     """Note that somebody has seen an alarm. It stands until it is over."""
     with opened(store) as at:
-        n = acknowledge(at.engine, name, subject, note)
-    show([{"name": name, "acknowledged": n}], as_json=as_json)
+        seen = acknowledge(at.engine, name, subject, note, getuser())
+    show([{"name": name, "acknowledged": len(seen)}], as_json=as_json)
 
 
 @alarms.command("watch")

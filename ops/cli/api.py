@@ -1,11 +1,14 @@
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from api.access.roles import ROLES
+from api.tls import tls_context
 from db.errors import UsageError
 from db.moments import parse_duration
 from db.store import Store as OpenStore
@@ -32,13 +35,20 @@ def api(
     host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
     port: Port = 8420,
     open_to_all: Open = False,
+    certificate: Annotated[
+        Path | None, typer.Option("--certificate", help="Serve TLS: PEM with the whole chain.")
+    ] = None,
+    key: Annotated[Path | None, typer.Option("--key", help="PEM with its private key.")] = None,
     store: Store = None,
 ) -> None:
     """Serve the GraphQL API and bulk data of a store, until Ctrl-C."""
+    if (certificate is None) != (key is None):
+        raise UsageError("TLS takes both --certificate and --key")
+    tls = tls_context(certificate, key) if certificate and key else None
     with (
         opened(store, alone=True) as at,
         interruptible() as wish,
-        served_beside(at, port, host, open_to_all=open_to_all, takes_orders=True),
+        served_beside(at, port, host, open_to_all=open_to_all, takes_orders=True, tls=tls),
     ):
         wish.wait()
 
@@ -51,12 +61,13 @@ def served_beside(
     *,
     open_to_all: bool = False,
     takes_orders: bool = False,
+    tls: ssl.SSLContext | None = None,
 ) -> Iterator["Serving"]:
     """Serve the API of an open store beside what the command does, and tell where."""
     from ops.serving import serving  # takes a second: other commands need not wait for it
 
     with serving(
-        at, host=host, port=port, open_to_all=open_to_all, takes_orders=takes_orders
+        at, host=host, port=port, open_to_all=open_to_all, takes_orders=takes_orders, tls=tls
     ) as served:
         typer.echo(f"the API is at {served.url}; try it out: {served.page}", err=True)
         yield served

@@ -24,7 +24,7 @@ from ops.bench.scan import scan as run_scan
 from ops.bench.servers import ingest_servers, on_disk, own_servers, pids_of
 from ops.cli import app
 from ops.cli.opening import opened
-from ops.cli.show import AsJson
+from ops.cli.show import AsJson, show
 
 bench = typer.Typer(help="Speed, measured against peers in the same run.", no_args_is_help=True)
 app.add_typer(bench, name="bench")
@@ -190,6 +190,19 @@ def api(
         return
     with _room(store) as at:
         print_outcome(run_api(at, {}, *told), as_json=as_json)
+
+
+@bench.command()
+def export(hits: Hits = 8_000_000, store: Store = None, as_json: AsJson = False) -> None:
+    """Export a run over HTTP in each format; how fast, and does memory grow with the run?
+
+    A --store names a folder here, in which a store is made.
+    """
+    from ops.bench.export import export as run_export  # takes a second: it brings the server
+
+    with _folder() if store is None else _made(store) as folder:
+        rows = [each.as_row() for each in run_export(folder / "store", hits)]
+    show(rows, as_json=as_json, title=f"{hits:,} hits over HTTP; a quarter of them for comparison")
 
 
 @contextmanager

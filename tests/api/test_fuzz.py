@@ -14,10 +14,12 @@ from graphql import (
     GraphQLList,
     GraphQLNonNull,
     GraphQLObjectType,
+    Undefined,
     get_named_type,
 )
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from test_live import ask, opened
 
 from api.schema import schema
 
@@ -227,3 +229,75 @@ def test_nothing_in_a_text_reaches_sql(http, engine, run, nasty):
     assert set(after) >= set(before)
     told = {"runs", "tokens", "audit", "posts", "ledger", "chunks"}
     assert told <= set(after)
+
+
+PLAIN = {
+    "Boolean": "false",
+    "Int": "1",
+    "Ticks": '"0"',
+    "Role": "VIEWER",
+    "String": '"no such thing"',
+    "[Wanted!]": "[]",
+}
+
+
+def text_arguments():
+    """Every argument in the schema that takes text: where it stands, its field, its name."""
+    kinds = schema._schema.type_map
+    for kind in ("Query", "Run", "Mutation"):
+        for name, field in kinds[kind].fields.items():
+            if name in ("createToken", "openRun"):  # what they make would stay for other tests
+                continue
+            for argument, told in field.args.items():
+                if get_named_type(told.type).name in ("String", "Moment", "ID"):
+                    yield kind, name, argument
+
+
+@pytest.mark.parametrize(("kind", "name", "argument"), sorted(text_arguments()))
+def test_no_argument_of_text_reaches_sql(http, engine, run, kind, name, argument):
+    """All nasty texts in one argument, twenty in a request; nothing in the store is gone."""
+    tables = "SELECT name FROM system.tables WHERE database = currentDatabase()"
+    before = set(engine.fetch(tables)["name"].to_pylist())
+    field = schema._schema.type_map[kind].fields[name]
+    others = {
+        n: PLAIN[str(a.type).rstrip("!")]
+        for n, a in field.args.items()
+        if isinstance(a.type, GraphQLNonNull) and n != argument and str(a.type).endswith("!")
+        and a.default_value in (None, Undefined)
+    }  # fmt: skip
+    if "trigger" in others:
+        others["trigger"] = '"segments"'
+    below = " { __typename }" if hasattr(get_named_type(field.type), "fields") else ""
+    calls = []
+    for k, nasty in enumerate(NASTY):
+        given_ = ", ".join(f"{n}: {v}" for n, v in (others | {argument: json.dumps(nasty)}).items())
+        calls.append(f"a{k}: {name}({given_}){below}")
+    for k in range(0, len(calls), 20):
+        together = " ".join(calls[k : k + 20])
+        opened = {"Query": "{ ", "Mutation": "mutation { "}
+        around = opened.get(kind, f'{{ run(which: "{run.run_id}") {{ ')
+        fine(
+            http.post("/graphql", json={"query": around + together + " }" + " }" * (kind == "Run")})
+        )
+    assert set(engine.fetch(tables)["name"].to_pylist()) >= before
+
+
+@pytest.mark.parametrize("argument", ["run", "trigger", "where"])
+def test_no_argument_of_a_subscription_reaches_sql(url, tokens, run, argument):
+    given_ = {"run": str(run.run_id), "trigger": "events", "where": ""}
+    with opened(url, tokens["viewer"]) as socket:
+        assert json.loads(socket.recv(timeout=20))["type"] == "connection_ack"
+        for k, nasty in enumerate(NASTY):
+            told = ", ".join(
+                f"{n}: {json.dumps(v)}" for n, v in (given_ | {argument: nasty}).items()
+            )
+            ask(socket, f"subscription {{ newEvents({told}) {{ number }} }}", str(k))
+            while (message := json.loads(socket.recv(timeout=20)))["id"] != str(k):
+                pass
+            payload = message["payload"]
+            errors = payload if message["type"] == "error" else payload.get("errors") or []
+            for error in errors:
+                code = (error.get("extensions") or {}).get("code")
+                assert code in ("usage", "selection", "sql", "store", None), error
+                assert "Traceback" not in error["message"]
+            socket.send(json.dumps({"type": "complete", "id": str(k)}))

@@ -41,11 +41,11 @@ def test_all_who_listen_share_one_poller_and_the_newest_wins():
         await asyncio.sleep(0.01)
         assert topic.listeners == 2
         go.set()
-        assert [await each for each in first] == [1, 1]
-        seen = [await anext(fast) for _ in range(50)]
+        assert [(await each)[0] for each in first] == [1, 1]
+        seen = [(await anext(fast))[0] for _ in range(50)]
         assert seen == sorted(set(seen))
         assert topic.reads == pytest.approx(told, abs=1)  # not twice that, for two
-        late = await anext(slow)  # it slept through all of them
+        late, _ = await anext(slow)  # it slept through all of them
         assert late >= seen[-1] - 1
         await fast.aclose()
         await slow.aclose()
@@ -72,7 +72,7 @@ def test_equal_states_are_told_once_and_a_failing_store_is_asked_again():
             return answer
 
         listening = Topic(read, 0.001, kept=10).listen()
-        got = [await asyncio.wait_for(anext(listening), 5) for _ in range(2)]
+        got = [(await asyncio.wait_for(anext(listening), 5))[0] for _ in range(2)]
         await listening.aclose()
         assert got == [1, 2]
 

@@ -14,6 +14,8 @@ ACTS = {
     "read": "{ runs { totalCount } }",
     "annotate": 'mutation { annotateRun(run: "no such run", note: "") { name } }',
     "ingest": 'mutation { closeRun(run: "no such run") { name } }',
+    "acknowledge": 'mutation { acknowledgeAlarm(name: "no such alarm") { name } }',
+    "retain": 'mutation { pinRun(run: "no such run") { run } }',
     "trigger": 'mutation { enableTrigger(name: "no such trigger") { name } }',
     "reprocess": "mutation { cancelReprocess(number: 0) { number } }",
     "administer": "{ tokens { tokenId } }",

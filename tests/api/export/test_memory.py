@@ -1,9 +1,12 @@
+import threading
 import time
 import weakref
+from dataclasses import replace
 
-from api.export import batches
+from api.export import batches, spooled
 from api.export.batches import Asked, rows_of
 from api.export.route import FORMATS
+from db.errors import StoreError
 
 
 def test_no_more_than_two_batches_are_in_memory_at_once(engine, run, tmp_path, monkeypatch):
@@ -50,3 +53,60 @@ def test_nothing_is_left_of_an_export_whose_asker_hung_up(http, run, desk, monke
         time.sleep(0.1)
     assert not list(desk.spool.iterdir())
     assert http.get("/healthz").status_code == 200
+
+
+def test_a_disk_that_the_store_needs_is_left_alone(http, run, desk, monkeypatch):
+    monkeypatch.setattr(spooled, "KEPT_FREE", 1 << 60)
+    for form in ("hdf5", "root"):
+        answer = http.get(f"/export/{run.run_id}/hits", params={"format": form})
+        assert answer.status_code == 400
+        assert "ask for arrow, parquet or csv" in answer.json()["message"]
+    assert http.get(f"/export/{run.run_id}/hits", params={"format": "csv"}).status_code == 200
+    assert not list(desk.spool.iterdir())
+
+
+def test_what_goes_wrong_with_the_first_rows_is_told_and_not_broken_off(http, run, monkeypatch):
+    def away(*_, **__):
+        raise StoreError("the store is away")
+
+    monkeypatch.setattr(batches, "of_hits", away)
+    answer = http.get(f"/export/{run.run_id}/hits")
+    assert answer.status_code == 503
+    assert "the store is away" in answer.json()["message"]
+
+
+def test_no_more_exports_than_there_is_memory_for(http, run, desk, monkeypatch):
+    def wait_until_over():
+        for _ in range(600):
+            if not desk.exports:
+                return
+            time.sleep(0.05)
+
+    wait_until_over()
+    monkeypatch.setattr(desk, "rules", replace(desk.rules, exports=1))
+    monkeypatch.setattr(batches, "HITS_AT_ONCE", 100)
+    go_on = threading.Event()
+    slow = batches.read_frame
+
+    def waits(engine, run, window, columns):
+        go_on.wait(60 if window.b else 0)
+        return slow(engine, run, window, columns)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(batches, "read_frame", waits)
+        first = threading.Thread(target=http.get, args=(f"/export/{run.run_id}/hits",))
+        first.start()
+        while not desk.exports:
+            time.sleep(0.01)
+        answer = http.get(f"/export/{run.run_id}/hits")
+        go_on.set()
+        first.join(60)
+    assert answer.status_code == 429
+    assert answer.headers["retry-after"] == "5"
+    assert answer.json()["code"] == "busy"
+    wait_until_over()
+    assert http.get(f"/export/{run.run_id}/hits").status_code == 200
+    for wrong in ("format=xml", "where=nothing", "start=5 s&stop=1 s"):
+        assert http.get(f"/export/{run.run_id}/hits?{wrong}").status_code == 400
+    wait_until_over()
+    assert desk.exports == 0

@@ -70,7 +70,10 @@ def test_a_link_that_stops_is_raised_and_cleared_when_it_goes_on(engine, client,
         f"link 4 of run {run.run_id} ({run.name}) has delivered nothing since 1970-01-01 00:16:40"
         " UTC: look at its front-end and its cable, then at everyhit readout and its spool"
     )
-    assert acknowledge(engine, *stopped, note="Replacing the cable") == 1
+    (seen,) = acknowledge(engine, *stopped, note="Replacing the cable", by="night shift")
+    assert seen in list_alarms(engine)
+    assert (seen.state, seen.note) == ("acknowledged", "Replacing the cable")
+    assert seen.acknowledged_by == "night shift"
     assert mine(Alarms(engine).step(look(engine, client, LIMITS), 1041.0), run) == {}
     write(engine, run, [toy_chunk(run.run_id, 4, 1, [Hit(20, 4, 0)], 30)])
     cleared = mine(alarms.step(look(engine, client, LIMITS), 1042.0), run)
