@@ -238,6 +238,7 @@ PLAIN = {
     "Role": "VIEWER",
     "String": '"no such thing"',
     "[Wanted!]": "[]",
+    "ConfigurationWanted": "{}",
 }
 
 
