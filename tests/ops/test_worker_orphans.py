@@ -1,0 +1,42 @@
+"""A worker process whose parent is killed while it still starts."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+PARENT = """
+import multiprocessing, time
+from ops.worker import Work, _work
+if __name__ == "__main__":
+    work = Work("clickhouse://u:p@127.0.0.1:1/db", "redis://127.0.0.1:1/0", ("live",))
+    child = multiprocessing.get_context("spawn").Process(target=_work, args=(work,))
+    child.start()
+    print(child.pid, flush=True)
+    time.sleep(60)
+"""
+
+
+def test_it_does_not_outlive_its_parent(tmp_path):
+    file = tmp_path / "parent.py"
+    file.write_text(PARENT)
+    parent = subprocess.Popen([sys.executable, str(file)], stdout=subprocess.PIPE, text=True)
+    child = int(parent.stdout.readline())
+    parent.send_signal(signal.SIGKILL)
+    parent.wait()
+    parent.stdout.close()
+    until = time.monotonic() + 120
+    while _lives(child):
+        if time.monotonic() > until:
+            os.kill(child, signal.SIGKILL)
+            raise AssertionError("the worker outlived its parent")
+        time.sleep(0.1)
+
+
+def _lives(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
