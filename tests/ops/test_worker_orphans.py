@@ -22,11 +22,15 @@ if __name__ == "__main__":
 def test_it_does_not_outlive_its_parent(tmp_path):
     file = tmp_path / "parent.py"
     file.write_text(PARENT)
-    parent = subprocess.Popen([sys.executable, str(file)], stdout=subprocess.PIPE, text=True)
-    child = int(parent.stdout.readline())
+    said = tmp_path / "said"  # a pipe would break with us, and end the worker
+    with said.open("w") as out:
+        parent = subprocess.Popen([sys.executable, str(file)], stdout=out, stderr=out)
+    while not (told := said.read_text()).endswith("\n"):
+        assert parent.poll() is None, told
+        time.sleep(0.01)
+    child = int(told.split()[0])
     parent.send_signal(signal.SIGKILL)
     parent.wait()
-    parent.stdout.close()
     until = time.monotonic() + 120
     while _lives(child):
         if time.monotonic() > until:
