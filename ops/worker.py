@@ -72,6 +72,9 @@ def keep_workers(
 def _work(work: Work) -> None:
     """Be one worker process, for as long as its parent lives."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    parent = multiprocessing.parent_process()
+    if parent is None or os.getppid() != parent.pid:
+        return  # it died before we asked to be told
     signals.setup_logging.connect(lambda **_: None, weak=False)
     # The worker never takes code from a message: being root adds nothing to fear here.
     warnings.simplefilter("ignore", SecurityWarning)
