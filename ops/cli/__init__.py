@@ -7,6 +7,7 @@ import structlog
 import typer
 
 from db.errors import EveryhitError
+from ops.cli.commands import load
 from ops.settings import settings
 
 app = typer.Typer(
@@ -18,8 +19,7 @@ app = typer.Typer(
 
 def main() -> None:
     """Run the command line; a user's mistake is one line on stderr and exit code 1."""
-    from ops.cli import commands  # noqa: F401 - they register themselves
-
+    load(sys.argv[1:])
     try:
         level = logging.getLevelName(settings().log_level.upper())
         structlog.configure(

@@ -12,7 +12,6 @@ from db.detector import Detector
 from db.errors import SourceError
 from readout.source.binary import BLOCK_BYTES, read_words
 from readout.source.block import Block
-from readout.source.km3net import FIELDS, read_slices
 from readout.source.plausible import plausible
 from readout.source.text import GZIP, read_text
 
@@ -44,6 +43,8 @@ def open_source(
         start = stream.read(512)
         stream.seek(0)
     if start.startswith(b"root"):
+        from readout.source.km3net import FIELDS, read_slices  # what reads ROOT takes a second
+
         stream.close()
         if not FIELDS.issubset(field.name for field in detector.fields):
             raise SourceError(

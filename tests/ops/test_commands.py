@@ -1,0 +1,45 @@
+"""Each command is found where the table says that it is."""
+
+import subprocess
+import sys
+
+import pytest
+from typer import Typer
+
+from ops.cli import app
+from ops.cli.commands import FILES, load
+
+load([])
+
+
+def homes(group: Typer):
+    """The modules that have a group's commands."""
+    for command in group.registered_commands:
+        yield command.callback.__module__
+    for below in group.registered_groups:
+        yield from homes(below.typer_instance)
+
+
+def registered():
+    for command in app.registered_commands:
+        yield command.name or command.callback.__name__, [command.callback.__module__]
+    for group in app.registered_groups:
+        yield group.name, list(homes(group.typer_instance))
+
+
+def test_the_table_has_every_command():
+    assert {name for name, _ in registered()} == set(FILES)
+
+
+@pytest.mark.parametrize(("name", "modules"), sorted(registered()))
+def test_the_file_of_a_command_brings_all_of_it(name, modules):
+    own = f"ops.cli.{FILES[name]}"
+    if others := set(modules) - {own}:
+        code = (
+            f"import sys; from ops.cli.commands import load; load([{name!r}]); print(*sys.modules)"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        )
+        assert others <= set(done.stdout.split())
+    assert own in modules
