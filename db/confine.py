@@ -33,7 +33,8 @@ _GENERATORS = {"numbers", "generate_series", "generateseries"}
 # What a store calls its own tables: a WITH must not hide behind such a name.
 _TABLES = re.compile(
     r"chunks|runs|rates|gaps|lineages|ledger|failures|triggers|schema_versions|tokens|audit|posts"
-    r"|alarms|orders|origins|post_takers|retention_policies|retention_pins|aside_parts|dropped_chunks"
+    r"|alarms|orders|origins|post_takers|reprocessings|reprocessing_progress|results_policies"
+    r"|retention_policies|retention_pins|aside_parts|dropped_chunks"
     r"|(rows|words|hits|rates_of)_.*"
 )
 

@@ -10,11 +10,12 @@ from db.errors import EveryhitError
 from ops.cli.commands import load
 from ops.settings import settings
 
-app = typer.Typer(
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    help="Data acquisition without a trigger: every hit is kept, triggers are queries.",
-)
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
+
+
+@app.callback()
+def everyhit() -> None:
+    """Data acquisition without a trigger: every hit is kept, triggers are queries."""
 
 
 def main() -> None:

@@ -95,6 +95,8 @@ def test_whatever_dies_every_row_is_there_once(cluster, server_engine):
     time.sleep(0.3)
     conductor.kill()
     worker.kill()
+    # The stand-in server may have died with its client: a worker that finds no store ends.
+    wait(cluster, lambda: find_reprocessing(server_engine, other.number))
     cluster.start("worker", "-n", "1")
     wait(cluster, lambda: find_reprocessing(server_engine, other.number).state == "done")
     wait(cluster, lambda: found(server_engine, run, pace=0.3) == TIMES)
