@@ -1,8 +1,10 @@
 """The main job on one machine: a simulated telescope, its store, triggers, events, a live view."""
 
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from queue import SimpleQueue
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import polars as pl
@@ -12,6 +14,7 @@ from db.results import read_committed
 from db.store import Store
 from ops.live_run import LiveRun, live_run
 from ops.score import Score
+from ops.truth import Truth
 from readout.simulator.conditions import Conditions
 from readout.simulator.live import Slice
 from readout.source.block import Block
@@ -21,6 +24,7 @@ SCORED = ("t", "chamber", "t0_ns")
 """Columns of segments that the score looks at."""
 TRUE = ("t0", "t0_ns", "chamber", "n_hits")
 """Columns of the truth that it looks at."""
+_TRUTH = "truth-"
 WANTED: Mapping[str, Mapping[str, Any]] = {
     "segments": {},
     "tracks": {},
@@ -33,16 +37,15 @@ WANTED: Mapping[str, Mapping[str, Any]] = {
 class Demo:
     """A simulated run under way: takes the telescope's slices, compares segments with the truth."""
 
-    def __init__(self, live: LiveRun) -> None:
+    def __init__(self, live: LiveRun, folder: Path) -> None:
         self.live = live
         self.score = Score(float(live.run.detector.tick))
-        self._truth: SimpleQueue[pl.DataFrame] = SimpleQueue()
-        self._unscored: list[pl.DataFrame] = []
+        self._truth = Truth(folder)
         self._scored_to = 0
 
     def take(self, piece: Slice) -> None:
         """Hand a slice's words to the readout, and keep its truth for the score."""
-        self._truth.put(piece.segments.select(TRUE))
+        self._truth.put(piece.start, piece.stop, piece.segments.select(TRUE))
         for link, words in piece.links.items():
             self.live.readout.push(Block(link, words))
         self.live.readout.beat()
@@ -50,31 +53,22 @@ class Demo:
     def compare(self) -> None:
         """Score the segments that are committed by now against the truth."""
         progress = self.live.job.progress.get("segments")
-        while not self._truth.empty():
-            self._unscored.append(self._truth.get())
-        if progress is None or not self._unscored:
+        if progress is None:
             return
-        run = self.live.run
+        run, engine = self.live.run, self.live.store.engine
         margin = round(1e3 / float(run.detector.tick))
         end = progress.done_to * run.cell - margin
-        if end <= self._scored_to:
-            return
-        truth = pl.concat(self._unscored)
         while self._scored_to < end:  # by few windows: a backlog may be long
             a, b = self._scored_to, min(end, self._scored_to + 5 * run.cell)
-            near = truth.filter(pl.col("t0").is_between(a - margin, b + margin))
-            found = read_committed(
-                self.live.store.engine,
-                progress.stage.lineage,
-                run.cell,
-                a - margin,
-                b + margin,
-                SCORED,
-            )
+            near = self._truth.between(a - margin, b + margin)
+            if near is None:
+                return
+            lineage = progress.stage.lineage
+            found = read_committed(engine, lineage, run.cell, a - margin, b + margin, SCORED)
             self.score.count_found(near.filter(pl.col("t0").is_between(a, b, closed="left")), found)
             self.score.count_fakes(found.filter(pl.col("t").is_between(a, b, closed="left")), near)
             self._scored_to = b
-        self._unscored = [truth.filter(pl.col("t0") >= end - margin)]
+            self._truth.forget(b - margin)
 
     def quality(self) -> dict[str, str]:
         """Return the score for the view."""
@@ -100,15 +94,19 @@ class Demo:
 def demo(store: Store, detector: Detector, conditions: Conditions, seed: int) -> Iterator[Demo]:
     """Open a run with triggers and workers on it; at the context's end, finish and close it."""
     told = {"seed": seed, "conditions": vars(conditions)}
-    with live_run(
-        store,
-        detector,
-        WANTED,
-        name="demo",
-        events=CANDIDATES,
-        origin=conditions.clock_start,
-        told=told,
-    ) as live:
-        going = Demo(live)
-        yield going
-    going.compare()
+    if store.owned:
+        for left in store.folder.glob(f"{_TRUTH}*"):  # of one that was killed
+            shutil.rmtree(left)
+    with TemporaryDirectory(prefix=_TRUTH, dir=store.folder) as folder:
+        with live_run(
+            store,
+            detector,
+            WANTED,
+            name="demo",
+            events=CANDIDATES,
+            origin=conditions.clock_start,
+            told=told,
+        ) as live:
+            going = Demo(live, Path(folder))
+            yield going
+        going.compare()
