@@ -24,7 +24,7 @@ from ops.tracing import tracing
 if TYPE_CHECKING:
     from opentelemetry.trace import Tracer
 
-ANSWERS_S = 0.25
+ANSWERS_S = 1.0
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
