@@ -56,8 +56,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture(scope="session")
 def engine(request: pytest.FixtureRequest) -> Engine:
-    """A real engine; tests keep apart by using runs of their own."""
-    kind = getattr(request, "param", "chdb")
+    """A real engine; tests keep apart by using runs of their own.
+
+    EVERYHIT_TEST_STORE=shards lets tests that name no store run on two servers.
+    """
+    kind = getattr(request, "param", os.environ.get("EVERYHIT_TEST_STORE", "chdb"))
     return request.getfixturevalue(f"{kind}_engine")
 
 
