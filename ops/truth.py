@@ -41,9 +41,7 @@ class Truth:
         """Return the rows with t0 in [a, b); None when nothing was ever put."""
         with self._change:
             frames = [
-                pl.read_ipc(path)
-                for start, stop, path in self._files
-                if start < b and stop > a
+                pl.read_ipc(path) for start, stop, path in self._files if start < b and stop > a
             ]
             frames += self._newest
         if not frames:

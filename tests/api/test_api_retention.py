@@ -42,7 +42,8 @@ def test_a_policy_is_set_and_tells_what_it_holds(client, engine, old_run):
     assert list_policies(engine)["cosmics of the API"] == 30
     mine = policies(client)["cosmics of the API"]
     assert mine["words"] == "91"
-    assert (mine["runs"], mine["partitions"], mine["days"]) == (2, 2, 2)
+    assert (mine["runs"], mine["days"]) == (2, 2)
+    assert 2 <= mine["partitions"] <= 2 * len(engine.shards)
     assert datetime.fromisoformat(mine["oldest"]) == OLD
     assert "default" in policies(client)
     client.graphql('mutation { setRetention(runType: "cosmics of the API") { rawDays } }')
@@ -51,10 +52,11 @@ def test_a_policy_is_set_and_tells_what_it_holds(client, engine, old_run):
 
 def test_no_byte_and_no_word_is_counted_twice_or_forgotten(client, engine):
     """All policies together hold what the engine says is on the disk."""
-    disk = engine.fetch(
+    on_disk = (
         "SELECT sum(bytes_on_disk) AS n FROM system.parts WHERE active AND table = 'chunks'"
         " AND database = currentDatabase()"
-    )["n"][0].as_py()
+    )
+    disk = sum(shard.here.fetch(on_disk)["n"][0].as_py() for shard in engine.shards)
     words = engine.fetch("SELECT sum(n_hits) AS n FROM chunks")["n"][0].as_py()
     held = policies(client).values()
     assert sum(int(p["words"]) for p in held) == words
