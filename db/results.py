@@ -40,6 +40,13 @@ class Lineage:
 # T64 packs whole numbers into the bits that they need: a third smaller, and no slower.
 _WIDE = re.compile(r"^(Array\()?U?Int(16|32|64)\)?$")
 
+# Merges by the dozen and up to a size: a row is written anew about once, instead of again and again
+# on its way to one huge part. The price is more parts, of which a window reads those of its cells.
+_MERGES = (
+    "min_parts_to_merge_at_once = 16, max_bytes_to_merge_at_max_space_in_pool = 134217728,"
+    " parts_to_delay_insert = 10000, parts_to_throw_insert = 30000"
+)
+
 
 def create_results(engine: Engine, lineage: Lineage) -> None:
     """Enter a lineage and create the table for its rows; doing it again changes nothing."""
@@ -58,6 +65,7 @@ def create_table(engine: Engine, lineage: Lineage) -> None:
         f" (run_id UInt32, cell Int64, attempt UInt64 CODEC(T64, LZ4), {columns},"
         f" digest__ UInt64 MATERIALIZED cityHash64({', '.join(f'`{n}`' for n in lineage.columns)}))"
         " ENGINE = MergeTree ORDER BY (run_id, cell, attempt, t)"
+        f" SETTINGS {_MERGES}"
     )
 
 
