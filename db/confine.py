@@ -8,6 +8,8 @@ import logging
 import re
 from collections.abc import Collection, Mapping
 from difflib import get_close_matches
+from functools import lru_cache
+from typing import NamedTuple
 
 import sqlglot
 from sqlglot import exp
@@ -81,22 +83,39 @@ def reads(tree: exp.Query) -> set[str]:
     }
 
 
-def columns_named(tree: exp.Query) -> set[str] | None:
-    """Return all names in a tree, among them every column that it reads; None where it has a *."""
-    if tree.find(exp.Star):
-        return None
-    return {identifier.name for identifier in tree.find_all(exp.Identifier)}
+class Written(NamedTuple):
+    """A checked SELECT written anew, to be bound as often as one likes."""
+
+    text: str
+    tables: frozenset[str]
+    """Names of all tables in it."""
+    names: frozenset[str] | None
+    """All names in it, among them every column that it reads; None where it has a *."""
 
 
-def bound(tree: exp.Query, relations: Mapping[str, str]) -> str:
+@lru_cache(maxsize=256)
+def checked(sql: str, relations: tuple[str, ...]) -> Written:
+    """Return a SELECT that reads nothing but ``relations``; what ``confined`` raises, it raises."""
+    return _written(confined(sql, relations))
+
+
+def bound(query: exp.Query | Written, relations: Mapping[str, str]) -> str:
     """Return SQL in which each relation's name stands for the SELECT given for it.
 
-    Only relations that the tree uses are bound.
+    Only relations that the query uses are bound.
     """
-    used = {table.name for table in tree.find_all(exp.Table)}
-    ctes = ", ".join(f"`{name}` AS ({sql})" for name, sql in relations.items() if name in used)
-    text = tree.sql(dialect="clickhouse", comments=False)
+    text, tables, _ = query if isinstance(query, Written) else _written(query)
+    ctes = ", ".join(f"`{name}` AS ({sql})" for name, sql in relations.items() if name in tables)
     return f"WITH {ctes} SELECT * FROM ({text})" if ctes else f"SELECT * FROM ({text})"
+
+
+def _written(tree: exp.Query) -> Written:
+    names = {each.name for each in tree.find_all(exp.Identifier)}
+    return Written(
+        tree.sql(dialect="clickhouse", comments=False),
+        frozenset(table.name for table in tree.find_all(exp.Table)),
+        None if tree.find(exp.Star) else frozenset(names),
+    )
 
 
 def parameters(tree: exp.Query) -> dict[str, str]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from db.confine import bound, columns_named, confined
+from db.confine import bound, checked
 from db.engine import Engine
 from db.errors import EveryhitError, TriggerError
 from db.hits_view import create_views
@@ -142,9 +142,9 @@ def _stage(
 
 def select(engine: Engine, stage: Stage, read: Window) -> str:
     """Return the SQL of an SQL stage with every name bound to its rows in ``read``."""
-    tree = confined(stage.trigger.source, stage.trigger.reads)
-    names = selects(engine, stage.run, stage.trigger, stage.inputs, read, columns_named(tree))
-    return bound(tree, names)
+    query = checked(stage.trigger.source, stage.trigger.reads)
+    names = selects(engine, stage.run, stage.trigger, stage.inputs, read, query.names)
+    return bound(query, names)
 
 
 def compute(engine: Engine, stage: Stage, read: Window) -> pl.DataFrame:
