@@ -18,7 +18,7 @@ from software_triggers.window import cut, of_cells
 
 # Words that a window may bring into memory at once; larger ones are cut, since results do not
 # depend on the tiling.
-MOST_HITS = 1_000_000
+MOST_HITS = 1_500_000
 
 
 def process(

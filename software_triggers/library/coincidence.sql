@@ -2,12 +2,12 @@
 -- about: at least min_chambers chambers hit within a time; one row where such a time begins
 -- reach: within + within
 -- params: min_chambers UInt8 = 3, within Int64 = 500 ns
-SELECT t, max(chambers) AS n_chambers, max(hits_within) AS n_hits
+SELECT t, chambers AS n_chambers, hits_within AS n_hits
 FROM (
     SELECT t, chambers, hits_within,
-        count() OVER (
-            ORDER BY t RANGE BETWEEN {within:Int64} PRECEDING AND 1 PRECEDING
-        ) AS earlier
+        lagInFrame(t, 1, t - {within:Int64} - 1) OVER (
+            ORDER BY t ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+        ) AS before
     FROM (
         SELECT t,
             bitCount(groupBitOr(bitShiftLeft(toUInt32(1), chamber)) OVER near) AS chambers,
@@ -18,5 +18,4 @@ FROM (
     )
     WHERE chambers >= {min_chambers:UInt8}
 )
-WHERE earlier = 0
-GROUP BY t
+WHERE t - before > {within:Int64}

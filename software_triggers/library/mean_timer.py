@@ -89,31 +89,34 @@ def segments(
         )
     row, hit_t, wires, wire_mm, pattern = _all_chambers(hits, min_hits, cuts)
     t_first, fit = fit_lines(hit_t, wire_mm, pattern, patterns(), cuts)
-    ticks = np.rint(fit[:, 2] / tick_ns)
-    t = t_first + ticks.astype(np.int64)
-    sides, error = patterns().sides[pattern], patterns().error[pattern]
+    ticks = np.rint(fit[:, 2] / tick_ns).astype(np.int64)
+    order = np.argsort(t_first + ticks, kind="stable")
+    row, ticks, pattern, fit = row[order], ticks[order], pattern[order], fit[order]
+    sides, error = patterns().sides.astype(np.int8), patterns().error
     mm, per_mm = cuts.drift_mm_per_ns, cuts.drift_mm_per_ns / cell_height_mm
     layer, z_mm = hits["layer"].gather(row), hits["z_mm"].gather(row)
+    # Errors depend on the pattern alone: scaled as a short table, then looked up.
+    scale = (resolution_ns * mm, resolution_ns * abs(per_mm), resolution_ns, 1.0)
+    x_err_mm, slope_err, t0_err_ns, corr = (error * scale).T
     columns = {
-        "t": t,
+        "t": t_first[order] + ticks,
         "t0_ns": fit[:, 2] - ticks * tick_ns,
         "chamber": hits["chamber"].gather(row),
         "view": hits["view"].gather(row),
-        "n_hits": np.count_nonzero(sides, axis=1),
+        "n_hits": np.count_nonzero(sides, axis=1)[pattern],
         "x_mm": fit[:, 0] * mm,
         "z_mm": (z_mm - (layer - 2.5) * cell_height_mm).round(6),
         "slope": fit[:, 1] * per_mm,
         "chi2": (fit[:, 3] / resolution_ns) ** 2,
-        "t0_err_ns": error[:, 2] * resolution_ns,
-        "x_err_mm": error[:, 0] * resolution_ns * mm,
-        "slope_err": error[:, 1] * resolution_ns * abs(per_mm),
-        "x_slope_corr": error[:, 3] * np.sign(cell_height_mm),
-        "hit_t": np.where(sides, hit_t, 0),
-        "wires": np.where(sides, wires, 0),
-        "sides": sides,
+        "t0_err_ns": t0_err_ns[pattern],
+        "x_err_mm": x_err_mm[pattern],
+        "slope_err": slope_err[pattern],
+        "x_slope_corr": corr[pattern] * np.sign(cell_height_mm),
+        "hit_t": hit_t[order] * (sides != 0)[pattern],
+        "wires": wires[order] * (sides != 0)[pattern],
+        "sides": sides[pattern],
     }
-    order = np.argsort(t, kind="stable")
-    return pl.DataFrame({name: values[order] for name, values in columns.items()}).cast(SEGMENT)
+    return pl.DataFrame(columns).cast(SEGMENT)
 
 
 def _all_chambers(hits: pl.DataFrame, min_hits: int, cuts: Cuts) -> tuple[Array, ...]:
