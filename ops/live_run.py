@@ -9,6 +9,7 @@ from typing import Any
 from db.detector import Detector
 from db.gaps import live_ticks
 from db.moments import duration_ticks
+from db.rates import rates_sql
 from db.runs import Run, close_run, open_run
 from db.store import Store
 from ops.channels import groups_of_channels
@@ -18,9 +19,7 @@ from ops.settings import settings
 from readout.readout import Readout
 from software_triggers.conductor import Job
 from software_triggers.registry import triggers_of_run
-from software_triggers.relations import select_of
 from software_triggers.stage import bind
-from software_triggers.window import Window
 
 
 @dataclass
@@ -117,8 +116,11 @@ class LiveRun:
         return dict(sorted(rates.items()))
 
     def _count_hits(self, a: int, b: int) -> int:
-        sql = select_of(self.store.engine, self.run, "hits", None, Window(a, b))
-        return int(self.store.engine.fetch(f"SELECT count() AS n FROM ({sql})")["n"][0].as_py())
+        """Return the sound hits from the slice of ``a`` to ``b``, counted when they were stored."""
+        ticks = self.run.detector.slice
+        rates = rates_sql(self.store.engine, self.run, a // ticks * ticks, b)
+        counted = self.store.engine.fetch(f"SELECT sum(n_hits) AS n FROM ({rates}) WHERE hit")
+        return int(counted["n"][0].as_py())
 
 
 @contextmanager
