@@ -14,7 +14,7 @@ from db.runs import Run, find_run
 from ops.cli.opening import detector_named, opened, wanted_triggers
 from ops.cli.runs import runs
 from ops.cli.show import AsJson, Store, show, show_json
-from ops.cli.triggers import Params, Triggers
+from ops.cli.triggers import Events, Params, Triggers
 from ops.settings import settings
 from readout.command import WITHIN_S, Commander
 from readout.configuration import Configuration, Prescale
@@ -48,9 +48,7 @@ def start(
     prescale: Scale = None,
     trigger: Triggers = None,
     param: Params = None,
-    events: Annotated[
-        str | None, typer.Option("--events", help="Build events of these triggers: tracks,...")
-    ] = None,
+    events: Events = None,
     link: Annotated[
         list[int] | None, typer.Option("--link", help="A link that must come; nothing passes it.")
     ] = None,

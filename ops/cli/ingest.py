@@ -17,7 +17,7 @@ from ops.cli import app
 from ops.cli.opening import detector_named, opened, wanted_triggers
 from ops.cli.runs import results_of
 from ops.cli.show import AsJson, Store, show, show_json
-from ops.cli.triggers import Triggers, progress_of_job
+from ops.cli.triggers import Events, Triggers, progress_of_job
 from ops.interrupt import interruptible
 from ops.settings import settings
 from readout.readout import Readout
@@ -39,9 +39,7 @@ def ingest(
     detector: Annotated[str, typer.Option("--detector", help="Name or file of the declaration.")],
     run: Annotated[str, typer.Option("--run", help="Name of the new run.")] = "",
     trigger: Triggers = None,
-    events: Annotated[
-        str | None, typer.Option("--events", help="Build events of these triggers: tracks,...")
-    ] = None,
+    events: Events = None,
     prefilter: Annotated[
         str | None, typer.Option("--prefilter", help="Keep only hits of this selection; booked.")
     ] = None,

@@ -18,7 +18,7 @@ from db.shards import catalogue
 from ops.cli import app
 from ops.cli.opening import detector_named, opened, wanted_triggers
 from ops.cli.show import AsJson, Store, show, show_json
-from ops.cli.triggers import Params, Triggers
+from ops.cli.triggers import Events, Params, Triggers
 from ops.health import health
 from ops.interrupt import interruptible
 from ops.named_run import known_here, named_run, refuse_twin, views, with_triggers
@@ -67,9 +67,7 @@ def readout(
     ] = 60.0,
     trigger: Triggers = None,
     param: Params = None,
-    events: Annotated[
-        str | None, typer.Option("--events", help="Build events of these triggers: tracks,...")
-    ] = None,
+    events: Events = None,
     spool: Annotated[
         Path | None, typer.Option("--spool", help="Folder for what is not yet stored.")
     ] = None,

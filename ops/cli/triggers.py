@@ -38,6 +38,10 @@ Triggers = Annotated[
     typer.Option("--trigger", help="Name of a trigger; repeatable, or with commas."),
 ]
 
+Events = Annotated[
+    str | None, typer.Option("--events", help="Build events of these triggers: tracks,...")
+]
+
 
 @triggers.command("list")
 def list_(store: Store = None, as_json: AsJson = False) -> None:

@@ -12,7 +12,7 @@ from ops.cli import app
 from ops.cli.api import Port, served_beside
 from ops.cli.opening import detector_named, opened, wanted_triggers
 from ops.cli.show import AsJson, Store, show, show_json
-from ops.cli.triggers import Params, Triggers
+from ops.cli.triggers import Events, Params, Triggers
 from ops.interrupt import interruptible
 from ops.live_run import LiveRun, live_run
 from ops.screen import draw
@@ -28,9 +28,7 @@ def up(
     detector: Annotated[str, typer.Option("--detector", help="Name or file of the declaration.")],
     trigger: Triggers = None,
     param: Params = None,
-    events: Annotated[
-        str | None, typer.Option("--events", help="Build events of these triggers: tracks,...")
-    ] = None,
+    events: Events = None,
     run: Annotated[str, typer.Option("--run", help="Name of the new run.")] = "",
     pace: Annotated[
         float | None, typer.Option("--pace", help="Replay at this multiple of the recorded speed.")
