@@ -2,18 +2,14 @@
 
 import numpy as np
 import polars as pl
-from ticks import toy_chunks, write
-from workbench import SOME, Sent, Workers, follow, same, stages_of
+from workbench import SOME, Sent, Workers, closed_job, follow, same
 
 from db import ledger
-from software_triggers.conductor import LONGEST_PATIENCE_S, LOST_AFTER_S, Job
+from software_triggers.conductor import LONGEST_PATIENCE_S, LOST_AFTER_S
 
 
 def test_a_task_that_nobody_hears_of_is_sent_again(engine):
-    (stage,) = stages_of(engine, wanted={"echoes": {}})
-    write(engine, stage.run, toy_chunks(stage.run.run_id, SOME))
-    job = Job(engine, stage.run, [stage])
-    job.close()
+    job = closed_job(engine, {"echoes": {}})
     lost = []
     job.advance(lambda task: lost.append(task) or Sent(), 0.0, 1000, 8)
     job.advance(Workers(engine), LOST_AFTER_S - 1, 1000, 8)
@@ -21,31 +17,23 @@ def test_a_task_that_nobody_hears_of_is_sent_again(engine):
     assert job.backlog
     assert not job.finished
     follow(job, Workers(engine), now=LOST_AFTER_S + 1)
-    assert same(engine, [stage], SOME)
+    assert same(engine, job.stages, SOME)
     assert job.backlog == 0
 
 
 def test_a_task_that_failed_is_sent_again(engine):
-    stages = stages_of(engine, wanted={"second_echoes": {}})
-    run = stages[0].run
-    write(engine, run, toy_chunks(run.run_id, SOME))
-    job = Job(engine, run, stages)
-    job.close()
+    job = closed_job(engine, {"second_echoes": {}})
     fails = [True] * 3
 
     def sometimes(task):
         return Sent(ended=True, broken=True) if fails and fails.pop() else Workers(engine)(task)
 
     follow(job, sometimes)
-    assert same(engine, stages, SOME)
+    assert same(engine, job.stages, SOME)
 
 
 def test_a_store_that_fails_is_left_alone_for_a_while(engine):
-    stages = stages_of(engine)
-    run = stages[0].run
-    write(engine, run, toy_chunks(run.run_id, SOME))
-    job = Job(engine, run, stages)
-    job.close()
+    job = closed_job(engine)
     sent = []
 
     def fails(task):
@@ -56,15 +44,11 @@ def test_a_store_that_fails_is_left_alone_for_a_while(engine):
         job.advance(fails, now, 1000, 8)
     assert 5 <= len(sent) <= 12
     follow(job, Workers(engine), now=60.0)
-    assert same(engine, stages, SOME)
+    assert same(engine, job.stages, SOME)
 
 
 def test_a_window_that_ends_its_workers_is_set_aside_and_no_other(engine):
-    stages = stages_of(engine, wanted={"echoes": {}})
-    run = stages[0].run
-    write(engine, run, toy_chunks(run.run_id, SOME))
-    job = Job(engine, run, stages)
-    job.close()
+    job = closed_job(engine, {"echoes": {}})
     deaths = []
 
     def deadly(task):
@@ -78,20 +62,16 @@ def test_a_window_that_ends_its_workers_is_set_aside_and_no_other(engine):
     assert job.finished
     assert len(deaths) == 3
     failed = engine.fetch(
-        "SELECT cell, error FROM failures WHERE run_id = {run:UInt32}", {"run": run.run_id}
+        "SELECT cell, error FROM failures WHERE run_id = {run:UInt32}", {"run": job.run.run_id}
     ).to_pylist()
     assert [row["cell"] for row in failed] == [3]
     assert "lost 3 times" in failed[0]["error"]
-    known = ledger.current(engine, run.run_id, stages[0].lineage.lineage, -100, 100)
+    known = ledger.current(engine, job.run.run_id, job.stages[0].lineage.lineage, -100, 100)
     assert known.filter(~pl.col("complete"))["cell"].to_list() == [3]
 
 
 def test_windows_wait_for_workers_however_long_there_are_none(engine):
-    stages = stages_of(engine)
-    run = stages[0].run
-    write(engine, run, toy_chunks(run.run_id, SOME))
-    job = Job(engine, run, stages)
-    job.close()
+    job = closed_job(engine)
     sent = []
 
     def nobody(task):
@@ -103,4 +83,4 @@ def test_windows_wait_for_workers_however_long_there_are_none(engine):
     once = len({(task.stage.name, task.first) for task in sent})
     assert 4 * once <= len(sent) <= 6 * once  # after 1, 3, 7, 15 and 31 times as long
     follow(job, Workers(engine), now=40 * LOST_AFTER_S + LONGEST_PATIENCE_S)
-    assert same(engine, stages, SOME)
+    assert same(engine, job.stages, SOME)

@@ -6,7 +6,7 @@ from random import Random
 
 import polars as pl
 from hypothesis import strategies as st
-from ticks import HIT, Hit, toy_run
+from ticks import HIT, Hit, toy_chunks, toy_run, write
 
 from db.ledger import current
 from db.results import read_committed
@@ -271,6 +271,21 @@ SOME = [Hit(t, k % 3, k % 4) for k, t in enumerate(range(0, 1500, 37))]
 
 def stages_of(engine, cell=100, wanted=WANTED):
     return bind(engine, toy_run(engine, cell), TRIGGERS, wanted)
+
+
+def stored(engine, cell=100, wanted=WANTED, made=SOME):
+    """Stages of a run in which some hits are stored, none of them worked on."""
+    stages = stages_of(engine, cell, wanted)
+    write(engine, stages[0].run, toy_chunks(stages[0].run.run_id, made))
+    return stages
+
+
+def closed_job(engine, wanted=WANTED):
+    """A job over some hits of a run that has ended."""
+    stages = stored(engine, wanted=wanted)
+    job = Job(engine, stages[0].run, stages)
+    job.close()
+    return job
 
 
 def same(engine, stages, made):
