@@ -24,18 +24,22 @@ _ON_EVERY_STORE = {
     "test_chunks",
     "test_claims",
     "test_conductor",
+    "test_due",
     "test_engine",
     "test_api_rates",
     "test_api_runs",
     "test_gaps",
     "test_hits_view",
+    "test_late_data",
     "test_ledger",
     "test_lost_tasks",
+    "test_on_threads",
     "test_process",
     "test_rates",
     "test_results",
     "test_runs",
     "test_shards",
+    "test_span",
 }
 
 # Passed on servers too, but too slow there to run each time; or the library that stands in for a

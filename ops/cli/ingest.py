@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
+from db import store as storage
 from db.detector import Detector
 from db.engine import Engine
 from db.errors import SourceError
@@ -18,6 +19,7 @@ from ops.cli.opening import detector_named, opened, wanted_triggers
 from ops.cli.runs import results_of
 from ops.cli.show import AsJson, Store, show, show_json
 from ops.cli.triggers import Events, Triggers, progress_of_job
+from ops.footprint import forget_loading, frugal
 from ops.interrupt import interruptible
 from ops.settings import settings
 from readout.readout import Readout
@@ -57,6 +59,7 @@ def ingest(
     keep = always(keeping(declared, prefilter)) if prefilter else None
     blocks = chain.from_iterable(_watched(f, declared, force=force, quiet=as_json) for f in files)
     with opened(store, alone=True) as at:
+        forget_loading()
         first = next(blocks, None)
         if first is None:
             raise SourceError(f"there are no words in {', '.join(map(str, files))}")
@@ -68,7 +71,7 @@ def ingest(
             cell=cell,
             settings={"events": events.split(",")} if events else {},
         )
-        summary, fault = _write(at.engine, new, chain([first], blocks), first, keep, pace)
+        summary, fault = _write(at, new, chain([first], blocks), first, keep, pace)
         new = close_run(at.engine, new)
         results = []
         wanted = [*(trigger or []), *(["events"] if events else [])]
@@ -85,7 +88,7 @@ def ingest(
 
 
 def _write(
-    engine: Engine,
+    store: storage.Store,
     run: Run,
     blocks: Iterator[Block],
     first: Block,
@@ -93,7 +96,7 @@ def _write(
     pace: float | None,
 ) -> tuple[dict[str, Any], SourceError | None]:
     """Write the blocks and return what came of it, and what was wrong with the source."""
-    began = time.perf_counter()
+    began, engine = time.perf_counter(), store.engine
     create_views(engine, run.detector)
     origin = 0 if first.epoch is not None else run_start(run.detector, first.words)
     fault: SourceError | None = None
@@ -101,7 +104,7 @@ def _write(
     try:
         stream = paced(blocks, run.detector, origin, pace) if pace else blocks
         with interruptible() as wish:
-            for block in stream:
+            for block in frugal(stream, store):
                 readout.push(block)
                 if wish.is_set():
                     fault = SourceError("interrupted; what was read until then is stored")
