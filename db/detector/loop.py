@@ -15,12 +15,17 @@ from typing import Any
 import numpy as np
 import platformdirs
 from numba import njit
+from numba.core import entrypoints
 from numpy.typing import NDArray
 
 from db.chunk import Words
 from db.detector.detector import Detector
 from db.selection import dtype, names
 from db.selection.to_loop import SCOPE, to_loop
+
+# At the first call of a loop Numba marks its extensions as loaded, then loads them: a thread that
+# compiles meanwhile may end in a KeyError. While modules are imported there are no such threads.
+entrypoints.init_all()  # type: ignore[no-untyped-call]
 
 Columns = dict[str, NDArray[Any]]
 Read = Callable[

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from db.detector import load
+from db.errors import SourceError
 from db.runs import find_run
 from ops.sender import Sender
 from ops.servers.clickhouse import url
@@ -51,7 +52,11 @@ def send(port, link, words, process):
         assert process.poll() is None, process.communicate()
         sender.send(words[start : start + 1000])
         sender.poll(0)
-    sender.drain()
+    try:
+        sender.drain()
+    except SourceError as fault:
+        process.kill()
+        pytest.fail(f"{fault}; the readout said: {process.communicate()[1]}")
     sender.close()
 
 
