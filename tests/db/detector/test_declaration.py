@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
-from conftest import PIXELS
+from pixels import PIXELS
 
 from db.detector import available, decode, encode, load, loads
 from db.errors import DeclarationError, SelectionError, UsageError
