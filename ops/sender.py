@@ -52,7 +52,12 @@ class Sender:
         self._wait(until_safe=self.sent)
 
     def poll(self, wait_s: float = 0.0) -> None:
-        """Take note of what has become safe; waits so long for news."""
+        """Take note of what has become safe; waits so long for news.
+
+        Where the line is broken and words are not safe yet, it is made anew.
+        """
+        if self._sock is None and self._kept:
+            self._connect()
         try:
             if self._sock:
                 self._read(self._sock, wait_s)
@@ -77,8 +82,6 @@ class Sender:
 
     def _wait(self, until_safe: int) -> None:
         while self.safe < until_safe:
-            if self._sock is None:
-                self._connect()
             self.poll(1.0)
 
     def _connect(self) -> None:

@@ -23,10 +23,10 @@ def quiet():
 
 
 @contextmanager
-def listening(places=()):
+def listening(places=(), port=0):
     """A source whose blocks are collected by a thread."""
     stop, blocks = threading.Event(), []
-    source = TcpSource(("127.0.0.1", 0), 1, dict(places), stop)
+    source = TcpSource(("127.0.0.1", port), 1, dict(places), stop)
     reader = threading.Thread(target=lambda: blocks.extend(source.blocks()))
     reader.start()
     try:
@@ -156,3 +156,20 @@ def test_a_sender_forgets_what_is_safe_and_sends_the_rest_again():
 def test_a_port_in_use_is_one_line():
     with listening() as (source, _), pytest.raises(UsageError, match="can't listen on 127.0.0.1"):
         TcpSource(("127.0.0.1", source.port), 1, {}, threading.Event())
+
+
+def test_a_sender_that_has_said_all_comes_back_for_what_is_not_safe():
+    words = np.arange(100, dtype=np.uint64)
+    with listening() as (source, _):
+        port = source.port
+        sender = Sender(("127.0.0.1", port), 0, stream=1)
+        sender.send(words)
+    sender.poll(5.0)  # the line is broken, and nothing was told to be safe
+    assert sender.safe == 0
+    with listening(port=port) as (_, blocks):
+        for _ in range(100):
+            sender.poll(0.05)
+            if sum(len(block.words) for block in blocks) == len(words):
+                break
+    assert np.array_equal(np.concatenate([block.words for block in blocks]), words)
+    sender.close()
