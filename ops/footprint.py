@@ -47,14 +47,18 @@ def _give_back(store: Store) -> None:
 
 
 def _clean_pages() -> Iterator[tuple[int, int]]:
-    """Yield the address ranges of files that this process can't write to, and never has."""
+    """Yield the address ranges of files that this process can't write to, and never has.
+
+    What was written, in memory or swapped out, would be lost: a library's relocations, say.
+    """
     if not _MAPS.exists():
         return
     found = None
     for line in _MAPS.read_text().splitlines():
+        written = line.startswith(("Anonymous:", "Swap:")) and line.split()[1] != "0"
         if place := _PLACE.match(line):
             found = int(place[1], 16), int(place[2], 16)
-        elif "-" in line.split(" ", 1)[0]:
+        elif written or "-" in line.split(" ", 1)[0]:
             found = None
-        elif found and line.startswith("Private_Dirty:") and line.split()[1] == "0":
+        elif found and line.startswith("VmFlags:"):  # the last line of each
             yield found
