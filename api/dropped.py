@@ -2,20 +2,20 @@
 
 import strawberry
 
-from api.context import Info
-from api.of_run import Root
-from api.scalars import Int64, Ticks
+from api.graphql.context import Info
+from api.graphql.run_scoped import Root
+from api.graphql.scalars import Int64, Ticks
 from api.span import Start, Stop, span_of
+from db.catalogue.runs import Run
 from db.engine import Engine
-from db.heads import dropped_words
-from db.runs import Run
+from db.words.headers import dropped_words
 
 HEADER = "Everyhit-Words-Dropped"
 
 
 @strawberry.type(description="Raw words that are not there any more.")
 class Dropped:
-    """As ``db.heads.Dropped``."""
+    """As ``db.words.headers.Dropped``."""
 
     words: Int64 = strawberry.field(description="How many.")
     start: Ticks = strawberry.field(description="Time of the first.")

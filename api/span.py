@@ -4,12 +4,12 @@ from typing import Annotated
 
 import strawberry
 
-from api.scalars import Moment
+from api.graphql.scalars import Moment
+from db.catalogue.progress import extent
+from db.catalogue.runs import Run
 from db.engine import Engine
 from db.errors import UsageError
-from db.moments import parse_moment
-from db.run_state import extent
-from db.runs import Run
+from db.time import parse_moment
 
 FAR = 2**61
 

@@ -76,8 +76,8 @@ def open_store(url: str, *, some: bool = False) -> Iterator[Store]:
 
 
 def _on_servers(url: str, *, some: bool) -> Iterator[Store]:
-    from db.cluster import check_schema
-    from db.engine.clickhouse import connect
+    from db.engine.server import connect
+    from db.servers.schema import check_schema
 
     address = parse_address(url)
     named = str(address).encode()

@@ -6,10 +6,10 @@ from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Literal
 
+from db.catalogue.reprocessings import unsettled
+from db.catalogue.runs import Run, list_runs
 from db.engine import Engine
-from db.reprocessings import unsettled
 from db.retention.results import Kept, forget, keep_of, list_keeps, list_kept, windows_of
-from db.runs import Run, list_runs
 
 
 @dataclass(frozen=True)

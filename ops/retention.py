@@ -9,9 +9,12 @@ from datetime import datetime, timedelta
 from itertools import groupby
 from pathlib import Path
 
+from db.catalogue.runs import Run, list_runs
 from db.engine import Engine
 from db.errors import EveryhitError, StoreError
-from db.retention.parts import (
+from db.retention.policy import Pin, days_of, list_pins, list_policies
+from db.retention.steps import Step
+from db.retention.words import (
     Content,
     Part,
     active_parts,
@@ -22,10 +25,7 @@ from db.retention.parts import (
     settle,
     together,
 )
-from db.retention.policy import Pin, days_of, list_pins, list_policies
-from db.retention.step import Step
-from db.runs import Run, list_runs
-from software_triggers.passed import cells_behind, enabled_stages
+from software_triggers.conductor.completeness import cells_behind, enabled_stages
 from software_triggers.registry import triggers_of_run
 
 HOUR = timedelta(hours=1)

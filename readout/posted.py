@@ -15,20 +15,20 @@ from typing import Any
 import numpy as np
 import structlog
 
-from db.chunk import Chunk
-from db.chunks import link_state
+from db.catalogue.leases import claim, let_go
+from db.catalogue.posts import Post, announce, find_post, is_stored, void_from
+from db.catalogue.progress import link_totals
+from db.catalogue.runs import Run, amend_run, close_run, find_run
 from db.detector import decode
 from db.engine import Engine
 from db.errors import StoreError, UsageError
-from db.gaps import Gap, book_gaps
-from db.hits_view import create_views
-from db.posts import Post, announce, find_post, is_stored, void_from
-from db.run_state import link_totals
-from db.runs import Run, amend_run, close_run, find_run
-from db.shards import write_by_shard
-from db.takers import claim, let_go
-from readout.chunker import Chunker
-from readout.unwrap import Anomaly, run_start
+from db.words.chunk import Chunk
+from db.words.chunks import link_state
+from db.words.gaps import Gap, book_gaps
+from db.words.hits_view import create_views
+from db.words.shards import write_by_shard
+from readout.link.chunker import Chunker
+from readout.link.unwrap import Anomaly, run_start
 
 SOURCE: Mapping[str, Any] = {"source": "posted"}
 """Setting of runs whose words are posted: their links have no other readout."""

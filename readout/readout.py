@@ -6,23 +6,23 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Self
 
-from db.chunk import Chunk
+from db.catalogue.runs import Run, list_runs
 from db.engine import Engine
 from db.errors import StoreError, UsageError
-from db.gaps import Gap
-from db.runs import Run, list_runs
-from db.shards import catalogue
-from readout.batch import BLOCK_WORDS, Batch, in_parts
-from readout.booking import Booking
-from readout.links import Links, reraise
-from readout.recovery import book_damage, check_spool
-from readout.rules import Rules
-from readout.schedule import Schedule
+from db.words.chunk import Chunk
+from db.words.gaps import Gap
+from db.words.shards import catalogue
+from readout.control.booking import Booking
+from readout.control.rules import Rules
+from readout.control.schedule import Schedule
+from readout.link.links import Links, reraise
+from readout.link.unwrap import Anomaly
 from readout.source.block import Block, Place
 from readout.spool.spool import Spool
-from readout.to_store import ToStore
-from readout.unwrap import Anomaly
-from readout.writer import Writer, Written
+from readout.writer.batch import BLOCK_WORDS, Batch, in_parts
+from readout.writer.recovery import book_damage, check_spool
+from readout.writer.shard_sink import ToStore
+from readout.writer.writer import Writer, Written
 
 # An insert costs the store some 20 ms, however small it is: cuts come so rarely that it spends this
 # share of the time on them, unless that would hold words back for too long.

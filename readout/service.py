@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator, Mapping
 import structlog
 
 from readout.intake import Intake
+from readout.link.silence import Silence
 from readout.readout import Readout
-from readout.silence import Silence
 from readout.source.block import Block
 
 _log = structlog.get_logger()

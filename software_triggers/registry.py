@@ -11,9 +11,9 @@ from types import ModuleType
 
 import pyarrow as pa
 
+from db.catalogue.runs import Run
 from db.engine import Engine
 from db.errors import EveryhitError, TriggerError
-from db.runs import Run
 from software_triggers import library
 from software_triggers.library.events import event_builder
 from software_triggers.trigger import Trigger, sql_trigger

@@ -9,10 +9,10 @@ from typing import Any, Literal
 
 import polars as pl
 
-from db.confine import parameters, parse
-from db.confine import reads as read_by
 from db.errors import TriggerError
-from db.moments import duration_ticks, is_duration
+from db.time import duration_ticks, is_duration
+from db.user_sql.confine import parameters, parse
+from db.user_sql.confine import reads as read_by
 
 # What every trigger may read besides the results of other triggers.
 SOURCES = ("hits", "words", "rates")

@@ -5,13 +5,13 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
-from db.cluster import create_schema
 from db.engine import Engine
 from db.engine.address import parse_address
 from db.engine.chdb import ChdbEngine
-from db.engine.clickhouse import connect
+from db.engine.server import connect
 from db.errors import StoreError
 from db.schema import migrate
+from db.servers.schema import create_schema
 from ops.servers.clickhouse import ClickHouse, clickhouse_servers, url
 
 # The first call of many things compiles, opens or creates, and takes longer than hypothesis waits.
@@ -19,42 +19,11 @@ settings.register_profile("everyhit", deadline=None, derandomize="CI" in os.envi
 settings.load_profile("everyhit")
 
 
-# Where the promises of the store are tested, they are tested on every kind of it.
-_ON_EVERY_STORE = {
-    "test_chunks",
-    "test_claims",
-    "test_conductor",
-    "test_due",
-    "test_engine",
-    "test_api_rates",
-    "test_api_runs",
-    "test_gaps",
-    "test_hits_view",
-    "test_late_data",
-    "test_ledger",
-    "test_lost_tasks",
-    "test_on_threads",
-    "test_process",
-    "test_rates",
-    "test_results",
-    "test_runs",
-    "test_shards",
-    "test_span",
-}
-
-# Passed on servers too, but too slow there to run each time; or the library that stands in for a
-# server ends of them, as it does when a statement that fails is broken off on another shard.
-_EMBEDDED_ONLY = {
-    "test_a_window_on_which_sql_fails_is_set_aside_and_all_others_are_done",
-    "test_no_order_of_arrival_and_no_death_changes_the_rows",
-    "test_rows_do_not_hang_on_the_tiling",
-    "test_two_conductors_at_once_do_no_harm",
-}
-
-
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if "engine" in metafunc.fixturenames and metafunc.module.__name__ in _ON_EVERY_STORE:
-        kinds = ["chdb"] if metafunc.function.__name__ in _EMBEDDED_ONLY else ["chdb", "shards"]
+    """Run what is marked ``every_store`` on each kind of store, where it asks for an engine."""
+    if "engine" in metafunc.fixturenames and metafunc.definition.get_closest_marker("every_store"):
+        only = metafunc.definition.get_closest_marker("embedded_only")
+        kinds = ["chdb"] if only else ["chdb", "shards"]
         metafunc.parametrize("engine", kinds, indirect=True, scope="session")
 
 

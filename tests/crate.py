@@ -7,15 +7,15 @@ from contextlib import contextmanager
 
 from toy import TOY, toy_words
 
-from db.beats import beating
+from db.catalogue.heartbeat import beating
+from readout.control.agent import OnOrders
+from readout.control.mailbox import Mailbox
+from readout.control.outcome import there
 from readout.intake import Intake
-from readout.mailbox import Mailbox
-from readout.on_orders import OnOrders
-from readout.outcome import there
 from readout.service import Feed
 from readout.source.block import Block, Place
 from readout.spool.spool import Spool
-from readout.to_store import ToStore
+from readout.writer.shard_sink import ToStore
 
 
 class Crate:

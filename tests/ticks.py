@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from db.chunk import Chunk
+from db.catalogue.runs import open_run
 from db.detector import loads
-from db.runs import open_run
-from db.shards import write_by_shard
+from db.words.chunk import Chunk
+from db.words.shards import write_by_shard
 
 TOY = loads("""
 name = "ticks"

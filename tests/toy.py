@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from db.chunk import Words
 from db.detector import loads
+from db.words.chunk import Words
 
 TOY = loads("""
 name = "toy"

@@ -10,14 +10,14 @@ import pyarrow as pa
 
 from api.export.decoded import with_decoded
 from api.export.rows import Rows
+from db.catalogue.runs import Run
 from db.engine import Engine
 from db.errors import UsageError
-from db.results import committed_sql
-from db.runs import Run
+from db.results.rows import committed_sql
 from db.selection import names, to_polars, to_sql
-from db.stretches import of_hits, of_rows
-from software_triggers.names import lineage_of, selection_over
-from software_triggers.relations import read_frame
+from db.words.ranges import of_hits, of_rows
+from software_triggers.task.names import lineage_of, selection_over
+from software_triggers.task.relations import read_frame
 from software_triggers.window import Window
 
 HITS_AT_ONCE = 500_000

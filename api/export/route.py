@@ -8,7 +8,6 @@ from fastapi import APIRouter, Header, Query
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from api.desk import Desk
 from api.dropped import header
 from api.export.arrow import arrow
 from api.export.batches import Asked, rows_of
@@ -18,8 +17,9 @@ from api.export.parquet import parquet
 from api.export.root import root
 from api.export.rows import Write
 from api.span import span_of
+from api.state import Desk
+from db.catalogue.runs import find_run
 from db.errors import UsageError
-from db.runs import find_run
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from db.chunk import Words
 from db.detector.detector import Detector, Field
 from db.detector.keys import suggest
 from db.errors import UsageError
 from db.selection import compiled, dtype, names
+from db.words.chunk import Words
 
 Array = NDArray[Any]
 Stretch = tuple[int, int, int]

@@ -2,9 +2,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import ArrayLike
 
-from db.chunk import Words
 from db.detector.detector import Detector
 from db.selection import Node, dtype, to_polars
+from db.words.chunk import Words
 
 
 def decode_polars(detector: Detector, words: Words, epoch: ArrayLike = 0) -> pl.DataFrame:

@@ -4,10 +4,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from db.chunk import Words
 from db.detector.detector import Detector
 from db.detector.keys import suggest
 from db.errors import UsageError
+from db.words.chunk import Words
 
 
 def encode(detector: Detector, fields: Mapping[str, NDArray[np.integer[Any]]]) -> Words:

@@ -13,10 +13,10 @@ from db.detector.detector import EPOCH, Column, Detector, Field, Shape, T, TextC
 from db.detector.expression import expression
 from db.detector.keys import Keys, suggest
 from db.errors import SelectionError, UsageError
-from db.moments import ticks
 from db.selection import Node, Range, names
 from db.selection.parse import FUNCTIONS
 from db.selection.tree import Kind
+from db.time import ticks
 
 _TABLES = ("fields", "clock", "words", "columns", "tables", "constants", "shape", "text")
 _NAME = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)

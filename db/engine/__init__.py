@@ -17,7 +17,7 @@ class Engine(Protocol):
     """Runs SQL with ClickHouse's own ``{name:Type}`` parameters, from any thread.
 
     A store may lie on several shards. What is read is always the whole store; what is inserted
-    lands on one shard, see ``db.shards``.
+    lands on one shard, see ``db.words.shards``.
     """
 
     @property

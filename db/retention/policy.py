@@ -6,9 +6,9 @@ from fnmatch import fnmatchcase
 
 import pyarrow as pa
 
+from db.catalogue.runs import Run
 from db.engine import Engine
 from db.errors import UsageError
-from db.runs import Run
 
 DEFAULT = "default"
 EVER = 2**62

@@ -8,14 +8,14 @@ from typing import Any
 import redis
 from redis.exceptions import RedisError
 
-from db.beats import alive
+from db.catalogue.heartbeat import alive
+from db.catalogue.runs import Run, list_runs
 from db.engine import Engine
 from db.engine.address import parse_address
-from db.engine.clickhouse import ClickHouseEngine, connect
+from db.engine.server import ClickHouseEngine, connect
 from db.errors import StoreError
-from db.runs import Run, list_runs
 from ops.alarms.watch import Sign
-from ops.broker import waiting
+from ops.services.broker import waiting
 
 Signs = dict[str, Sequence[Sign]]
 

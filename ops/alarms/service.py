@@ -7,7 +7,7 @@ import structlog
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from db.alarms import Alarm, list_alarms, save_alarm
+from db.catalogue.alarms import Alarm, list_alarms, save_alarm
 from db.engine import Engine
 from db.errors import StoreError
 from ops.alarms.looks import Signs

@@ -4,7 +4,7 @@ from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from db.alarms import Alarm, Key
+from db.catalogue.alarms import Alarm, Key
 
 
 @dataclass(frozen=True)

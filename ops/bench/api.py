@@ -19,8 +19,8 @@ from ops.bench.servers import on_disk
 from ops.chaos.numbered import LINKS, write_files
 from ops.chaos.numbered import words as numbered
 from ops.cli.show import show, show_json
-from ops.live_run import LiveRun, live_run
-from ops.serving import serving
+from ops.services.live_run import LiveRun, live_run
+from ops.services.serving import serving
 from readout.source.block import Block
 
 TRIGGER = "each_of_many"

@@ -11,7 +11,7 @@ from math import inf
 from pathlib import Path
 
 from db.engine.address import parse_address
-from db.engine.clickhouse import ClickHouseEngine, connect
+from db.engine.server import ClickHouseEngine, connect
 from db.errors import StoreError
 from ops.bench.cost import SECONDS, cost_on_servers
 from ops.bench.distance import Distance, distance

@@ -7,21 +7,21 @@ from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from db.cluster import create_schema
+from db.catalogue.progress import extent
+from db.catalogue.runs import Run
 from db.engine import Engine
 from db.engine.address import parse_address
-from db.engine.clickhouse import connect
-from db.results import read_committed
-from db.run_state import extent
-from db.runs import Run
+from db.engine.server import connect
+from db.results.rows import read_committed
+from db.servers.schema import create_schema
 from db.store import open_store
 from ops.bench.result import Result, medians, timed
 from ops.bench.telescope import WORDS_A_MUON, blocks, stored
 from ops.servers.clickhouse import ClickHouse, url
 from readout.source.block import Block
-from software_triggers.process import process
 from software_triggers.registry import known_triggers
-from software_triggers.stage import bind
+from software_triggers.task.bind import bind
+from software_triggers.task.process import process
 
 TRIGGER = "coincidence"
 SECONDS = 100

@@ -8,20 +8,20 @@ from math import inf
 
 import numpy as np
 
-from db.chunk import Words
+from db.catalogue.runs import open_run
 from db.detector import load
 from db.engine import Engine
 from db.errors import StoreError
-from db.moments import duration_ticks
-from db.results import list_lineages
-from db.runs import open_run
+from db.results.rows import list_lineages
+from db.time import duration_ticks
+from db.words.chunk import Words
 from ops.bench.latency import SLICE_S, WARM_S, committed_at, waits
 from ops.bench.machine import Pids, spent
 from ops.bench.telescope import DETECTOR, WORDS_A_MUON
 from ops.bench.through import LAST, wait_for_events
 from ops.chaos.cluster import Cluster
-from ops.demo import CANDIDATES, WANTED
-from ops.sender import Sender
+from ops.demo.demo import CANDIDATES, WANTED
+from ops.demo.front_end import Sender
 from ops.servers.ports import free_port
 from readout.simulator.conditions import Conditions
 from readout.simulator.live import live

@@ -12,11 +12,11 @@ from typing import Any
 import httpx
 
 from api.export.route import FORMATS
+from db.catalogue.runs import close_run
 from db.engine import Engine
-from db.runs import close_run
 from db.store import open_store
 from ops.bench.telescope import BEAM_HZ, WORDS_A_MUON, blocks, new_run
-from ops.serving import serving
+from ops.services.serving import serving
 from readout.readout import Readout
 
 AT_ONCE = 2_000_000

@@ -10,9 +10,9 @@ from pathlib import Path
 import lz4.frame
 import numpy as np
 
-from db.chunks import read_words, write_chunks
+from db.catalogue.runs import Run
 from db.engine import Engine
-from db.runs import Run
+from db.words.chunks import read_words, write_chunks
 from ops.bench.result import Result, in_turns
 from ops.bench.telescope import beam, cut, new_run
 from readout.readout import Readout

@@ -7,16 +7,16 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from db.chunk import Words
+from db.catalogue.runs import Run
 from db.detector import load
 from db.engine import Engine
-from db.results import Lineage, read_committed
-from db.runs import Run
+from db.results.rows import Lineage, read_committed
 from db.store import Store
+from db.words.chunk import Words
 from ops.bench.result import Result, Timing
 from ops.bench.telescope import DETECTOR, WORDS_A_MUON
-from ops.demo import CANDIDATES, WANTED
-from ops.live_run import LiveRun, live_run
+from ops.demo.demo import CANDIDATES, WANTED
+from ops.services.live_run import LiveRun, live_run
 from readout.simulator.conditions import Conditions
 from readout.simulator.live import live
 from readout.source.block import Block

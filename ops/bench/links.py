@@ -9,7 +9,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 
 from ops.chaos.numbered import words
-from ops.sender import Sender
+from ops.demo.front_end import Sender
 
 _TICK_S = 0.05
 _MOST_WORDS = 1 << 17

@@ -14,13 +14,13 @@ import numpy as np
 import polars as pl
 
 from db.engine import Engine
-from db.results import read_committed
+from db.results.rows import read_committed
 from ops.bench import numpy_job
 from ops.bench.result import Result, in_turns
 from ops.bench.telescope import beam, stored
-from software_triggers.process import process as process_cells
 from software_triggers.registry import known_triggers
-from software_triggers.stage import Stage, bind, select
+from software_triggers.task.bind import Stage, bind, select
+from software_triggers.task.process import process as process_cells
 from software_triggers.window import of_cells
 
 NAMES = ("segment_clusters", "occupancy")

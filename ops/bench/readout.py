@@ -9,14 +9,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from db.catalogue.progress import extent, link_totals, result_totals
+from db.catalogue.runs import Run, open_run
 from db.detector import load
 from db.engine import Engine
 from db.engine.address import parse_address
-from db.engine.clickhouse import connect
+from db.engine.server import connect
 from db.errors import StoreError
-from db.moments import duration_ticks
-from db.run_state import extent, link_totals, result_totals
-from db.runs import Run, open_run
+from db.time import duration_ticks
 from ops.bench.links import links, spacing_ns
 from ops.bench.machine import CORES, Pids, spent
 from ops.bench.memory import Memory, memory, watched

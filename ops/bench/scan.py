@@ -10,11 +10,11 @@ import polars as pl
 from numpy.typing import NDArray
 
 from db.engine import Engine
-from db.hits_view import key
-from db.rates import rates_sql
+from db.words.hits_view import key
+from db.words.rates import rates_sql
 from ops.bench.result import Result, in_turns
 from ops.bench.telescope import beam, stored
-from software_triggers.relations import read_frame
+from software_triggers.task.relations import read_frame
 from software_triggers.window import Window
 
 Counts = NDArray[np.int64]

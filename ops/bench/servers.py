@@ -14,14 +14,14 @@ from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
-from db.chunk import Chunk
-from db.chunks import write_chunks
-from db.cluster import create_schema
 from db.detector import Detector
 from db.engine import Engine
 from db.engine.address import parse_address
-from db.engine.clickhouse import ClickHouseEngine, connect
-from db.shards import by_shard
+from db.engine.server import ClickHouseEngine, connect
+from db.servers.schema import create_schema
+from db.words.chunk import Chunk
+from db.words.chunks import write_chunks
+from db.words.shards import by_shard
 from ops.bench.ingest import wait_for_merges
 from ops.bench.machine import CORES, spent
 from ops.bench.result import Result, in_turns

@@ -5,18 +5,18 @@ from itertools import chain
 
 import numpy as np
 
-from db.chunk import Chunk
-from db.chunks import write_chunks
+from db.catalogue.runs import Run, close_run, open_run
 from db.detector import Detector, load
 from db.engine import Engine
-from db.hits_view import create_views
-from db.moments import duration_ticks
-from db.runs import Run, close_run, open_run
-from readout.batch import BLOCK_WORDS
-from readout.chunker import Chunker
+from db.time import duration_ticks
+from db.words.chunk import Chunk
+from db.words.chunks import write_chunks
+from db.words.hits_view import create_views
+from readout.link.chunker import Chunker
 from readout.simulator.conditions import Conditions
 from readout.simulator.simulate import simulate
 from readout.source.block import Block
+from readout.writer.batch import BLOCK_WORDS
 
 DETECTOR = "drift_tubes_v2"
 BEAM_HZ = 1.5e6

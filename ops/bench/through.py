@@ -5,16 +5,16 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from db import ledger
+from db.catalogue.progress import extent
+from db.catalogue.runs import Run, amend_run, close_run
 from db.engine import Engine
 from db.errors import StoreError
-from db.results import Lineage, list_lineages
-from db.run_state import extent
-from db.runs import Run, amend_run, close_run
+from db.results import ledger
+from db.results.rows import Lineage, list_lineages
 from ops.bench.latency import committed_at
 from ops.bench.machine import Pids, at_the_limit, spent
 from ops.bench.telescope import new_run
-from ops.demo import CANDIDATES, WANTED
+from ops.demo.demo import CANDIDATES, WANTED
 from readout.readout import Readout
 from readout.source.block import Block
 

@@ -7,17 +7,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from db import ledger
+from db.catalogue.runs import Run, find_run, open_run
 from db.detector import load
 from db.engine import Engine
 from db.errors import StoreError
-from db.gaps import live_ticks
-from db.moments import duration_ticks
-from db.results import list_lineages, read_committed
-from db.runs import Run, find_run, open_run
+from db.results import ledger
+from db.results.rows import list_lineages, read_committed
+from db.time import duration_ticks
+from db.words.gaps import live_ticks
 from ops.chaos.cluster import Cluster
 from ops.chaos.numbered import EVERY, LINKS, words
-from ops.sender import Sender
+from ops.demo.front_end import Sender
 from ops.servers.ports import free_port
 
 TRIGGERS = ("each_of_many", "neighbours")

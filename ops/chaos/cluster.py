@@ -11,9 +11,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from db.cluster import create_schema
 from db.engine.address import parse_address
 from db.errors import StoreError
+from db.servers.schema import create_schema
 from ops.servers.clickhouse import ClickHouse, clickhouse_servers, url
 from ops.servers.redis import Redis
 

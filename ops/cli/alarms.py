@@ -5,16 +5,16 @@ from typing import Annotated
 
 import typer
 
-from db.alarms import acknowledge, list_alarms
+from db.catalogue.alarms import acknowledge, list_alarms
 from ops.alarms.looks import Limits, look, looking_engine
 from ops.alarms.service import Alarms, watch
-from ops.broker import set_broker
 from ops.cli import app
 from ops.cli.opening import opened
 from ops.cli.services import Health, Redis, of_servers
 from ops.cli.show import AsJson, Store, show
-from ops.health import health
-from ops.interrupt import interruptible
+from ops.services.broker import set_broker
+from ops.services.health import health
+from ops.services.interrupt import interruptible
 from ops.settings import settings
 
 alarms = typer.Typer(help="What stopped that should go on.", no_args_is_help=True)

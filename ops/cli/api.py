@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from api.access.roles import ROLES
-from api.tls import tls_context
+from api.http.tls import tls_context
+from db.catalogue.tokens import Token, create_token, list_tokens, revoke_token
 from db.errors import UsageError
-from db.moments import parse_duration
 from db.store import Store as OpenStore
-from db.tokens import Token, create_token, list_tokens, revoke_token
+from db.time import parse_duration
 from ops.cli import app
 from ops.cli.opening import opened
 from ops.cli.show import AsJson, Store, show, show_json
-from ops.interrupt import interruptible
+from ops.services.interrupt import interruptible
 
 if TYPE_CHECKING:
-    from ops.serving import Serving
+    from ops.services.serving import Serving
 
 tokens = typer.Typer(help="Tokens, with which people and programs ask the API.")
 app.add_typer(tokens, name="token", no_args_is_help=True)
@@ -64,7 +64,7 @@ def served_beside(
     tls: ssl.SSLContext | None = None,
 ) -> Iterator["Serving"]:
     """Serve the API of an open store beside what the command does, and tell where."""
-    from ops.serving import serving  # takes a second: other commands need not wait for it
+    from ops.services.serving import serving  # takes a second: other commands need not wait for it
 
     with serving(
         at, host=host, port=port, open_to_all=open_to_all, takes_orders=takes_orders, tls=tls

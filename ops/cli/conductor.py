@@ -7,18 +7,18 @@ import redis as redis_client
 import typer
 from redis.exceptions import RedisError
 
-from db.beats import BEAT_S, alive, beat
-from ops.broker import Lock, set_broker, waiting
+from db.catalogue.heartbeat import BEAT_S, alive, beat
 from ops.cli import app
 from ops.cli.opening import opened
 from ops.cli.services import Health, Redis, of_servers
 from ops.cli.show import Store
-from ops.health import Reading, health
-from ops.interrupt import interruptible
+from ops.services.broker import Lock, set_broker, waiting
+from ops.services.health import Reading, health
+from ops.services.interrupt import interruptible
 from ops.settings import settings
-from software_triggers.follow import Follower, follow
-from software_triggers.reprocess import Reprocessor, cells_of, reprocess
-from software_triggers.tasks import LIVE, REPROCESS, CeleryLine, celery_submit
+from software_triggers.conductor.follow import Follower, follow
+from software_triggers.running.celery_tasks import LIVE, REPROCESS, CeleryLine, celery_submit
+from software_triggers.running.reprocess import Reprocessor, cells_of, reprocess
 
 
 @app.command()

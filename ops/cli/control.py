@@ -5,22 +5,22 @@ from typing import Annotated, Any
 
 import typer
 
+from db.catalogue.orders import OrderEntry, list_orders
+from db.catalogue.runs import Run, find_run
 from db.engine import Engine
-from db.engine.remote import RemoteEngine
+from db.engine.owner import RemoteEngine
 from db.errors import UsageError
-from db.moments import duration_ticks, parse_moment
-from db.orders import OrderEntry, list_orders
-from db.runs import Run, find_run
+from db.time import duration_ticks, parse_moment
 from ops.cli.opening import detector_named, opened, wanted_triggers
 from ops.cli.runs import runs
 from ops.cli.show import AsJson, Store, show, show_json
 from ops.cli.triggers import Events, Params, Triggers
 from ops.settings import settings
-from readout.command import WITHIN_S, Commander
-from readout.configuration import Configuration, Prescale
-from readout.outcome import there, told_of
+from readout.control.commander import WITHIN_S, Commander
+from readout.control.configuration import Configuration, Prescale
+from readout.control.outcome import there, told_of
 from software_triggers.registry import triggers_of_run
-from software_triggers.stage import bind
+from software_triggers.task.bind import bind
 
 Which = Annotated[str | None, typer.Argument(help="Number or name; default the newest open one.")]
 Mask = Annotated[

@@ -2,9 +2,9 @@ from dataclasses import asdict
 
 import typer
 
-from db.cluster import create_reader, create_schema, shard_states
 from db.engine.address import Address, is_clickhouse, parse_address
 from db.errors import StoreError, UsageError
+from db.servers.schema import create_reader, create_schema, shard_states
 from ops.cli import app
 from ops.cli.show import AsJson, Store, show, show_json
 from ops.settings import settings

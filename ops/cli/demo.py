@@ -6,13 +6,13 @@ import platformdirs
 import typer
 from rich.live import Live
 
-from ops import demo as telescope
 from ops.cli import app
 from ops.cli.api import Port, served_beside
 from ops.cli.opening import detector_named, opened
 from ops.cli.show import AsJson, Store, show, show_json
-from ops.interrupt import interruptible
-from ops.screen import draw
+from ops.demo import demo as telescope
+from ops.services.interrupt import interruptible
+from ops.terminal import draw
 from readout.simulator.conditions import Conditions
 from readout.simulator.live import live
 

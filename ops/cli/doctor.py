@@ -7,11 +7,11 @@ from typing import Annotated
 import psutil
 import typer
 
-from db.chunks import damaged_chunks
+from db.catalogue.runs import list_runs
 from db.detector import available
 from db.errors import StoreError
-from db.runs import list_runs
 from db.store import shown
+from db.words.chunks import damaged_chunks
 from ops.cli import app
 from ops.cli.opening import opened
 from ops.cli.show import AsJson, Store, show

@@ -8,29 +8,29 @@ import typer
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
 from db import store as storage
+from db.catalogue.runs import Run, close_run, open_run
 from db.detector import Detector
 from db.engine import Engine
 from db.errors import SourceError
-from db.hits_view import create_views
-from db.moments import duration_ticks
-from db.runs import Run, close_run, open_run
+from db.time import duration_ticks
+from db.words.hits_view import create_views
 from ops.cli import app
 from ops.cli.opening import detector_named, opened, wanted_triggers
 from ops.cli.runs import results_of
 from ops.cli.show import AsJson, Store, show, show_json
 from ops.cli.triggers import Events, Triggers, progress_of_job
 from ops.footprint import forget_loading, frugal
-from ops.interrupt import interruptible
+from ops.services.interrupt import interruptible
 from ops.settings import settings
+from readout.control.rules import keeping
+from readout.control.schedule import Schedule, always
+from readout.link.unwrap import run_start
 from readout.readout import Readout
-from readout.rules import keeping
-from readout.schedule import Schedule, always
 from readout.source.block import Block
 from readout.source.open import open_source
 from readout.source.pace import paced
-from readout.unwrap import run_start
 from software_triggers.registry import triggers_of_run
-from software_triggers.threads import run_stages
+from software_triggers.running.threads import run_stages
 
 
 @app.command()

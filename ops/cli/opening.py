@@ -7,12 +7,12 @@ from typing import Any
 
 import typer
 
+from db.catalogue.runs import Run, close_orphans
 from db.detector import Detector, load
-from db.engine.remote import RemoteEngine, find_door
+from db.engine.owner import RemoteEngine, find_door
 from db.errors import StoreBusyError, UsageError
-from db.moments import parse_moment
-from db.runs import Run, close_orphans
 from db.store import Store, open_store, store_folder
+from db.time import parse_moment
 from ops.settings import settings
 
 

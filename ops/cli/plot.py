@@ -8,16 +8,16 @@ from typing import Annotated
 
 import typer
 
+from db.catalogue.progress import extent
+from db.catalogue.runs import Run, find_run
 from db.engine import Engine
 from db.errors import UsageError
-from db.gaps import read_gaps
-from db.moments import parse_moment
-from db.run_state import extent
-from db.runs import Run, find_run
+from db.time import parse_moment
+from db.words.gaps import read_gaps
 from ops.cli import app
 from ops.cli.opening import opened, span_of
 from ops.cli.show import From, RunOption, Store, To
-from software_triggers.names import lineage_of, relations
+from software_triggers.task.names import lineage_of, relations
 
 plots = typer.Typer(help="Pictures of a run, as PNG, PDF or SVG.", no_args_is_help=True)
 app.add_typer(plots, name="plot")

@@ -6,16 +6,16 @@ from typing import Annotated
 import typer
 from sqlglot import exp
 
-from db.confine import bound, confined
+from db.catalogue.runs import Run, find_run
 from db.engine import Engine
 from db.errors import UsageError
-from db.heads import dropped_words
-from db.runs import Run, find_run
 from db.selection import to_sql
+from db.user_sql.confine import bound, confined
+from db.words.headers import dropped_words
 from ops.cli import app
 from ops.cli.opening import opened, span_of
 from ops.cli.show import From, RunOption, Store, To
-from software_triggers.names import lineage_of, relations, selection_over
+from software_triggers.task.names import lineage_of, relations, selection_over
 
 
 class Format(StrEnum):

@@ -10,30 +10,30 @@ import platformdirs
 import structlog
 import typer
 
-from db.beats import beating
+from db.catalogue.heartbeat import beating
+from db.catalogue.runs import close_run, find_run
 from db.detector import Detector
 from db.errors import UsageError
-from db.runs import close_run, find_run
-from db.shards import catalogue
+from db.words.shards import catalogue
 from ops.cli import app
 from ops.cli.opening import detector_named, opened, wanted_triggers
 from ops.cli.show import AsJson, Store, show, show_json
 from ops.cli.triggers import Events, Params, Triggers
-from ops.health import health
-from ops.interrupt import interruptible
-from ops.named_run import known_here, named_run, refuse_twin, views, with_triggers
-from ops.readings import readings, trouble
+from ops.services.health import health
+from ops.services.interrupt import interruptible
+from ops.services.named_run import known_here, named_run, refuse_twin, views, with_triggers
+from ops.services.readings import readings, trouble
 from ops.settings import settings
+from readout.control.agent import OnOrders
+from readout.control.mailbox import Mailbox
 from readout.intake import Intake
-from readout.mailbox import Mailbox
-from readout.on_orders import OnOrders
-from readout.recovery import book_damage
 from readout.service import Feed
 from readout.source.block import Block
 from readout.source.device import read_device
 from readout.sources import Sources
 from readout.spool.spool import Spool
-from readout.to_store import ToStore
+from readout.writer.recovery import book_damage
+from readout.writer.shard_sink import ToStore
 
 _log = structlog.get_logger()
 _GIVE_UP_S = 5.0

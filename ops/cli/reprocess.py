@@ -8,10 +8,8 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from db.beats import alive
-from db.engine import Engine
-from db.errors import EveryhitError, StoreError, UsageError
-from db.reprocessings import (
+from db.catalogue.heartbeat import alive
+from db.catalogue.reprocessings import (
     WHOLE,
     Reprocessing,
     ask_reprocessing,
@@ -19,20 +17,22 @@ from db.reprocessings import (
     find_reprocessing,
     list_reprocessings,
 )
-from db.runs import Run, find_run
+from db.catalogue.runs import Run, find_run
+from db.engine import Engine
+from db.errors import EveryhitError, StoreError, UsageError
 from db.store import Store as OpenStore
-from ops.broker import set_broker
 from ops.cli import app
 from ops.cli.opening import opened, span_of, wanted_triggers
 from ops.cli.runs import results_of
 from ops.cli.show import AsJson, From, RunOption, Store, To, show, show_json
 from ops.cli.triggers import Params, Triggers
-from ops.interrupt import interruptible
+from ops.services.broker import set_broker
+from ops.services.interrupt import interruptible
 from ops.settings import settings
 from software_triggers.registry import triggers_of_run
-from software_triggers.reprocess import Reprocessor, reprocess
-from software_triggers.stage import bind
-from software_triggers.threads import ThreadLine
+from software_triggers.running.reprocess import Reprocessor, reprocess
+from software_triggers.running.threads import ThreadLine
+from software_triggers.task.bind import bind
 from software_triggers.trigger import Trigger
 
 group = typer.Typer(invoke_without_command=True)

@@ -4,22 +4,22 @@ from typing import Annotated, Any
 
 import typer
 
+from db.catalogue.runs import find_run
 from db.errors import StoreError, UsageError
-from db.moments import parse_duration
-from db.retention.parts import aside_parts
 from db.retention.policy import EVER, Pin, list_pins, list_policies, pin, set_policy
 from db.retention.policy import unpin as drop_pin
 from db.retention.results import Keep, list_keeps, set_keep
-from db.retention.step import Step
-from db.runs import find_run
+from db.retention.steps import Step
+from db.retention.words import aside_parts
+from db.time import parse_duration
 from ops.cli import app
 from ops.cli.opening import opened, span_of
 from ops.cli.show import AsJson, From, RunOption, Store, To, show, show_json
-from ops.interrupt import interruptible
 from ops.old_results import ResultStep, apply_results, plan_results
 from ops.retention import apply, plan, rules, undo
+from ops.services.interrupt import interruptible
 from ops.settings import settings
-from software_triggers.follow import OLD
+from software_triggers.conductor.follow import OLD
 
 retention = typer.Typer(help="How long raw words and results are kept.", no_args_is_help=True)
 app.add_typer(retention, name="retention")

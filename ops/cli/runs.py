@@ -2,11 +2,11 @@ from typing import Annotated, Any
 
 import typer
 
+from db.catalogue.progress import extent, link_totals, result_totals
+from db.catalogue.runs import Run, find_run, list_runs
 from db.detector import Detector
 from db.engine import Engine
-from db.gaps import live_ticks, read_gaps
-from db.run_state import extent, link_totals, result_totals
-from db.runs import Run, find_run, list_runs
+from db.words.gaps import live_ticks, read_gaps
 from ops.cli import app
 from ops.cli.opening import opened
 from ops.cli.show import AsJson, Store, show, show_json

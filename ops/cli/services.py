@@ -3,18 +3,18 @@ from typing import Annotated
 
 import typer
 
-from db.beats import alive
+from db.catalogue.heartbeat import alive
 from db.engine.address import parse_address
 from db.errors import UsageError
-from ops.broker import set_broker, waiting
 from ops.cli import app
 from ops.cli.opening import opened
 from ops.cli.show import AsJson, Store, show, show_json
-from ops.health import Reading, health
-from ops.interrupt import interruptible
+from ops.services.broker import set_broker, waiting
+from ops.services.health import Reading, health
+from ops.services.interrupt import interruptible
+from ops.services.worker import Work, keep_workers
 from ops.settings import settings
-from ops.worker import Work, keep_workers
-from software_triggers.tasks import LIVE, REPROCESS
+from software_triggers.running.celery_tasks import LIVE, REPROCESS
 
 Redis = Annotated[
     str | None, typer.Option("--redis", help="Address of Redis; default EVERYHIT_REDIS.")

@@ -5,26 +5,26 @@ import polars as pl
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from db.catalogue.progress import extent
+from db.catalogue.runs import find_run
 from db.engine import Engine
 from db.errors import UsageError
-from db.hits_view import create_views
-from db.results import list_lineages
-from db.run_state import extent
-from db.runs import find_run
+from db.results.rows import list_lineages
+from db.words.hits_view import create_views
 from ops.cli import app
 from ops.cli.opening import opened, span_of, wanted_triggers
 from ops.cli.runs import results_of
 from ops.cli.show import AsJson, From, RunOption, Store, To, show, show_json
 from ops.settings import settings
-from software_triggers.conductor import Job
+from software_triggers.conductor.conductor import Job
 from software_triggers.registry import (
     known_triggers,
     load_file,
     register,
     triggers_of_run,
 )
-from software_triggers.stage import bind
-from software_triggers.threads import run_stages
+from software_triggers.running.threads import run_stages
+from software_triggers.task.bind import bind
 from software_triggers.trigger import Trigger
 
 triggers = typer.Typer(help="Triggers: questions to the hits.", no_args_is_help=True)

@@ -13,13 +13,13 @@ from ops.cli.api import Port, served_beside
 from ops.cli.opening import detector_named, opened, wanted_triggers
 from ops.cli.show import AsJson, Store, show, show_json
 from ops.cli.triggers import Events, Params, Triggers
-from ops.interrupt import interruptible
-from ops.live_run import LiveRun, live_run
-from ops.screen import draw
+from ops.services.interrupt import interruptible
+from ops.services.live_run import LiveRun, live_run
+from ops.terminal import draw
+from readout.link.unwrap import run_start
 from readout.source.block import Block
 from readout.source.open import open_source
 from readout.source.pace import paced
-from readout.unwrap import run_start
 
 
 @app.command()

@@ -4,8 +4,8 @@ from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from db.catalogue.runs import Run
 from db.errors import UsageError
-from db.runs import Run
 
 try:
     import matplotlib as mpl

@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 
+from db.catalogue.runs import Run
 from db.detector import Shape
-from db.runs import Run
 from ops.plot import GREY, styled, title, utc
 from ops.plot.elements import NOWHERE, elements
 from ops.plot.event import Event, drifts, shape_of

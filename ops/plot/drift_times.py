@@ -4,9 +4,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter
 
+from db.catalogue.runs import Run
 from db.engine import Engine
 from db.errors import UsageError
-from db.runs import Run
 from ops.plot import styled, title
 
 BIN_NS = 5.0

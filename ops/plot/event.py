@@ -7,11 +7,11 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from db.chunk import Words
+from db.catalogue.runs import Run
 from db.detector import Detector, Shape, decode
 from db.engine import Engine
 from db.errors import UsageError
-from db.runs import Run
+from db.words.chunk import Words
 from software_triggers.library.mean_timer import SEGMENT
 from software_triggers.library.straight_track import TRACK
 

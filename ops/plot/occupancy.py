@@ -8,10 +8,10 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, MaxNLocator
 
+from db.catalogue.runs import Run
 from db.engine import Engine
 from db.errors import UsageError
-from db.rates import rates_sql
-from db.runs import Run
+from db.words.rates import rates_sql
 from ops.plot import styled, title
 from ops.plot.elements import elements
 

@@ -3,11 +3,11 @@ import polars as pl
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter
 
+from db.catalogue.runs import Run
 from db.engine import Engine
 from db.errors import UsageError
-from db.heads import heads_sql
-from db.rates import rates_sql
-from db.runs import Run
+from db.words.headers import heads_sql
+from db.words.rates import rates_sql
 from ops.plot import GREY, styled, title, utc
 from ops.plot.elements import elements
 

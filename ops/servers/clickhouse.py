@@ -12,10 +12,10 @@ from pathlib import Path
 from urllib.parse import quote
 
 from db.engine.address import parse_address
-from db.engine.clickhouse import ClickHouseEngine, whole_name
+from db.engine.server import ClickHouseEngine, whole_name
 from db.errors import StoreError
-from db.reader import reader_xml
-from db.server_config import cluster_xml
+from db.servers.configuration import cluster_xml
+from db.user_sql.reader_account import reader_xml
 from ops.servers import program
 from ops.servers.config import server_xml, users_xml
 
@@ -112,8 +112,8 @@ def clickhouse_servers(
 ) -> Iterator[list[ClickHouse]]:
     """Start n servers that know each other as shards of the cluster ``everyhit``.
 
-    ``databases`` get users that may only read, as ``db.reader`` makes them: the library that
-    stands in for a server can't create users by SQL. Raises StoreError when no server
+    ``databases`` get users that may only read, as ``db.user_sql.reader_account`` makes them: the
+    library that stands in for a server can't create users by SQL. Raises StoreError when no server
     can be had.
     """
     ports = iter(_free_ports(2 * n))

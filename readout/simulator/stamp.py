@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from db.chunk import Words
 from db.detector import Detector, decode, encode
 from db.errors import DeclarationError, UsageError
 from db.selection import Node, names, to_numpy
+from db.words.chunk import Words
 
 Integers = NDArray[np.int64]
 

@@ -4,10 +4,10 @@ from typing import NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from db.chunk import Words
 from db.detector import Detector, decode
 from db.errors import DeclarationError
 from db.selection import to_numpy
+from db.words.chunk import Words
 from readout.simulator.stamp import WIDEST_LISTED, Clock, Integers, clock_of, pack, stamp
 
 Floats = NDArray[np.float64]

@@ -5,9 +5,9 @@ from typing import Protocol
 
 import numpy as np
 
-from db.chunk import Words
 from db.detector import Detector
 from db.errors import SourceError
+from db.words.chunk import Words
 from readout.source.block import Block, by_link
 
 BLOCK_BYTES = 1 << 20

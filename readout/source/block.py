@@ -6,8 +6,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from db.chunk import Words
 from db.detector import Detector, decode
+from db.words.chunk import Words
 
 
 @dataclass(frozen=True, eq=False)

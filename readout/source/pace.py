@@ -8,9 +8,9 @@ from itertools import pairwise
 import numpy as np
 
 from db.detector import Detector
+from readout.link.unwrap import Unwrapper
+from readout.link.word_times import word_times
 from readout.source.block import Block
-from readout.unwrap import Unwrapper
-from readout.word_times import word_times
 
 _STEP_S = 0.02
 

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from db.chunk import Words
 from db.detector import Detector, available, decode, load
 from db.errors import SourceError
+from db.words.chunk import Words
 from readout.source.block import Block
 
 _ENOUGH_HITS = 1000

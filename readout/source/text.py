@@ -11,9 +11,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv as csv
 
-from db.chunk import Words
 from db.detector import Detector, encode
 from db.errors import SourceError
+from db.words.chunk import Words
 from readout.source.block import Block, by_link
 
 BLOCK_BYTES = 1 << 20

@@ -23,10 +23,10 @@ from struct import Struct
 
 import numpy as np
 
-from db.chunk import Chunk
 from db.errors import StoreError
-from readout.batch import Batch, Mark, Part
+from db.words.chunk import Chunk
 from readout.spool.part_bytes import bytes_part, part_bytes
+from readout.writer.batch import Batch, Mark, Part
 
 MAGIC, VERSION = b"EHSPOOL\n", 1
 HEAD, PART, TRIED, STORED = 1, 2, 3, 4

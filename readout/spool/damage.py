@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from db.chunk import Chunk
-from db.gaps import Gap
+from db.words.chunk import Chunk
+from db.words.gaps import Gap
 from readout.spool.batch_file import BatchFile
 
 

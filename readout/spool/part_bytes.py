@@ -8,9 +8,9 @@ from itertools import pairwise
 import numpy as np
 import pyarrow as pa
 
-from db.chunk import Chunk
-from db.gaps import Gap
-from readout.batch import Part
+from db.words.chunk import Chunk
+from db.words.gaps import Gap
+from readout.writer.batch import Part
 
 _FIELDS = [field.name for field in fields(Chunk)]
 

@@ -22,7 +22,6 @@ from typing import Self
 import structlog
 
 from db.errors import StoreError
-from readout.batch import Batch, Mark, Part
 from readout.spool.batch_file import (
     STORED,
     TRIED,
@@ -31,6 +30,7 @@ from readout.spool.batch_file import (
     read_file,
     write_file,
 )
+from readout.writer.batch import Batch, Mark, Part
 
 _log = structlog.get_logger()
 

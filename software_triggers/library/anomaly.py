@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from db.detector import Detector
 from db.errors import TriggerError
-from db.moments import duration_ticks
+from db.time import duration_ticks
 from software_triggers.trigger import trigger
 
 BIN = "10 us"

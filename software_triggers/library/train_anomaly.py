@@ -16,11 +16,11 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from db.moments import duration_ticks
-from db.runs import find_run
+from db.catalogue.runs import find_run
 from db.store import open_store
+from db.time import duration_ticks
 from software_triggers.library.anomaly import BIN, SHIPPED, features
-from software_triggers.relations import read_frame
+from software_triggers.task.relations import read_frame
 from software_triggers.window import Window
 
 Floats = NDArray[np.float64]

@@ -6,23 +6,23 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
-from api.app import create_app
 from api.client.sync import Client
-from api.desk import Desk, Rules
-from api.serve import served
+from api.http.app import create_app
+from api.http.serve import served
+from api.state import Desk, Rules
+from db.catalogue.runs import Run, close_run, find_run, open_run
+from db.catalogue.tokens import create_token
 from db.detector import load
 from db.engine import Engine
-from db.hits_view import create_views
-from db.runs import Run, close_run, find_run, open_run
 from db.store import Store
-from db.tokens import create_token
+from db.words.hits_view import create_views
 from ops.retention import plan, rules
 from readout.readout import Readout
 from readout.simulator.conditions import Conditions
 from readout.simulator.simulate import simulate
 from readout.source.block import by_link
 from software_triggers.registry import triggers_of_run
-from software_triggers.threads import run_stages
+from software_triggers.running.threads import run_stages
 
 CONDITIONS = Conditions(muon_rate_hz=400)
 SECONDS = 0.6

@@ -19,9 +19,9 @@ from graphql import (
 )
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from test_live import ask, opened
+from subscriptions import ask, opened
 
-from api.schema import schema
+from api.graphql.schema import schema
 
 NASTY = [
     "'",

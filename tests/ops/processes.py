@@ -8,10 +8,10 @@ from contextlib import suppress
 
 from ticks import Hit, toy_chunks, toy_run, write
 
-from db.beats import alive
+from db.catalogue.heartbeat import alive
+from db.catalogue.runs import amend_run, close_run
 from db.errors import StoreError
-from db.results import list_lineages, read_committed
-from db.runs import amend_run, close_run
+from db.results.rows import list_lineages, read_committed
 from ops.chaos.cluster import Service
 from ops.servers.redis import Redis
 

@@ -6,15 +6,15 @@ from itertools import count
 from ticks import TOY, Hit, toy_chunks
 from workbench import TRIGGERS, WANTED, finished, ledger_rows, rows
 
-from db.chunks import has_chunk, link_state
-from db.gaps import Gap, book_gaps, live_ticks, read_gaps
-from db.rates import rates_sql
+from db.catalogue.runs import open_run
 from db.retention.policy import set_policy
-from db.runs import open_run
-from db.shards import write_by_shard
+from db.words.chunks import has_chunk, link_state
+from db.words.gaps import Gap, book_gaps, live_ticks, read_gaps
+from db.words.rates import rates_sql
+from db.words.shards import write_by_shard
 from ops.cli.runs import extent, links_of
 from ops.retention import apply, plan, rules
-from software_triggers.stage import bind
+from software_triggers.task.bind import bind
 
 TOY_TRIGGERS = "from workbench import PAIRS, crowds, echoes, second_echoes\n"
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)

@@ -8,11 +8,11 @@ import pytest
 from processes import MADE, TIMES, attempts, found, wait
 from ticks import NOW, toy_chunks, toy_run
 
-from db.beats import alive
-from db.reprocessings import WHOLE, ask_reprocessing, find_reprocessing
-from db.runs import amend_run, close_run
-from db.shards import write_by_shard
-from ops.broker import set_broker
+from db.catalogue.heartbeat import alive
+from db.catalogue.reprocessings import WHOLE, ask_reprocessing, find_reprocessing
+from db.catalogue.runs import amend_run, close_run
+from db.words.shards import write_by_shard
+from ops.services.broker import set_broker
 
 # Every two seconds the clock of the wall jumps, by two days forward or back.
 JUMPS = r"""

@@ -7,12 +7,12 @@ import pytest
 from retained import SOME, finished_bench
 from workbench import FAR
 
-from api.app import create_app
-from api.desk import Desk, Rules
-from api.serve import served
-from db.heads import Dropped, dropped_words
-from db.runs import close_run
+from api.http.app import create_app
+from api.http.serve import served
+from api.state import Desk, Rules
+from db.catalogue.runs import close_run
 from db.store import Store
+from db.words.headers import Dropped, dropped_words
 from ops.cli import query as asking
 
 

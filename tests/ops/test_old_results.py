@@ -6,12 +6,12 @@ import pytest
 from ticks import toy_chunks, toy_run, write
 from workbench import SOME, finished, standing
 
-from db.reprocessings import ask_reprocessing, cancel_reprocessing, note_progress
-from db.results import list_lineages, read_committed
+from db.catalogue.reprocessings import ask_reprocessing, cancel_reprocessing, note_progress
+from db.catalogue.runs import close_run
+from db.results.rows import list_lineages, read_committed
 from db.retention.results import Keep, list_keeps, set_keep
-from db.runs import close_run
 from ops.old_results import apply_results, plan_results
-from software_triggers.stage import bind
+from software_triggers.task.bind import bind
 from software_triggers.trigger import sql_trigger
 
 FAR = 2**40

@@ -9,7 +9,7 @@ from pathlib import Path
 sys.path[:0] = ["tests", "tests/software_triggers"]
 from ticks import NOW, Hit, toy_chunks, toy_run, write
 from db.engine.chdb import ChdbEngine
-from db.retention.parts import aside_parts
+from db.retention.words import aside_parts
 from db.retention.policy import set_policy
 from db.schema import migrate
 from ops.retention import apply, rules, undo

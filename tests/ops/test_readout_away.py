@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from db.catalogue.runs import find_run
 from db.detector import load
 from db.errors import SourceError
-from db.runs import find_run
-from ops.sender import Sender
+from ops.demo.front_end import Sender
 from ops.servers.clickhouse import url
 from readout.simulator.conditions import Conditions
 from readout.simulator.live import live

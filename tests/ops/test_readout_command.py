@@ -18,9 +18,9 @@ import polars as pl
 import pytest
 
 from db.detector import load
-from db.gaps import read_gaps
 from db.store import open_store
-from ops.sender import Sender
+from db.words.gaps import read_gaps
+from ops.demo.front_end import Sender
 from readout.simulator.conditions import Conditions
 from readout.simulator.live import live
 from readout.source.frame import WORDS, Header

@@ -5,17 +5,17 @@ from retained import DAY, GRACE, HOUR, NOW, SOME, Bench, finished_bench
 from ticks import Hit, toy_chunk, toy_chunks
 from workbench import FAR, TRIGGERS, WANTED, Workers, expected, finished, ledger_rows, rows, settle
 
+from db.catalogue.runs import Run, close_run
 from db.errors import StoreError, UsageError
-from db.heads import keep_heads
-from db.results import list_lineages
-from db.retention import parts
+from db.results.rows import list_lineages
+from db.retention import words as parts
 from db.retention.policy import Pin, days_of, list_policies, pin, set_policy
-from db.runs import Run, close_run
+from db.words.headers import keep_heads
 from ops.retention import plan, rules, undo
-from software_triggers.conductor import Job
-from software_triggers.process import process
-from software_triggers.stage import bind
-from software_triggers.threads import run_stages
+from software_triggers.conductor.conductor import Job
+from software_triggers.running.threads import run_stages
+from software_triggers.task.bind import bind
+from software_triggers.task.process import process
 
 
 def test_all_but_the_words_reads_the_same_when_they_are_gone_for_good(engine, folder):
@@ -219,7 +219,7 @@ def test_words_dropped_while_they_are_read_make_no_empty_result(engine, folder, 
                 parts.detach(engine.shards[step.shard].here, part, NOW)
         return original(*args)
 
-    import software_triggers.process as module
+    import software_triggers.task.process as module
 
     original = module._store_rows
     monkeypatch.setattr(module, "_store_rows", dropped_between)

@@ -14,18 +14,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from db.configured import configured_at
+from db.catalogue.configurations import configured_at
+from db.catalogue.runs import find_run
 from db.detector import decode, load
-from db.gaps import read_gaps
-from db.runs import find_run
-from ops.sender import Sender
+from db.words.gaps import read_gaps
+from ops.demo.front_end import Sender
 from ops.servers.clickhouse import url
 from ops.servers.redis import Redis
-from readout.configuration import Configuration, Prescale
-from readout.outcome import there
+from readout.control.configuration import Configuration, Prescale
+from readout.control.outcome import there
 from readout.simulator.conditions import Conditions
 from readout.simulator.live import live
-from software_triggers.relations import select_of
+from software_triggers.task.relations import select_of
 from software_triggers.window import Window
 
 DETECTOR = load("drift_tubes_v1")

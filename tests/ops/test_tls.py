@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from test_api import api, everyhit, opened_run
 
 from api.client import ApiError, Client
-from api.tls import tls_context
+from api.http.tls import tls_context
 from db.errors import UsageError
 
 

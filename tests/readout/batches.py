@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 from hypothesis import strategies as st
 
-from db.chunk import Chunk
-from db.gaps import Gap
-from readout.batch import Batch, Mark, Part
+from db.words.chunk import Chunk
+from db.words.gaps import Gap
+from readout.writer.batch import Batch, Mark, Part
 
 START = datetime(2026, 1, 1, 12, tzinfo=UTC)
 

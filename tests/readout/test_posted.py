@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from toy import TOY, WRAP, toy_words
 
-from db.chunks import read_arrivals, read_words
+from db.catalogue.posts import find_post, is_stored
+from db.catalogue.runs import find_run, open_run
 from db.errors import StoreError, UsageError
-from db.posts import find_post, is_stored
-from db.runs import find_run, open_run
+from db.words.chunks import read_arrivals, read_words
 from readout.posted import SOURCE, Intake, Posted
 
 FAR = 2**40

@@ -8,14 +8,14 @@ import pytest
 import structlog
 from toy import TOY, toy_words
 
-from db.chunks import write_chunks
+from db.catalogue.runs import open_run
 from db.errors import StoreError
-from db.gaps import read_gaps
-from db.runs import open_run
-from readout.batch import Batch, Part
+from db.words.chunks import write_chunks
+from db.words.gaps import read_gaps
 from readout.readout import Readout
 from readout.source.block import Block, Place
 from readout.spool.spool import Spool
+from readout.writer.batch import Batch, Part
 
 _names = count()
 

@@ -7,13 +7,13 @@ import pytest
 import structlog
 from toy import TOY, toy_words
 
+from db.catalogue.runs import open_run
 from db.errors import SourceError, StoreError
-from db.gaps import read_gaps
-from db.runs import open_run
+from db.words.gaps import read_gaps
 from readout.intake import Intake
+from readout.link.silence import Silence
 from readout.readout import Readout
 from readout.service import serve
-from readout.silence import Silence
 from readout.source.block import Block, Place
 from readout.spool.spool import Spool
 

@@ -13,11 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
+from db.catalogue.runs import close_run, open_run
 from db.detector import decode, encode, load
 from db.errors import TriggerError
-from db.hits_view import create_views
-from db.results import read_committed
-from db.runs import close_run, open_run
+from db.results.rows import read_committed
+from db.words.hits_view import create_views
 from readout.readout import Readout
 from readout.simulator.conditions import Conditions
 from readout.simulator.simulate import simulate
@@ -25,7 +25,7 @@ from readout.source.block import Block
 from software_triggers.library.anomaly import BATCH, SHIPPED, anomaly, features, load_scorer
 from software_triggers.library.train_anomaly import to_onnx, train
 from software_triggers.registry import known_triggers
-from software_triggers.threads import run_stages
+from software_triggers.running.threads import run_stages
 
 TELESCOPE = load("drift_tubes_v2")
 BIN = 12_000

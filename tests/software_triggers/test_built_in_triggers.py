@@ -10,18 +10,18 @@ import pytest
 from ticks import write
 from workbench import Unreliable, Workers, finished, follow, rows, standing
 
+from db.catalogue.runs import open_run
 from db.detector import load
-from db.moments import duration_ticks
-from db.results import read_committed
-from db.runs import open_run
-from readout.chunker import Chunker
+from db.results.rows import read_committed
+from db.time import duration_ticks
+from readout.link.chunker import Chunker
 from readout.simulator.conditions import Conditions
 from readout.simulator.noise import noise
 from readout.simulator.simulate import simulate
-from software_triggers.conductor import LOST_AFTER_S, Job
+from software_triggers.conductor.conductor import LOST_AFTER_S, Job
 from software_triggers.library.events import event_builder
 from software_triggers.registry import known_triggers
-from software_triggers.stage import bind
+from software_triggers.task.bind import bind
 
 # Long events, so that chains of candidates are cut.
 BUILDER = event_builder(

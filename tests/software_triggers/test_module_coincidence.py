@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 from km3net_testdata import data_path
 
+from db.catalogue.runs import close_run, open_run
 from db.detector import decode, load
-from db.hits_view import create_views
-from db.results import read_committed
-from db.runs import close_run, open_run
+from db.results.rows import read_committed
+from db.words.hits_view import create_views
 from readout.readout import Readout
 from readout.source.open import open_source
 from software_triggers.registry import known_triggers
-from software_triggers.relations import read_frame
-from software_triggers.threads import run_stages
+from software_triggers.running.threads import run_stages
+from software_triggers.task.relations import read_frame
 from software_triggers.window import Window
 
 EVER = Window(-(2**62), 2**62)

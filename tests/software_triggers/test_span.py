@@ -2,6 +2,7 @@
 
 from types import SimpleNamespace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from ticks import toy_chunk, write
@@ -18,10 +19,12 @@ from workbench import (
     stored,
 )
 
-from software_triggers.conductor import (
+from software_triggers.conductor.conductor import (
     Job,
     needed_cells,
 )
+
+pytestmark = pytest.mark.every_store  # its promises hold on servers, too
 
 
 def test_a_run_without_hits_is_finished_when_it_is_closed(engine):

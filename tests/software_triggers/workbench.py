@@ -8,11 +8,11 @@ import polars as pl
 from hypothesis import strategies as st
 from ticks import HIT, Hit, toy_chunks, toy_run, write
 
-from db.ledger import current
-from db.results import read_committed
-from software_triggers.conductor import LONGEST_PAUSE_S, LOST_AFTER_S, Job
-from software_triggers.process import MOST_HITS, process
-from software_triggers.stage import bind
+from db.results.ledger import current
+from db.results.rows import read_committed
+from software_triggers.conductor.conductor import LONGEST_PAUSE_S, LOST_AFTER_S, Job
+from software_triggers.task.bind import bind
+from software_triggers.task.process import MOST_HITS, process
 from software_triggers.trigger import sql_trigger, trigger
 
 PAIRS = sql_trigger("""

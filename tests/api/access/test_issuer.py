@@ -15,15 +15,15 @@ import websockets
 from fastapi import FastAPI, Response
 from joserfc import jwt
 from joserfc.jwk import ECKey, Key, OctKey, RSAKey
-from test_live import ask, opened
+from subscriptions import ask, opened
 
 from api.access import keys as kept
+from api.access.authenticator import Doorkeeper
 from api.access.issuer import Issuer, Verifier
 from api.access.keys import IssuerError
 from api.access.roles import AccessError
-from api.access.who import Doorkeeper
 from api.client import ApiError, Client
-from api.serve import served
+from api.http.serve import served
 from db.errors import UsageError
 
 AUDIENCE = "everyhit at the beam"
@@ -357,7 +357,7 @@ def test_without_an_audience_there_is_no_issuer(provider):
 
 
 def test_a_token_that_ends_ends_what_it_listens_to(url, provider, trusting, desk, run, monkeypatch):
-    monkeypatch.setattr("api.live.PERIOD_S", 0.05)
+    monkeypatch.setattr("api.graphql.live.PERIOD_S", 0.05)
     keeper = desk.doorkeeper
     keeper._verifier._issuer = replace(keeper._verifier._issuer, leeway_s=0)
     with opened(url, provider.token(exp=time.time() + 300)) as socket:

@@ -8,9 +8,9 @@ import websockets
 from fastapi import FastAPI, Request
 from websockets.sync.client import connect
 
-from api.app import create_app
-from api.desk import Desk
-from api.serve import served
+from api.http.app import create_app
+from api.http.serve import served
+from api.state import Desk
 from db.store import Store
 
 FORWARDED = {"X-Forwarded-For": "192.0.2.7", "X-Forwarded-Proto": "https"}

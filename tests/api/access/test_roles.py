@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
+from api.access.authenticator import Doorkeeper
 from api.access.roles import MAY, ROLES
-from api.access.who import Doorkeeper
 from api.client import ApiError, Client
-from db.tokens import create_token, find_token, list_tokens, revoke_token
+from db.catalogue.tokens import create_token, find_token, list_tokens, revoke_token
 
 ACTS = {
     "read": "{ runs { totalCount } }",
@@ -124,7 +124,7 @@ def test_a_doorkeeper_looks_again_after_a_while(engine, monkeypatch):
     keeper = Doorkeeper(engine, local="secret")
     assert keeper.who(f"Bearer {text}").name == "elsewhere"
     revoke_token(engine, token.token_id)  # by another process
-    monkeypatch.setattr("api.access.who.REMEMBERED_S", 0.0)
+    monkeypatch.setattr("api.access.authenticator.REMEMBERED_S", 0.0)
     with pytest.raises(Exception, match="revoked"):
         keeper.who(f"Bearer {text}")
 

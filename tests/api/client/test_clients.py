@@ -7,8 +7,8 @@ import polars as pl
 import pytest
 
 from api.client import ApiError, AsyncClient, Client
-from db.results import list_lineages, read_committed
-from software_triggers.relations import read_frame
+from db.results.rows import list_lineages, read_committed
+from software_triggers.task.relations import read_frame
 from software_triggers.window import Window
 
 FAR = 2**40

@@ -6,7 +6,7 @@ import importlib
 import pytest
 
 from api.client import ApiError, AsyncClient
-from db.registered import list_registered
+from db.catalogue.triggers import list_registered
 from software_triggers.trigger import sql_trigger
 
 CODE = '''"""A plug-in."""

@@ -10,8 +10,8 @@ import pytest
 import uproot
 
 from api.export import batches
-from db.results import list_lineages, read_committed
-from software_triggers.relations import read_frame
+from db.results.rows import list_lineages, read_committed
+from software_triggers.task.relations import read_frame
 from software_triggers.window import Window
 
 FAR = 2**40

@@ -4,7 +4,7 @@ import pytest
 from api.client.errors import ApiError
 from api.export import batches
 from db.errors import EveryhitError
-from software_triggers.relations import read_frame
+from software_triggers.task.relations import read_frame
 from software_triggers.window import Window
 
 FAR = 2**40

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from db.engine.address import parse_address
-from db.engine.clickhouse import connect
+from db.engine.server import connect
 from db.errors import StoreError
 from ops.servers.clickhouse import url
 

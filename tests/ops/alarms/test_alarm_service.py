@@ -11,15 +11,15 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 from ticks import Hit, toy_chunk, toy_run, write
 
-from db.alarms import acknowledge, list_alarms, save_alarm
-from db.beats import alive, beat, beating
+from db.catalogue.alarms import acknowledge, list_alarms, save_alarm
+from db.catalogue.heartbeat import alive, beat, beating
+from db.catalogue.runs import amend_run, close_run
 from db.errors import StoreError, UsageError
-from db.runs import amend_run, close_run
 from ops.alarms import service
 from ops.alarms.looks import Limits, look
 from ops.alarms.service import Alarms, watch
-from ops.health import health
-from ops.private_redis import private_redis
+from ops.services.health import health
+from ops.services.private_redis import private_redis
 
 LIMITS = Limits()
 

@@ -8,8 +8,8 @@ import redis
 
 from ops.alarms.looks import ANSWER_S, Limits, look, looking_engine
 from ops.alarms.watch import Watch
-from ops.private_redis import private_redis
 from ops.servers.clickhouse import url
+from ops.services.private_redis import private_redis
 
 LIMITS = Limits(shard_s=10.0)
 

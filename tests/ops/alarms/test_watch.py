@@ -3,7 +3,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from db.alarms import Alarm
+from db.catalogue.alarms import Alarm
 from ops.alarms.watch import Sign, Watch
 
 AFTER_S = 10.0

@@ -7,7 +7,7 @@ from graphql import parse, validate
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.schema import schema
+from api.graphql.schema import schema
 from ops.bench.audience import QUERIES, TOPICS, heard
 
 

@@ -4,19 +4,19 @@ import numpy as np
 import polars as pl
 import pytest
 
+from db.catalogue.progress import extent
+from db.catalogue.runs import Run, close_run, open_run
 from db.detector import decode, encode, load
 from db.engine import Engine
-from db.hits_view import create_views
-from db.run_state import extent
-from db.runs import Run, close_run, open_run
+from db.words.hits_view import create_views
 from readout.readout import Readout
 from readout.simulator.conditions import Conditions
 from readout.simulator.simulate import simulate
 from readout.source.block import Block
 from software_triggers.library.events import event_builder
-from software_triggers.names import relations
 from software_triggers.registry import known_triggers
-from software_triggers.threads import run_stages
+from software_triggers.running.threads import run_stages
+from software_triggers.task.names import relations
 
 TICKS = 450_000_000
 """Three slices, and three quarters of a fourth."""

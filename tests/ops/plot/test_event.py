@@ -3,9 +3,9 @@ import polars as pl
 import pytest
 from matplotlib.collections import EllipseCollection, LineCollection, PolyCollection
 
+from db.catalogue.runs import Run
 from db.detector import load
 from db.errors import UsageError
-from db.runs import Run
 from ops.plot.display import draw
 from ops.plot.event import Event, drifts, read
 

@@ -5,9 +5,9 @@ import numpy as np
 import polars as pl
 import pytest
 
+from db.catalogue.runs import Run
 from db.detector import load
 from db.errors import UsageError
-from db.runs import Run
 from ops.plot.occupancy import count, draw
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)

@@ -6,9 +6,9 @@ import polars as pl
 import pytest
 from matplotlib.patches import Rectangle, StepPatch
 
+from db.catalogue.runs import Run
 from db.detector import load
 from db.errors import UsageError
-from db.runs import Run
 from ops.plot.elements import elements
 from ops.plot.rates import MOST_BINS, count, draw
 

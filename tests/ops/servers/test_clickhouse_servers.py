@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from db.engine.address import parse_address
-from db.engine.clickhouse import connect
+from db.engine.server import connect
 from db.errors import StoreError
 from ops.servers import program
 from ops.servers.clickhouse import clickhouse_servers, url

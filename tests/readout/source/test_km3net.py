@@ -7,7 +7,7 @@ from km3net_testdata import data_path
 
 from db.detector import decode, load
 from db.errors import SourceError
-from readout.chunker import Chunker
+from readout.link.chunker import Chunker
 from readout.source.km3net import event_frame, read_slices, slice_frame, start_utc_ns
 
 KM3NET = load("km3net")

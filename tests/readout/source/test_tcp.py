@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from db.errors import UsageError
-from ops.sender import Sender
+from ops.demo.front_end import Sender
 from readout.source.block import Place
 from readout.source.frame import HEADER, HELLO, read_header
 from readout.source.tcp import TcpSource

@@ -1,0 +1,94 @@
+"""What a resolver may use: the desk, who asks, and loaders that gather questions of a kind."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ParamSpec, TypeVar
+
+import polars as pl
+import strawberry
+from strawberry.dataloader import DataLoader
+from strawberry.fastapi import BaseContext
+
+from api.access.roles import AccessError, Who
+from api.state import Desk
+from db.catalogue.progress import link_totals, result_totals
+from db.engine import Engine
+from db.errors import UsageError
+
+P = ParamSpec("P")
+T = TypeVar("T")
+Rows = list[dict[str, Any]]
+
+
+class Context(BaseContext):
+    """Of one request."""
+
+    def __init__(self, desk: Desk, who: Who | None, authorization: str | None = None) -> None:
+        super().__init__()
+        self.desk, self._who = desk, who
+        self.authorization = authorization
+        """What a web socket was opened with; who it is turns out a message later."""
+        self.links = _loader(desk, link_totals)
+        """Rows of ``link_totals``, by number of a run."""
+        self.results = _loader(desk, result_totals)
+        """Rows of ``result_totals``, by number of a run."""
+
+    @property
+    def who(self) -> Who:
+        """Who asks."""
+        if self._who is None:
+            raise AccessError("who asks? Send connection_init with a token", known=False)
+        return self._who
+
+    @who.setter
+    def who(self, who: Who) -> None:
+        self._who = who
+
+    @property
+    def engine(self) -> Engine:
+        """The store's engine: hand it to a function that ``ask`` calls."""
+        return self.desk.engine
+
+    @property
+    def seconds(self) -> float:
+        """Time that a statement of a user's making may take."""
+        return self.desk.rules.seconds
+
+    async def still(self) -> None:
+        """Raise AccessError unless whoever asked would get in now, too."""
+        self.who = await self.desk.ask(self.desk.doorkeeper.who, self.authorization)
+
+    async def ask(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Return what a function returns that blocks on the store.
+
+        Raises UsageError when it takes longer than a request may.
+        """
+        try:
+            async with asyncio.timeout(self.seconds):
+                return await self.desk.ask(function, *args, **kwargs)
+        except TimeoutError:
+            raise UsageError(
+                f"this takes more than {self.seconds:g} s: ask for a shorter range"
+            ) from None
+
+
+Info = strawberry.Info[Context, None]
+
+
+def _loader(
+    desk: Desk, read: Callable[[Engine, Sequence[int]], pl.DataFrame]
+) -> DataLoader[int, Rows]:
+    """Return what answers for many runs with one statement."""
+
+    def by_run(run_ids: Sequence[int]) -> Mapping[int, Rows]:
+        rows: dict[int, Rows] = defaultdict(list)
+        for row in read(desk.engine, run_ids).iter_rows(named=True):
+            rows[row["run_id"]].append(row)
+        return rows
+
+    async def load(run_ids: list[int]) -> list[Rows]:
+        rows = await desk.ask(by_run, run_ids)
+        return [rows.get(run_id, []) for run_id in run_ids]
+
+    return DataLoader(load_fn=load)

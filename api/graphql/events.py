@@ -1,0 +1,218 @@
+"""Events: what a builder made of candidates, and one of them with all that a display needs."""
+
+from typing import Annotated, Any
+
+import numpy as np
+import polars as pl
+import strawberry
+from strawberry.scalars import JSON
+
+from api.graphql.connection import After, First, checked, key_of, page
+from api.graphql.context import Info
+from api.graphql.detector import Shape, shape_of
+from api.graphql.rows import (
+    LineageId,
+    RowConnection,
+    TriggerName,
+    Where,
+    condition,
+    is_key,
+    span_of_rows,
+    values_of,
+)
+from api.graphql.run_scoped import Root
+from api.graphql.scalars import Int64, Ticks, as_json
+from api.span import Start, Stop
+from db.catalogue.runs import Run
+from db.detector import decode
+from db.errors import UsageError
+from db.results.pages import RowPage, page_of_rows
+from db.results.rows import Lineage, list_lineages, read_committed
+from software_triggers.task.names import lineage_of
+
+BUILDER = "events"
+MOST_FOUND = 1000
+
+
+@strawberry.type(description="A hit or another word that an event keeps.")
+class EventWord:
+    """Decoded."""
+
+    t: Ticks
+    t_ns: float = strawberry.field(description="Time since the event's begin in ns.")
+    link: int
+    raw: list[Int64] = strawberry.field(description="The word itself, as the detector sent it.")
+    hit: bool = strawberry.field(description="A sound hit; false for other and corrupt words.")
+    values: JSON = strawberry.field(description="The declaration's columns by name.")
+    position_mm: list[float] = strawberry.field(
+        description="Where its element is, along the shape's axes; empty if nobody knows."
+    )
+
+
+@strawberry.type(description="Times [t, tEnd) around candidates, with all words in them.")
+class Event:
+    """A row of an event builder."""
+
+    run: strawberry.Private[Run]
+    row: strawberry.Private[dict[str, Any]]
+
+    @strawberry.field(description="Begin.")
+    def t(self) -> Ticks:
+        return int(self.row["t"])
+
+    @strawberry.field(description="End, excluded.")
+    def t_end(self) -> Ticks:
+        return int(self.row["t_end"])
+
+    @strawberry.field(description="Begin in seconds since the run's start.")
+    def t_s(self) -> float:
+        return float(self.row["t"] * self.run.detector.tick) * 1e-9
+
+    @strawberry.field(description="Goes on where a longer one was cut: no event began in it.")
+    def continued(self) -> bool:
+        return bool(self.row["continued"])
+
+    @strawberry.field(description="Names of the triggers that found something in it.")
+    def triggers(self) -> list[str]:
+        return list(self.row["triggers"])
+
+    @strawberry.field(description="Words in it.")
+    def n_words(self) -> int:
+        return int(self.row["n_words"])
+
+    @strawberry.field(description="The words, decoded, in order of time.")
+    def words(self) -> list[EventWord]:
+        return _words(self.run, self.row)
+
+
+@strawberry.type(description="A page of events.")
+class EventConnection(RowConnection[Event]):
+    """In order of time."""
+
+
+@strawberry.type(description="Rows of a trigger that lie in an event.")
+class Found:
+    """What a display draws over the hits."""
+
+    trigger: str
+    rows: list[JSON] = strawberry.field(
+        description=f"All columns by name, at most {MOST_FOUND} rows; see Candidate.values."
+    )
+
+
+@strawberry.type(description="All that draws one event.")
+class EventDisplay:
+    """An event, what was found in it, how the detector is drawn."""
+
+    event: Event
+    found: list[Found] = strawberry.field(
+        description="Rows of the triggers that the builder reads, and of those that they read."
+    )
+    shape: Shape | None = strawberry.field(description="How the elements are drawn.")
+
+
+async def events(
+    root: Root,
+    info: Info,
+    trigger: TriggerName = BUILDER,
+    lineage: LineageId = None,
+    start: Start = None,
+    stop: Stop = None,
+    where: Where = "",
+    first: First = 50,
+    after: After = None,
+) -> EventConnection:
+    """Read a page of events."""
+    engine, run = info.context.engine, root.run
+    limit, key = checked(first) + 1, key_of(after, is_key)
+
+    def read() -> tuple[tuple[Run, Lineage, int, int, str], RowPage]:
+        found = _builder(lineage_of(engine, run, trigger, lineage))
+        asked = (run, found, *span_of_rows(engine, run, start, stop), condition(found, where))
+        return asked, page_of_rows(engine, *asked, limit, key and tuple(key))
+
+    asked, found = await info.context.ask(read)
+    nodes = [Event(run=run, row=row) for row in found.rows.iter_rows(named=True)]
+    cut = page(nodes, found.keys, first)
+    return EventConnection(
+        edges=cut.edges, page_info=cut.page_info, asked=asked, lineage=asked[1].lineage
+    )
+
+
+async def event(
+    root: Root,
+    info: Info,
+    t: Annotated[Ticks, strawberry.argument(description="Its begin, as in a list of events.")],
+    trigger: TriggerName = BUILDER,
+    lineage: LineageId = None,
+) -> EventDisplay:
+    """Read one event and what was found in it."""
+    engine, run = info.context.engine, root.run
+
+    def read() -> tuple[dict[str, Any], list[Found]]:
+        builder = _builder(lineage_of(engine, run, trigger, lineage))
+        rows = page_of_rows(engine, run, builder, t, t + 1, "true", 1).rows
+        if rows.is_empty():
+            raise UsageError(f"run {run.run_id} has no event at {t}: take its t from a list")
+        row = rows.row(0, named=True)
+        known = {each.lineage: each for each in list_lineages(engine, run.run_id)}
+        return row, [
+            Found(trigger=each.name, rows=[JSON(v) for v in values_of(each, within)])
+            for each in _upstream(builder, known)
+            for within in [
+                read_committed(engine, each, run.cell, row["t"], row["t_end"]).head(MOST_FOUND)
+            ]
+        ]
+
+    row, found = await info.context.ask(read)
+    return EventDisplay(event=Event(run=run, row=row), found=found, shape=shape_of(run.detector))
+
+
+def _builder(lineage: Lineage) -> Lineage:
+    for name in ("t_end", "continued", "triggers", "n_words", "word_t", "word_link", "raw"):
+        if name not in lineage.columns:
+            raise UsageError(
+                f"{lineage.name} builds no events: it has no column {name}; ask for candidates"
+            )
+    return lineage
+
+
+def _upstream(lineage: Lineage, known: dict[str, Lineage]) -> list[Lineage]:
+    """Return the lineages that one rests on, each once, nearest first."""
+    found, waiting = dict[str, Lineage](), list(lineage.inputs.values())
+    while waiting:
+        each = known.get(waiting.pop(0))
+        if each is not None and each.lineage not in found:
+            found[each.lineage] = each
+            waiting += each.inputs.values()
+    return list(found.values())
+
+
+def _words(run: Run, row: dict[str, Any]) -> list[EventWord]:
+    detector = run.detector
+    n = detector.words_per_hit
+    raw, t = np.array(row["raw"], np.uint64), np.array(row["word_t"], np.int64)
+    epoch = t - decode(detector, raw, 0, ["t"])["t"]
+    decoded = decode(detector, raw, epoch, [*detector.column_names, "hit", "corrupt"])
+    decoded["hit"] &= ~decoded.pop("corrupt")
+    columns = pl.DataFrame(decoded)
+    axes = detector.shape.position_mm if detector.shape else ()
+    tick = float(detector.tick)
+    return [
+        EventWord(
+            t=at,
+            t_ns=(at - row["t"]) * tick,
+            link=link,
+            raw=words,
+            hit=values.pop("hit"),
+            position_mm=[float(values[axis]) for axis in axes],
+            values=JSON({name: as_json(value) for name, value in values.items()}),
+        )
+        for at, link, words, values in zip(
+            row["word_t"],
+            row["word_link"],
+            raw.reshape(-1, n).tolist(),
+            columns.iter_rows(named=True),
+            strict=True,
+        )
+    ]

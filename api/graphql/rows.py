@@ -1,0 +1,203 @@
+"""Candidates and events: rows that triggers committed, by time and selection."""
+
+from typing import Annotated, Any
+
+import polars as pl
+import strawberry
+from strawberry.scalars import JSON
+
+from api.graphql.connection import After, Connection, First, Node, checked, key_of, page
+from api.graphql.context import Info
+from api.graphql.run_scoped import Root
+from api.graphql.scalars import Ticks, as_json
+from api.span import Start, Stop, span_of
+from db.catalogue.runs import Run
+from db.engine import Engine
+from db.errors import UsageError
+from db.results.pages import RowPage, count_rows_of, page_of_rows
+from db.results.rows import Lineage, committed_sql
+from db.selection import names, to_sql
+from db.words.histogram import Histogram as Counted
+from db.words.histogram import histogram as count_in_bins
+from db.words.hits_view import hits_sql
+from software_triggers.task.names import lineage_of, selection_over
+
+MOST_BINS = 2000
+
+Where = Annotated[
+    str,
+    strawberry.argument(
+        description="A selection over the rows' columns in Python's syntax,"
+        ' as "chamber in (0, 2) and n_hits > 3".'
+    ),
+]
+LineageId = Annotated[
+    str | None, strawberry.argument(description="Which of its lineages; default the newest.")
+]
+TriggerName = Annotated[str, strawberry.argument(description="Name of the trigger.")]
+
+
+@strawberry.type(description="A row that a trigger committed.")
+class Candidate:
+    """A moment, and what the trigger says of it."""
+
+    t: Ticks = strawberry.field(description="When.")
+    t_s: float = strawberry.field(description="When, in seconds since the run's start.")
+    values: JSON = strawberry.field(
+        description="All columns by name. 64-bit integers are strings; NaN and infinity are null."
+    )
+
+
+@strawberry.type
+class RowConnection(Connection[Node]):
+    """With the number of all rows, counted only when asked for."""
+
+    asked: strawberry.Private[Any]
+    lineage: str = strawberry.field(description="The lineage that these rows are of.")
+
+    @strawberry.field(description="Rows on all pages, counted in the database.")
+    async def total_count(self, info: Info) -> int:
+        return await info.context.ask(count_rows_of, info.context.engine, *self.asked)
+
+
+@strawberry.type(description="A page of candidates.")
+class CandidateConnection(RowConnection[Candidate]):
+    """In order of time."""
+
+
+@strawberry.type(description="Counts of a column's values in equal bins.")
+class Histogram:
+    """As ``db.words.histogram.Histogram``."""
+
+    low: float = strawberry.field(description="Begin of the first bin.")
+    high: float = strawberry.field(description="End of the last bin, included.")
+    counts: list[float] = strawberry.field(description="Whole numbers, exact up to 2**53.")
+    below: float = strawberry.field(description="Values below the first bin.")
+    above: float = strawberry.field(description="Values above the last bin.")
+
+
+async def candidates(
+    root: Root,
+    info: Info,
+    trigger: TriggerName,
+    lineage: LineageId = None,
+    start: Start = None,
+    stop: Stop = None,
+    where: Where = "",
+    first: First = 50,
+    after: After = None,
+) -> CandidateConnection:
+    """Read a page of rows."""
+    engine, run = info.context.engine, root.run
+    limit, key = checked(first) + 1, key_of(after, is_key)
+
+    def read() -> tuple[tuple[Run, Lineage, int, int, str], RowPage]:
+        found = lineage_of(engine, run, trigger, lineage)
+        asked = (run, found, *span_of_rows(engine, run, start, stop), condition(found, where))
+        return asked, page_of_rows(engine, *asked, limit, key and tuple(key))
+
+    asked, found = await info.context.ask(read)
+    cut = page(_candidates(asked[1], found.rows, root.seconds), found.keys, first)
+    return CandidateConnection(
+        edges=cut.edges, page_info=cut.page_info, asked=asked, lineage=asked[1].lineage
+    )
+
+
+async def histogram(
+    root: Root,
+    info: Info,
+    column: Annotated[str, strawberry.argument(description="What is counted.")],
+    of: Annotated[str, strawberry.argument(description="hits, or a trigger's name.")] = "hits",
+    lineage: LineageId = None,
+    start: Start = None,
+    stop: Stop = None,
+    where: Where = "",
+    bins: Annotated[int, strawberry.argument(description=f"Up to {MOST_BINS}.")] = 100,
+    low: Annotated[
+        float | None, strawberry.argument(description="Default: the smallest value.")
+    ] = None,
+    high: Annotated[
+        float | None, strawberry.argument(description="Default: the largest value.")
+    ] = None,
+) -> Histogram:
+    """Count a column's values in the database."""
+    if not 1 <= bins <= MOST_BINS:
+        raise UsageError(f"bins: {bins}: ask for 1 to {MOST_BINS}")
+    engine, run = info.context.engine, root.run
+
+    def count() -> Counted:
+        if of == "hits":
+            a, b = span_of(engine, run, start, stop)
+            select = _hits(run, a, b, column, where)
+        else:
+            found = lineage_of(engine, run, of, lineage)
+            a, b = span_of_rows(engine, run, start, stop)
+            _check(column, {n for n, k in found.columns.items() if "Int" in k or "Float" in k}, of)
+            rows = committed_sql(found, run.cell, f"toInt64({a})", f"toInt64({b})")
+            select = f"SELECT `{column}` FROM ({rows}) WHERE {condition(found, where)}"
+        return count_in_bins(engine, select, column, bins, low, high, info.context.seconds)
+
+    counted = await info.context.ask(count)
+    return Histogram(**{**vars(counted), "counts": [float(n) for n in counted.counts]})
+
+
+def condition(lineage: Lineage, where: str) -> str:
+    """Return a selection over a lineage's columns as SQL."""
+    return to_sql(selection_over(lineage, where)) if where else "true"
+
+
+def span_of_rows(engine: Engine, run: Run, start: str | None, stop: str | None) -> tuple[int, int]:
+    """Return [a, b) for rows: all there are when no range is named, as rows may lie beside hits."""
+    if start is None and stop is None:
+        return -(2**61), 2**61
+    return span_of(engine, run, start, stop)
+
+
+def values_of(lineage: Lineage, rows: pl.DataFrame) -> list[dict[str, Any]]:
+    """Return rows as JSON can say them."""
+    integers = [name for name, kind in lineage.columns.items() if "Int64" in kind]
+    kinds = {
+        name: pl.List(pl.String) if isinstance(rows.schema[name], pl.List) else pl.String()
+        for name in integers
+        if name in rows.columns
+    }
+    return [
+        {name: as_json(value) for name, value in row.items()}
+        for row in rows.cast(kinds).iter_rows(named=True)  # type: ignore[arg-type]
+    ]
+
+
+def _candidates(lineage: Lineage, rows: pl.DataFrame, seconds: float) -> list[Candidate]:
+    if rows.is_empty():
+        return []
+    return [
+        Candidate(t=t, t_s=t * seconds, values=JSON(values))
+        for t, values in zip(rows["t"], values_of(lineage, rows), strict=True)
+    ]
+
+
+def _hits(run: Run, a: int, b: int, column: str, where: str) -> str:
+    detector = run.detector
+    _check(column, {"t", "link", *detector.column_names}, "hits")
+    if not where:
+        return hits_sql(detector, run.run_id, a, b, [column])
+    selection = detector.selection(where)
+    rows = hits_sql(detector, run.run_id, a, b, {column, *names(selection)})
+    return f"SELECT `{column}` FROM ({rows}) WHERE {to_sql(selection)}"
+
+
+def _check(column: str, known: set[str], of: str) -> None:
+    if column not in known:
+        raise UsageError(
+            f"{of} have no column {column[:40]!r} of numbers; they have: {', '.join(sorted(known))}"
+        )
+
+
+def is_key(key: Any) -> bool:
+    """Whether this is the key of a row."""
+    return (
+        isinstance(key, list)
+        and len(key) == 2
+        and all(isinstance(part, int) and abs(part) < 2**62 for part in key)
+        and key[1] >= 0
+    )

@@ -1,0 +1,311 @@
+"""Runs: the catalogue, and how far each has come."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from enum import Enum
+from typing import Annotated, Any
+
+import strawberry
+from strawberry.scalars import JSON
+
+from api.dropped import Dropped, dropped
+from api.graphql.connection import After, Connection, First, checked, key_of, page
+from api.graphql.context import Info
+from api.graphql.detector import Detector
+from api.graphql.events import EventConnection, EventDisplay, event, events
+from api.graphql.mutation import mutation
+from api.graphql.rates import ChannelCount, Rates, occupancy, rates
+from api.graphql.rows import CandidateConnection, Histogram, candidates, histogram
+from api.graphql.run_scoped import OfRun, Root
+from api.graphql.scalars import Int64, Ticks
+from api.graphql.triggers import Lineage, Result, lineages, results_of
+from api.graphql.windows import Progress, Window, progress, windows
+from api.span import Start, Stop, span_of
+from db.catalogue import runs
+from db.catalogue.run_pages import Order, RunFilter, count_runs, key_of_run, page_of_runs
+from db.errors import UsageError
+from db.words.gap_pages import page_of_gaps
+from db.words.gaps import live_ticks
+
+LONGEST_NOTE = 10_000
+
+
+@strawberry.enum(description="Whether a run takes data.")
+class RunState(Enum):
+    """As in the catalogue."""
+
+    OPEN = "open"
+    CLOSED = "closed"
+
+
+@strawberry.enum(description="What a list of runs is ordered by.")
+class RunOrder(Enum):
+    """As ``db.catalogue.run_pages`` has it."""
+
+    NUMBER = "number"
+    STARTED = "started"
+    NAME = "name"
+
+
+@strawberry.input(description="Which runs are wanted; what is left out does not matter.")
+class RunsWanted:
+    """As ``db.catalogue.run_pages.RunFilter``."""
+
+    state: RunState | None = None
+    detector: str | None = strawberry.field(default=None, description="Name of its detector.")
+    name_contains: str | None = strawberry.field(
+        default=None, description="A piece of its name, in small or capital letters."
+    )
+    started_from: datetime | None = strawberry.field(default=None, description="Included.")
+    started_before: datetime | None = strawberry.field(default=None, description="Excluded.")
+
+    def plain(self) -> RunFilter:
+        """Return it as the store takes it."""
+        return RunFilter(**{**vars(self), "state": self.state and self.state.value})
+
+
+@strawberry.type(description="What a link has delivered in a run.")
+class Link:
+    """A row of ``db.catalogue.progress.link_totals``."""
+
+    link: int = strawberry.field(description="Its number.")
+    chunks: Int64 = strawberry.field(description="Blocks of words in the store.")
+    words: Int64 = strawberry.field(description="Hits and other words, corrupt ones included.")
+    corrupt: Int64 = strawberry.field(description="Words that fail the declaration's checks.")
+    first: Ticks | None = strawberry.field(description="Time of its earliest sound word.")
+    last: Ticks | None = strawberry.field(description="Time of its latest sound word.")
+    watermark: Ticks = strawberry.field(
+        description="All words with earlier times are in the store, late data apart."
+    )
+    watermark_s: float = strawberry.field(description="The watermark in seconds since the start.")
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any], seconds: float) -> "Link":
+        """Make one of a row; ``seconds`` are those in a tick."""
+        known = {key: value for key, value in row.items() if key != "run_id"}
+        return cls(**known, watermark_s=row["watermark"] * seconds)
+
+
+@strawberry.type(description="Times in which a link's data are missing or thinned out.")
+class Gap:
+    """A row of ``gaps``."""
+
+    link: int
+    cause: str = strawberry.field(description="Why: a lost packet, a clock's jump, a prefilter …")
+    start: Ticks = strawberry.field(description="Included.")
+    stop: Ticks = strawberry.field(description="Excluded.")
+    dead: bool = strawberry.field(
+        description="Nothing of the link can be trusted; false where words were removed by a rule."
+    )
+    n_lost: Int64 = strawberry.field(description="Words that are known to be missing.")
+    detail: str
+
+
+async def _links(root: Root, info: Info) -> list[Link]:
+    rows = await info.context.links.load(root.run.run_id)
+    return [Link.of(row, root.seconds) for row in rows]
+
+
+async def _words(root: Root, info: Info) -> int:
+    return sum(row["words"] for row in await info.context.links.load(root.run.run_id))
+
+
+async def _first(root: Root, info: Info) -> int | None:
+    rows = await info.context.links.load(root.run.run_id)
+    return min((row["first"] for row in rows if row["first"] is not None), default=None)
+
+
+async def _last(root: Root, info: Info) -> int | None:
+    rows = await info.context.links.load(root.run.run_id)
+    return max((row["last"] for row in rows if row["last"] is not None), default=None)
+
+
+async def _live_time(root: Root, info: Info, start: Start = None, stop: Stop = None) -> float:
+    def live(run: runs.Run) -> int:
+        a, b = span_of(info.context.engine, run, start, stop)
+        return live_ticks(info.context.engine, run.run_id, a, b)
+
+    return await info.context.ask(live, root.run) * root.seconds
+
+
+async def _gaps(root: Root, info: Info, first: First = 100, after: After = None) -> Connection[Gap]:
+    place = key_of(after, lambda key: isinstance(key, int) and key >= 0) or 0
+    rows = await info.context.ask(
+        page_of_gaps, info.context.engine, root.run.run_id, checked(first) + 1, place
+    )
+    keys = range(place + 1, place + 1 + len(rows))
+    nodes = [
+        Gap(start=row.pop("a"), stop=row.pop("b"), **row) for row in rows.iter_rows(named=True)
+    ]
+    return page(nodes, keys, first)
+
+
+@strawberry.type(description="A stretch of data taking: one detector, one zero of the clock.")
+class Run(OfRun):
+    """A run of the catalogue, and by its fields all that is known of it."""
+
+    @strawberry.field(description="Number of the run; it never changes.")
+    def number(self) -> int:
+        return self.run.run_id
+
+    @strawberry.field(description="Name given when it was opened.")
+    def name(self) -> str:
+        return self.run.name
+
+    @strawberry.field(description="Whether it takes data.")
+    def state(self) -> RunState:
+        return RunState(self.run.state)
+
+    @strawberry.field(description="What people wrote about it.")
+    def note(self) -> str:
+        return self.run.note
+
+    @strawberry.field(description="When its clock stood at zero, as well as the readout knows.")
+    def started_at(self) -> datetime:
+        return self.run.started_at
+
+    @strawberry.field(description="When it was closed.")
+    def stopped_at(self) -> datetime | None:
+        return self.run.stopped_at
+
+    @strawberry.field(description="Length of a tick in ns.")
+    def tick_ns(self) -> float:
+        return float(self.run.detector.tick)
+
+    @strawberry.field(description="Ticks of a window: cell n is [n * cell, (n + 1) * cell).")
+    def cell(self) -> Ticks:
+        return self.run.cell
+
+    @strawberry.field(description="What was set when it was opened.")
+    def settings(self) -> JSON:
+        return JSON(dict(self.run.settings))
+
+    @strawberry.field(description="The detector as declared when the run began.")
+    def detector(self) -> Detector:
+        return Detector(detector=self.run.detector)
+
+    links: list[Link] = strawberry.field(resolver=_links, description="By number.")
+    words: Int64 = strawberry.field(resolver=_words, description="Words of all links.")
+    first: Ticks | None = strawberry.field(
+        resolver=_first, description="Time of the earliest hit; null before there is one."
+    )
+    last: Ticks | None = strawberry.field(
+        resolver=_last, description="Time of the latest hit; null before there is one."
+    )
+    live_time: float = strawberry.field(
+        resolver=_live_time, description="Seconds of a range in which every link was live."
+    )
+    gaps: Connection[Gap] = strawberry.field(resolver=_gaps, description="In order of begin.")
+    rates: Rates = strawberry.field(
+        resolver=rates, description="Words over time, counted at insert and binned in the database."
+    )
+    occupancy: list[ChannelCount] = strawberry.field(
+        resolver=occupancy, description="Words of each channel, in whole slices around the range."
+    )
+    histogram: Histogram = strawberry.field(
+        resolver=histogram, description="Counts of a column's values, made in the database."
+    )
+    dropped: Dropped | None = strawberry.field(
+        resolver=dropped, description="Raw words of a range that were dropped; null if none were."
+    )
+    lineages: list[Lineage] = strawberry.field(
+        resolver=lineages, description="What results there are made from, newest first."
+    )
+    results: list[Result] = strawberry.field(
+        resolver=results_of, description="How far each lineage went."
+    )
+    candidates: CandidateConnection = strawberry.field(
+        resolver=candidates, description="Rows that a trigger committed, in order of time."
+    )
+    events: EventConnection = strawberry.field(
+        resolver=events, description="What an event builder made of candidates, in order of time."
+    )
+    event: EventDisplay = strawberry.field(
+        resolver=event, description="One event with its hits, and what a display needs."
+    )
+    windows: Connection[Window] = strawberry.field(
+        resolver=windows, description="What the ledger says of each window, in order of time."
+    )
+    progress: list[Progress] = strawberry.field(
+        resolver=progress, description="Tasks and backlog, if this process works on the run."
+    )
+
+
+@strawberry.type(description="A page of runs.")
+class RunConnection(Connection[Run]):
+    """With their number, counted only when asked for."""
+
+    which: strawberry.Private[RunFilter]
+
+    @strawberry.field(description="Runs on all pages, counted in the database.")
+    async def total_count(self, info: Info) -> int:
+        return await info.context.ask(count_runs, info.context.engine, self.which)
+
+
+@strawberry.type
+class RunQueries:
+    """The catalogue."""
+
+    @strawberry.field(description="The runs of this store, newest first.")
+    async def runs(
+        self,
+        info: Info,
+        wanted: RunsWanted | None = None,
+        order: RunOrder = RunOrder.NUMBER,
+        descending: bool = True,
+        first: First = 20,
+        after: After = None,
+    ) -> RunConnection:
+        which = (wanted or RunsWanted()).plain()
+        by: Order = order.value
+        kind = str if order is RunOrder.NAME else int
+
+        def is_key(key: Any) -> bool:
+            return (
+                isinstance(key, list)
+                and len(key) == 2
+                and isinstance(key[0], kind)
+                and isinstance(key[1], int)
+                and 0 <= key[1] < 2**32
+            )
+
+        found = await info.context.ask(
+            page_of_runs,
+            info.context.engine,
+            which,
+            by,
+            descending=descending,
+            limit=checked(first) + 1,
+            after=key_of(after, is_key),
+        )
+        cut = page([Run(run=run) for run in found], [key_of_run(run, by) for run in found], first)
+        return RunConnection(edges=cut.edges, page_info=cut.page_info, which=which)
+
+    @strawberry.field(description="One run by number or name; the newest when none is named.")
+    async def run(
+        self,
+        info: Info,
+        which: Annotated[str | None, strawberry.argument(description="Number or name.")] = None,
+    ) -> Run:
+        return Run(run=await info.context.ask(runs.find_run, info.context.engine, which))
+
+
+@strawberry.type
+class RunMutations:
+    """What people may change of a run."""
+
+    @mutation("annotate", "Write a note to a run, in place of the one that is there.")
+    async def annotate_run(
+        self,
+        info: Info,
+        run: Annotated[str, strawberry.argument(description="Number or name.")],
+        note: Annotated[str, strawberry.argument(description="Up to 10,000 characters.")],
+    ) -> Run:
+        if len(note) > LONGEST_NOTE:
+            raise UsageError(f"a note has up to {LONGEST_NOTE} characters, this has {len(note)}")
+
+        def write() -> runs.Run:
+            found = runs.find_run(info.context.engine, run)
+            return runs.amend_run(info.context.engine, found, note=note)
+
+        return Run(run=await info.context.ask(write))

@@ -1,0 +1,68 @@
+"""GraphQL over HTTP and web sockets, with who asks."""
+
+from collections.abc import Mapping
+from contextlib import suppress
+
+from starlette.requests import HTTPConnection
+from strawberry.asgi import ASGIWebSocketAdapter
+from strawberry.exceptions import ConnectionRejectionError
+from strawberry.fastapi import GraphQLRouter
+from strawberry.http.exceptions import WebSocketDisconnected
+from strawberry.types.unset import UnsetType
+
+from api.graphql.context import Context
+from api.graphql.schema import schema
+from api.graphql.shared_execution import write_message
+from api.state import Desk
+from db.errors import EveryhitError
+
+
+class _Socket(ASGIWebSocketAdapter):
+    """Lets a listener go who leaves while he is told something."""
+
+    async def send_json(self, message: Mapping[str, object]) -> None:
+        """Send a message; to one who is gone, nothing: whoever reads from him ends it all."""
+        with suppress(WebSocketDisconnected):
+            await super().send_json(message)
+
+
+class _Router(GraphQLRouter[Context, None]):
+    """Asks who is there when a web socket opens: browsers can't send a header with it."""
+
+    websocket_adapter_class = _Socket
+
+    async def on_ws_connect(self, context: Context) -> UnsetType | dict[str, object] | None:
+        """Take the token from the connection's first message: {"authorization": "Bearer …"}."""
+        params = context.connection_params
+        text = params.get("authorization") if isinstance(params, Mapping) else None
+        if isinstance(text, str):
+            context.authorization = text
+        try:
+            await context.still()
+        except EveryhitError as fault:
+            raise ConnectionRejectionError({"code": fault.code, "message": str(fault)}) from None
+        return {}
+
+    def encode_json(self, data: object) -> str | bytes:
+        """Write what a request is answered, or a subscriber told."""
+        return write_message(data) if isinstance(data, dict) else super().encode_json(data)
+
+
+def graphql_routes(desk: Desk) -> GraphQLRouter[Context, None]:
+    """Return the routes below ``/graphql``."""
+
+    async def context(connection: HTTPConnection) -> Context:
+        given = connection.headers.get("authorization")
+        if connection.scope["type"] == "websocket":
+            return Context(desk, None, given)
+        return Context(desk, await desk.ask(desk.doorkeeper.who, given))
+
+    return _Router(
+        schema,
+        graphql_ide=None,
+        allow_queries_via_get=False,
+        context_getter=context,
+        subscription_protocols=("graphql-transport-ws",),
+        allowed_origins=desk.rules.origins,
+        max_subscriptions_per_connection=20,
+    )

@@ -1,0 +1,114 @@
+"""Words over HTTP: any front-end that can send a request can take data."""
+
+import re
+from typing import Annotated
+
+import strawberry
+from fastapi import APIRouter, Header, Request
+from fastapi.responses import JSONResponse
+
+from api.graphql.context import Info
+from api.graphql.mutation import mutation
+from api.graphql.runs import Run
+from api.state import Desk
+from db.catalogue.runs import open_run
+from db.detector import available, load
+from db.errors import UsageError
+from db.time import duration_ticks
+from readout.posted import SOURCE
+
+_KEY = re.compile(r"[\x21-\x7e]{1,128}", re.ASCII)
+TYPE = "application/octet-stream"
+
+
+def ingest_routes(desk: Desk) -> APIRouter:
+    """Return the route ``/ingest/…``."""
+    router = APIRouter()
+    under_way = 0
+
+    @router.post("/ingest/{run}/{link}")
+    async def ingest(
+        request: Request,
+        run: str,
+        link: int,
+        authorization: Annotated[str | None, Header()] = None,
+        idempotency_key: Annotated[str | None, Header()] = None,
+        content_type: Annotated[str | None, Header()] = None,
+    ) -> JSONResponse:
+        nonlocal under_way
+        (await desk.ask(desk.doorkeeper.who, authorization)).need("ingest")
+        if content_type != TYPE:
+            raise UsageError(f"words come as {TYPE}, little-endian, 8 bytes each")
+        if idempotency_key is None or not _KEY.fullmatch(idempotency_key):
+            raise UsageError(
+                "send the header Idempotency-Key, up to 128 visible characters, another for each"
+                " body of the link: a number that counts them will do"
+            )
+        if not 0 <= link < 2**16:
+            raise UsageError(f"link {link}: links have the numbers 0 to 65535")
+        if under_way >= desk.rules.uploads:
+            told = {"code": "busy", "message": "more words than the store can take: come again"}
+            return JSONResponse(told, 429, {"Retry-After": "1"})
+        under_way += 1
+        try:
+            body = await _body(request, desk.rules.most_upload)
+            taker = await desk.ask(desk.intake.run, run)
+            receipt = await desk.ask(taker.take, link, idempotency_key, body)
+        finally:
+            desk.answers.forget()
+            under_way -= 1
+        return JSONResponse(
+            {"hits": receipt.n_hits, "repeated": receipt.repeated}, 200 if receipt.repeated else 201
+        )
+
+    return router
+
+
+@strawberry.type
+class IngestMutations:
+    """Runs whose words are posted."""
+
+    @mutation("ingest", "Open a run whose words are posted to /ingest/{run}/{link}.")
+    async def open_run(
+        self,
+        info: Info,
+        detector: Annotated[str, strawberry.argument(description="Name of its declaration.")],
+        name: str = "",
+        events: Annotated[
+            list[str] | None,
+            strawberry.argument(description="Triggers whose rows make events."),
+        ] = None,
+    ) -> Run:
+        rules = info.context.desk.rules
+        known = available(rules.detectors)
+        if detector not in known:
+            raise UsageError(f"there is no detector {detector[:40]!r}; known: {', '.join(known)}")
+        declared = load(detector, rules.detectors)
+        run = await info.context.ask(
+            open_run,
+            info.context.engine,
+            declared,
+            name=name,
+            cell=duration_ticks(rules.cell, declared.tick),
+            settings={**SOURCE, "events": events or []},
+        )
+        return Run(run=run)
+
+    @mutation("ingest", "Close a run whose words were posted: nothing more is waited for.")
+    async def close_run(self, info: Info, run: str) -> Run:
+        desk = info.context.desk
+
+        def close() -> Run:
+            return Run(run=desk.intake.run(run).close())
+
+        return await info.context.ask(close)
+
+
+async def _body(request: Request, most: int) -> bytes:
+    pieces, size = [], 0
+    async for piece in request.stream():
+        pieces.append(piece)
+        size += len(piece)
+        if size > most:
+            raise UsageError(f"a body of words has up to {most} bytes: send smaller ones")
+    return b"".join(pieces)

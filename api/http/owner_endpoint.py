@@ -1,0 +1,65 @@
+"""The store's engine for other commands of the same user on this machine.
+
+One process owns an embedded store. So that ``everyhit query`` and the like work beside it, it lets
+their statements in, to those who could read the store's files anyway: the secret is beside them.
+No token of the API opens this door.
+"""
+
+import ipaddress
+import json
+
+import pyarrow as pa
+from fastapi import APIRouter, Request, Response
+
+from api.access.roles import AccessError
+from api.state import Desk
+
+
+def door_routes(desk: Desk) -> APIRouter:
+    """Return the routes ``/engine/…``; see ``db.engine.owner``."""
+    router = APIRouter()
+    engine = desk.engine
+
+    def check(request: Request) -> None:
+        near = request.client and _is_near(request.client.host)
+        if not near or not desk.doorkeeper.is_local(request.headers.get("authorization")):
+            raise AccessError("this door is for the store's owner on its own machine", known=False)
+
+    @router.post("/engine/insert")
+    async def insert(request: Request, table: str, token: str | None = None) -> Response:
+        check(request)
+        rows = pa.ipc.open_stream(await request.body()).read_all()
+        await desk.ask_bulk(engine.insert, table, rows, token)
+        desk.answers.forget()
+        return Response()
+
+    @router.post("/engine/{what}")
+    async def statement(request: Request, what: str) -> Response:
+        check(request)
+        asked = json.loads(await request.body())
+        sql, params = asked["sql"], asked["params"]
+        if what == "fetch":
+            return Response(await desk.ask_bulk(lambda: _stream(engine.fetch(sql, params))))
+        if what == "render":
+            return Response(await desk.ask_bulk(engine.render, sql, asked["fmt"], params))
+        if what == "execute":
+            await desk.ask_bulk(engine.execute, sql, params)
+            desk.answers.forget()
+            return Response()
+        return Response(status_code=404)
+
+    return router
+
+
+def _is_near(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:  # a proxy may name whatever it likes
+        return False
+
+
+def _stream(table: pa.Table) -> bytes:
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    return bytes(sink.getvalue())

@@ -1,0 +1,68 @@
+"""SQL of users, confined as the command line's, its result as an Arrow stream."""
+
+from typing import Annotated
+
+import pyarrow as pa
+from fastapi import APIRouter, Header, Response
+from pydantic import BaseModel, Field
+from sqlglot import exp
+
+from api.dropped import header
+from api.span import FAR
+from api.state import Desk
+from db.catalogue.runs import Run, find_run
+from db.time import parse_moment
+from db.user_sql.confine import bound, confined
+from db.user_sql.limits import fetch_limited
+from software_triggers.task.names import relations
+
+MOST_ROWS = 10_000_000
+
+
+class Question(BaseModel):
+    """One SELECT over hits, words, rates, gaps and the results of triggers by name."""
+
+    sql: str = Field(max_length=100_000)
+    run: str | int | None = None
+    start: str | int | None = None
+    stop: str | int | None = None
+
+
+def query_routes(desk: Desk) -> APIRouter:
+    """Return the route ``/query``."""
+    router = APIRouter()
+
+    @router.post("/query")
+    async def query(
+        question: Question, authorization: Annotated[str | None, Header()] = None
+    ) -> Response:
+        (await desk.ask(desk.doorkeeper.who, authorization)).need("read")
+        body, lacks = await desk.ask_bulk(_answer, desk, question)
+        return Response(body, media_type="application/vnd.apache.arrow.stream", headers=lacks)
+
+    return router
+
+
+def _answer(desk: Desk, question: Question) -> tuple[bytes, dict[str, str]]:
+    """Return the result, and what is to be said of it."""
+    run = find_run(desk.engine, question.run)
+    span = _span(run, question)
+    names = relations(desk.engine, run, span)
+    tree = confined(question.sql, names)
+    of_words = {"hits", "words"} & {table.name for table in tree.find_all(exp.Table)}
+    lacks = header(desk.engine, run, span or (-FAR, FAR)) if of_words else {}
+    sql = bound(tree, names)
+    table = fetch_limited(desk.engine, sql, None, desk.rules.seconds, MOST_ROWS)
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    return bytes(sink.getvalue()), lacks
+
+
+def _span(run: Run, question: Question) -> tuple[int, int] | None:
+    if question.start is None and question.stop is None:
+        return None
+    tick, start, stop = run.detector.tick, question.start, question.stop
+    a = -FAR if start is None else parse_moment(start, tick, run.started_at)
+    b = FAR if stop is None else parse_moment(stop, tick, run.started_at)
+    return a, b

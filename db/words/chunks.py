@@ -1,0 +1,193 @@
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import blake2b
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from db.detector import Detector
+from db.detector.tally import tally
+from db.engine import Engine
+from db.words.chunk import Chunk, Words
+from db.words.headers import heads_sql
+from db.words.hits_view import key
+
+
+def write_chunks(
+    engine: Engine, chunks: Sequence[Chunk], detector: Detector, recorded_at: datetime
+) -> None:
+    """Store the chunks as one block, once, however often it is tried.
+
+    The token of the insert is made from the chunks themselves, so that a retry after a failure of
+    unknown fate, even by another process, is recognised by the store. ``recorded_at`` names the
+    partition, and blocks are recognised within a partition: a retry must bring the same one.
+    Raises StoreError.
+    """
+    if not chunks:
+        return
+    # In the table's order: the engine would copy the words once more to put them in it.
+    chunks = sorted(chunks, key=lambda c: (c.run_id, c.t_first, c.link, c.seq))
+    sums = np.fromiter((zlib.crc32(c.words.data) for c in chunks), np.uint32, len(chunks))
+    offsets = np.zeros(len(chunks) + 1, np.int32)
+    np.cumsum([len(c.words) for c in chunks], out=offsets[1:])
+    words = np.concatenate([c.words for c in chunks]) if len(chunks) > 1 else chunks[0].words
+    counted = tally(detector)(words, np.diff(offsets) // detector.words_per_hit)
+    rows = pa.table(
+        {
+            "run_id": _column(chunks, "run_id", pa.uint32()),
+            "link": _column(chunks, "link", pa.uint16()),
+            "seq": _column(chunks, "seq", pa.uint64()),
+            "detector": pa.repeat(key(detector), len(chunks)),
+            "epoch": _column(chunks, "epoch", pa.int64()),
+            "t_first": _column(chunks, "t_first", pa.int64()),
+            "t_last": _column(chunks, "t_last", pa.int64()),
+            "watermark": _column(chunks, "watermark", pa.int64()),
+            "n_hits": _column(chunks, "n_hits", pa.uint32()),
+            "n_corrupt": _column(chunks, "n_corrupt", pa.uint32()),
+            "checksum": pa.array(sums),
+            "recorded_at": pa.repeat(
+                pa.scalar(recorded_at, pa.timestamp("ms", "UTC")), len(chunks)
+            ),
+            "words": pa.ListArray.from_arrays(offsets, words),
+            "slice": pa.array([c.t_first // detector.slice for c in chunks], pa.int64()),
+            "tally_channel": pa.ListArray.from_arrays(counted.offsets, counted.channels),
+            "tally_hit": pa.ListArray.from_arrays(counted.offsets, counted.sound),
+            "tally_n": pa.ListArray.from_arrays(counted.offsets, counted.counts),
+        }
+    )
+    engine.insert("chunks", rows, _token(chunks, sums))
+
+
+@dataclass(frozen=True, eq=False)
+class Stretch:
+    """Words of several chunks in one array, and what is needed to decode them."""
+
+    words: Words
+    """All words, chunk after chunk; a view of the engine's own memory."""
+    lengths: NDArray[np.int64]
+    """Words in each chunk."""
+    epochs: NDArray[np.int64]
+    links: NDArray[np.uint16]
+
+    def per_hit(self, of_chunk: NDArray[Any], words_per_hit: int) -> NDArray[Any]:
+        """Return the value of each hit's chunk; a scalar array where all chunks agree."""
+        if len(of_chunk) and (of_chunk == of_chunk[0]).all():
+            return np.asarray(of_chunk[0])
+        return np.repeat(of_chunk, self.lengths // words_per_hit)
+
+
+def read_words(engine: Engine, run_id: int, a: int, b: int, slice_ticks: int) -> Stretch:
+    """Return the words of all chunks that may hold a time in [a, b) ticks.
+
+    Times of single words are not looked at: the caller decodes and cuts.
+    """
+    rows = engine.fetch(
+        "SELECT link, epoch, words FROM chunks"
+        f" WHERE {OVERLAP} AND n_hits > 0 ORDER BY t_first, link, seq",
+        {"run": run_id, "a": a, "b": b, "slice": slice_ticks},
+    ).combine_chunks()
+    lists = rows["words"].combine_chunks() if rows.num_rows else None
+    if lists is None:
+        nothing = np.zeros(0, np.int64)
+        return Stretch(np.zeros(0, np.uint64), nothing, nothing, nothing.astype(np.uint16))
+    if isinstance(lists, pa.ChunkedArray):
+        lists = lists.chunk(0)
+    return Stretch(
+        lists.flatten().to_numpy(zero_copy_only=True),
+        np.diff(lists.offsets.to_numpy()).astype(np.int64),
+        rows["epoch"].to_numpy(),
+        rows["link"].to_numpy(),
+    )
+
+
+# A chunk lies in one slice, so what overlaps [a, b) starts less than a slice before a: the range
+# on t_first is what the primary index prunes by.
+OVERLAP = (
+    "run_id = {run:UInt32} AND t_first < {b:Int64} AND t_first > {a:Int64} - {slice:Int64}"
+    " AND t_last >= {a:Int64}"
+)
+
+
+def read_spans(engine: Engine, run_id: int, a: int, b: int, slice_ticks: int) -> pl.DataFrame:
+    """Return the chunks that overlap [a, b): t_first, t_last, n_hits, an identity hash ``id``, and
+    ``dropped``, 1 where the words are not to be had any more.
+
+    Heartbeats are left out: they bring nothing to a window.
+    """
+    columns = "t_first, t_last, n_hits, cityHash64(link, seq) AS id"
+    where = f"{OVERLAP} AND n_hits > 0"
+    table = engine.fetch(
+        f"SELECT {columns}, 0 AS dropped FROM chunks WHERE {where}"
+        f" UNION ALL SELECT {columns}, 1 AS dropped FROM dropped_chunks WHERE {where}",
+        {"run": run_id, "a": a, "b": b, "slice": slice_ticks},
+    )
+    # One that is being put aside is seen in both tables.
+    return pl.DataFrame(pl.from_arrow(table)).sort("dropped").unique(["t_first", "id"], keep="last")
+
+
+def read_arrivals(engine: Engine, run_id: int, seen: dict[int, int]) -> pl.DataFrame:
+    """Return the chunks, without words, that are not among the first ``seen[link]`` of their link.
+
+    Columns link, seq, t_first, t_last, watermark, n_hits, n_corrupt, in order of link and seq.
+    """
+    least = ", ".join(map(str, [0, *seen.values()]))
+    links = ", ".join(map(str, seen))
+    later = f"seq >= [{least}][indexOf([{links}], link) + 1]" if seen else "true"
+    table = engine.fetch(
+        heads_sql(
+            "link, seq, t_first, t_last, watermark, n_hits, n_corrupt",
+            f"run_id = {{run:UInt32}} AND {later}",
+            once=False,
+        ),
+        {"run": run_id},
+    )
+    return pl.DataFrame(pl.from_arrow(table)).unique(["link", "seq"]).sort("link", "seq")
+
+
+def link_state(engine: Engine, run_id: int, link: int) -> tuple[int, int | None]:
+    """Return the number that a link's next chunk gets, and the watermark that it has promised.
+
+    For a readout that starts again. A link that has stored nothing has promised None.
+    """
+    row = engine.fetch(
+        "SELECT count() AS n, max(seq) AS last, max(watermark) AS mark FROM ("
+        + heads_sql("seq, watermark", "run_id = {run:UInt32} AND link = {link:UInt16}")
+        + ")",
+        {"run": run_id, "link": link},
+    ).to_pylist()[0]
+    return (row["last"] + 1, row["mark"]) if row["n"] else (0, None)
+
+
+def has_chunk(engine: Engine, chunk: Chunk) -> bool:
+    """Return whether a chunk of this run, link and number is stored."""
+    row = engine.fetch(
+        "SELECT count() AS n FROM ("
+        + heads_sql("seq", "run_id = {run:UInt32} AND link = {link:UInt16} AND seq = {seq:UInt64}")
+        + ")",
+        {"run": chunk.run_id, "link": chunk.link, "seq": chunk.seq},
+    ).to_pylist()[0]
+    return bool(row["n"])
+
+
+def damaged_chunks(engine: Engine, run_id: int) -> pl.DataFrame:
+    """Return (link, seq) of chunks whose words no longer match their checksum."""
+    table = engine.fetch(
+        "SELECT link, seq FROM chunks WHERE run_id = {run:UInt32}"
+        " AND CRC32(reinterpret(words, 'String')) != checksum ORDER BY link, seq",
+        {"run": run_id},
+    )
+    return pl.DataFrame(pl.from_arrow(table))
+
+
+def _column(chunks: Sequence[Chunk], name: str, kind: pa.DataType) -> pa.Array:
+    return pa.array([getattr(c, name) for c in chunks], kind)
+
+
+def _token(chunks: Sequence[Chunk], sums: NDArray[np.uint32]) -> str:
+    text = " ".join(f"{c.run_id}.{c.link}.{c.seq}" for c in chunks)
+    return blake2b(text.encode() + sums.tobytes(), digest_size=16).hexdigest()

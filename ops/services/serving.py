@@ -1,0 +1,123 @@
+"""The API beside whatever a process does with its store."""
+
+import ssl
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, nullcontext
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from api.access.issuer import Issuer
+from api.http.app import create_app
+from api.http.serve import served
+from api.state import Desk, Rules
+from db.engine import Engine
+from db.engine.owner import Door, open_door
+from db.errors import UsageError
+from db.retention.steps import Step
+from db.store import Store
+from db.time import parse_duration
+from ops.retention import plan, rules
+from ops.services.tracing import tracing
+from ops.settings import settings
+
+if TYPE_CHECKING:
+    from opentelemetry.trace import Tracer
+
+ANSWERS_S = 1.0
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+@dataclass(frozen=True)
+class Serving:
+    """The API that is served."""
+
+    url: str
+    desk: Desk
+
+    @property
+    def page(self) -> str:
+        """Address of the page, with a token that holds until the process ends."""
+        return f"{self.url}/graphiql#token={self.desk.local}"
+
+
+@contextmanager
+def serving(
+    store: Store,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    open_to_all: bool = False,
+    takes_orders: bool = True,
+    tls: ssl.SSLContext | None = None,
+) -> Iterator[Serving]:
+    """Serve the API of an open store, and let other commands in, as long as the context lasts.
+
+    Without ``takes_orders`` it refuses to give any to readouts: this process takes its own run.
+    Raises UsageError when everybody would get in from other machines, or the port is taken.
+    """
+    if open_to_all and host not in LOOPBACK:
+        raise UsageError(f"--open is for this machine only, not for {host}: make tokens instead")
+    rules = Rules(
+        open_to_all=open_to_all,
+        issuer=_issuer(),
+        hosts=(*settings().api_hosts, "127.0.0.1", "localhost", "[::1]", host),
+        origins=settings().api_origins,
+        folders=settings().triggers,
+        detectors=settings().detectors,
+        redis=settings().redis if takes_orders else "",
+        plan_retention=_would_be_done,
+        cell=settings().cell,
+        answers_s=ANSWERS_S,
+    )
+    with tracing() as tracer, closing(Desk(_traced(store, tracer), rules)) as desk:
+        app, proxies = create_app(desk), settings().api_proxies
+        if tracer:
+            from api.traces import Traced
+
+            app.add_middleware(Traced, tracer=tracer)
+        with (
+            served(app, host, port, tls=tls, proxies=proxies) as url,
+            # A certificate is for a name: on this machine commands come in without.
+            served(app) if tls else nullcontext(url) as near,
+            _door(store, near, desk.local) if store.owned else nullcontext(),
+        ):
+            yield Serving(url, desk)
+
+
+def _traced(store: Store, tracer: "Tracer | None") -> Store:
+    if tracer is None:
+        return store
+    from api.traces import TracedEngine
+
+    return replace(store, engine=TracedEngine(store.engine, tracer))
+
+
+def _issuer() -> Issuer | None:
+    at = settings()
+    if not at.oidc_issuer:
+        return None
+    return Issuer(
+        at.oidc_issuer,
+        at.oidc_audience,
+        at.oidc_roles,
+        at.oidc_role_claim,
+        at.oidc_name_claim,
+        at.oidc_leeway_s,
+    )
+
+
+def _would_be_done(engine: Engine) -> list[Step]:
+    grace = timedelta(seconds=float(parse_duration(settings().grace)) * 1e-9)
+    return plan(engine, rules(engine, datetime.now(UTC), grace, settings().triggers))
+
+
+@contextmanager
+def _door(store: Store, url: str, secret: str) -> Iterator[None]:
+    """Let other commands of this user in."""
+    near = url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
+    path = open_door(store.folder, Door(near, secret))
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)

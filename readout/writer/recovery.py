@@ -1,0 +1,42 @@
+"""What an earlier process left in the spool: whether it belongs here, and what is damaged."""
+
+from collections.abc import Sequence
+
+from db.catalogue.runs import Run
+from db.errors import StoreError
+from db.words.chunk import Chunk
+from db.words.chunks import has_chunk
+from readout.spool.damage import stand_ins
+from readout.spool.spool import Spool
+from readout.writer.batch import Batch, in_parts
+from readout.writer.shard_sink import ToStore
+from readout.writer.writer import Writer
+
+
+def check_spool(spool: Spool, runs: Sequence[Run]) -> None:
+    """Refuse a spool that was filled for another store than that of these runs."""
+    for run_id, started in spool.runs:
+        here = [run for run in runs if run.run_id == run_id]
+        if not here or here[0].started_at != started:
+            raise StoreError(
+                f"the spool {spool.folder} has data of a run {run_id} that began at"
+                f" {started:%Y-%m-%d %H:%M:%S} and isn't in this store: name the store that it was"
+                " filled for, or another folder"
+            )
+
+
+def book_damage(spool: Spool, to_store: ToStore, writer: Writer) -> None:
+    """Book what is damaged in the spool, and let the watermarks go on without it."""
+
+    def stored(chunk: Chunk) -> bool:
+        return any(has_chunk(shard, chunk) for shard in to_store.engine.shards)
+
+    for number, file in spool.lost():
+        chunks, gaps = stand_ins(file, stored, to_store.detector(file.run_id).words_per_hit)
+        newest = spool.newest
+        if chunks and newest is not None:
+            parts = in_parts(chunks, gaps, to_store.home)
+            # With the old time of recording, another attempt is recognised as such.
+            at = file.recorded_at
+            writer.put(Batch(newest.run_id, newest.run_started, at, parts, newest.marks))
+        spool.forget(number)

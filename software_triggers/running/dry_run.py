@@ -1,0 +1,120 @@
+"""What a trigger in SQL would find, without storing anything; and where its text is wrong."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import polars as pl
+import sqlglot
+
+from db.catalogue.runs import Run
+from db.engine import Engine
+from db.errors import EveryhitError, StoreError, TriggerError
+from db.results.rows import Lineage
+from db.user_sql.limits import fetch_limited
+from db.words.hits_view import create_views
+from software_triggers.task.bind import Stage, select
+from software_triggers.task.names import lineage_of
+from software_triggers.trigger import SOURCES, Trigger, in_ticks
+from software_triggers.window import Window
+
+
+@dataclass(frozen=True)
+class DryRun:
+    """What a trigger finds in a range."""
+
+    n_rows: int
+    rows: pl.DataFrame
+    """The first of them, in order of t."""
+    columns: Mapping[str, str]
+    """Name and type of what it returns."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where in a text something is wrong, counted from 1."""
+
+    line: int
+    column: int
+
+
+def dry_run(
+    engine: Engine, run: Run, trigger: Trigger, window: Window, *, most: int, seconds: float
+) -> DryRun:
+    """Return what a trigger in SQL finds in a window of a run, and its first ``most`` rows.
+
+    What it reads of other triggers are their newest committed rows. Raises TriggerError, SqlError
+    or UsageError, and StoreError in the engine's words where the query fails.
+    """
+    create_views(engine, run.detector)
+    stage = _unstored(engine, run, trigger)
+    found = select(engine, stage, window.widened(stage.reach))
+    described = engine.reader.fetch(f"DESCRIBE ({found})", stage.params)
+    columns = dict(zip(described["name"].to_pylist(), described["type"].to_pylist(), strict=True))
+    if "Int" not in columns.get("t", ""):
+        raise TriggerError(
+            f"trigger {trigger.name} must return an integer column t, ticks since the run's start;"
+            f" it returns {', '.join(f'{name} {kind}' for name, kind in columns.items())}"
+        )
+    own = f"SELECT * FROM ({found}) WHERE t >= {window.a} AND t < {window.b}"
+    counted = fetch_limited(engine, f"SELECT count() AS n FROM ({own})", stage.params, seconds)
+    rows = fetch_limited(engine, f"{own} ORDER BY t LIMIT {most}", stage.params, seconds)
+    return DryRun(int(counted["n"][0].as_py()), pl.DataFrame(pl.from_arrow(rows)), columns)
+
+
+# How complaints name what they are about, the surest first.
+_NAMED = (r"[`']([^`'\n]+)[`']", r"(?:function|parameter|identifier) (\w+)", r"trigger (\w+)")
+
+
+def place_of(source: str, fault: EveryhitError) -> Place | None:
+    """Return where in a trigger's text a complaint points to: what it says, or what it names."""
+    said = str(fault)
+    if match := re.search(r"line (\d+), column (\d+)", said):
+        return Place(int(match[1]), int(match[2]))
+    named = [name for pattern in _NAMED for name in re.findall(pattern, said)]
+    words = [name.split(".")[-1] for name in named]
+    for word in words:
+        if place := _first(source, word):
+            return place
+    if match := re.search(r"line (\d+)", said):
+        return Place(int(match[1]), 1)
+    return Place(1, 1) if not isinstance(fault, StoreError) else None
+
+
+def _first(source: str, word: str) -> Place | None:
+    """Return the first place of a word of the SELECT, or else of the header."""
+    try:
+        tokens = sqlglot.tokenize(source, dialect="clickhouse")
+    except sqlglot.errors.SqlglotError:
+        tokens = []
+    for token in tokens:
+        if token.text == word:
+            return Place(token.line, token.col - len(token.text) + 1)
+    at = source.find(word)
+    before = source[:at]
+    return Place(before.count("\n") + 1, at - before.rfind("\n")) if at >= 0 else None
+
+
+def _unstored(engine: Engine, run: Run, trigger: Trigger) -> Stage:
+    """Return the trigger as a stage of the run whose lineage is entered nowhere."""
+    if trigger.kind != "sql":
+        raise TriggerError(f"trigger {trigger.name} is no SQL: only SQL can be tried out here")
+    given = trigger.given({})
+    params = in_ticks(given, run.detector.tick)
+    inputs = {name: lineage_of(engine, run, name) for name in trigger.reads if name not in SOURCES}
+    reach = trigger.reach_ticks(given, run.detector.tick)
+    reach += run.detector.slice * ("rates" in trigger.reads)
+    lineage = Lineage(
+        lineage="",
+        run_id=run.run_id,
+        name=trigger.name,
+        version=trigger.version,
+        kind=trigger.kind,
+        params=params,
+        inputs={name: each.lineage for name, each in inputs.items()},
+        reach=reach,
+        fingerprint=run.detector.fingerprint,
+        source=trigger.source,
+        columns={},
+    )
+    return Stage(trigger, run, params, lineage, inputs)

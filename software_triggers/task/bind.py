@@ -1,0 +1,251 @@
+"""Triggers bound to a run: parameters given, inputs resolved, lineage hashed, in working order."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from hashlib import blake2b
+from typing import Any
+
+import polars as pl
+
+from db.catalogue.runs import Run
+from db.engine import Engine
+from db.errors import EveryhitError, TriggerError
+from db.results.rows import Lineage, create_table, enter_lineage
+from db.user_sql.confine import bound, checked
+from db.words.hits_view import create_views
+from software_triggers.task.relations import frames, selects
+from software_triggers.trigger import SOURCES, Trigger, in_ticks
+from software_triggers.window import Window
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A trigger in a run, ready to work on its windows."""
+
+    trigger: Trigger
+    run: Run
+    params: Mapping[str, Any]
+    """All parameters, durations in ticks."""
+    lineage: Lineage
+    inputs: Mapping[str, Lineage]
+    """Lineages of the triggers that it reads."""
+
+    @property
+    def name(self) -> str:
+        """The trigger's name."""
+        return self.trigger.name
+
+    @property
+    def reach(self) -> int:
+        """Ticks to look beyond a window."""
+        return self.lineage.reach
+
+    @property
+    def reads_hits(self) -> bool:
+        """Whether it looks at hits, words or rates, and not only at results of other triggers."""
+        return any(name in SOURCES for name in self.trigger.reads)
+
+    @property
+    def reads_words(self) -> bool:
+        """Whether it brings words into memory."""
+        return "hits" in self.trigger.reads or "words" in self.trigger.reads
+
+
+def bind(
+    engine: Engine,
+    run: Run,
+    triggers: Mapping[str, Trigger],
+    wanted: Mapping[str, Mapping[str, Any]],
+    check: Callable[[Sequence[Stage]], None] = lambda _: None,
+) -> tuple[Stage, ...]:
+    """Return stages for the wanted triggers and all they depend on, inputs before their readers.
+
+    ``wanted`` maps names to parameters. Creates the views and tables that the stages need, and
+    enters the lineages, unless ``check`` raises: then queries see nothing new. Raises TriggerError
+    or SqlError for an unknown name, a circle, or a trigger that does not fit the run.
+    """
+    create_views(engine, run.detector)
+    stages: dict[str, Stage] = {}
+    under_way: list[str] = []
+
+    def visit(name: str) -> None:
+        if name in stages:
+            return
+        if name in under_way:
+            raise TriggerError(f"triggers depend on each other: {' -> '.join([*under_way, name])}")
+        if name not in triggers:
+            reader = f" (read by {under_way[-1]})" if under_way else ""
+            raise TriggerError(
+                f"there is no trigger {name!r}{reader}; known: {', '.join(sorted(triggers))}"
+            )
+        under_way.append(name)
+        for other in triggers[name].reads:
+            if other not in SOURCES:
+                visit(other)
+        under_way.pop()
+        stages[name] = _stage(engine, run, triggers[name], wanted.get(name, {}), stages)
+
+    for name in wanted:
+        visit(name)
+    ready = tuple(stages.values())
+    check(ready)
+    for stage in ready:
+        enter_lineage(engine, stage.lineage)
+    return ready
+
+
+def _stage(
+    engine: Engine,
+    run: Run,
+    trigger: Trigger,
+    params: Mapping[str, Any],
+    stages: Mapping[str, Stage],
+) -> Stage:
+    tick = run.detector.tick
+    given = trigger.given(params)
+    ticks = in_ticks(given, tick)
+    inputs = {name: stages[name].lineage for name in trigger.reads if name not in SOURCES}
+    reads = {name: lineage.lineage for name, lineage in inputs.items()}
+    # A count bears the time at which its slice begins, and its words may lie anywhere in the slice.
+    reach = trigger.reach_ticks(given, tick) + run.detector.slice * ("rates" in trigger.reads)
+    told = {
+        "name": trigger.name,
+        "version": trigger.version,
+        "source": trigger.source,
+        "params": ticks,
+        "reach": reach,
+        "inputs": reads,
+        "detector": run.detector.fingerprint,
+    }
+    lineage = Lineage(
+        lineage=blake2b(json.dumps(told, sort_keys=True).encode(), digest_size=6).hexdigest(),
+        run_id=run.run_id,
+        name=trigger.name,
+        version=trigger.version,
+        kind=trigger.kind,
+        params=ticks,
+        inputs=reads,
+        reach=reach,
+        fingerprint=run.detector.fingerprint,
+        source=trigger.source,
+        columns={},
+    )
+    stage = Stage(trigger, run, ticks, lineage, inputs)
+    columns = (
+        _sql_columns(engine, stage) if trigger.kind == "sql" else _frame_columns(engine, stage)
+    )
+    stage = replace(stage, lineage=replace(lineage, columns=columns))
+    create_table(engine, stage.lineage)
+    return stage
+
+
+def select(engine: Engine, stage: Stage, read: Window) -> str:
+    """Return the SQL of an SQL stage with every name bound to its rows in ``read``."""
+    query = checked(stage.trigger.source, stage.trigger.reads)
+    names = selects(engine, stage.run, stage.trigger, stage.inputs, read, query.names)
+    return bound(query, names)
+
+
+def compute(engine: Engine, stage: Stage, read: Window) -> pl.DataFrame:
+    """Return what a Python stage finds in ``read``, margins included, columns checked.
+
+    Raises TriggerError when the function returns no frame or lacks a column.
+    """
+    given = dict(stage.params)
+    given |= frames(engine, stage.run, stage.trigger, stage.inputs, read)
+    if "detector" in stage.trigger.arguments:
+        given["detector"] = stage.run.detector
+    assert stage.trigger.compute is not None
+    rows = stage.trigger.compute(**given)
+    if not isinstance(rows, pl.DataFrame) or "t" not in rows.columns:
+        got = f"columns {', '.join(rows.columns)}" if isinstance(rows, pl.DataFrame) else type(rows)
+        raise TriggerError(
+            f"trigger {stage.name} must return a Polars frame with an integer column t, got {got}"
+        )
+    wanted = stage.lineage.columns
+    if wanted and set(rows.columns) != set(wanted):
+        raise TriggerError(
+            f"trigger {stage.name} returned columns {', '.join(rows.columns)};"
+            f" on no hits it returned {', '.join(wanted)}: return the same ones always"
+        )
+    if wanted:
+        _check_kinds(stage, rows)
+    return rows
+
+
+def _check_kinds(stage: Stage, rows: pl.DataFrame) -> None:
+    for name, kind in rows.schema.items():
+        wanted = stage.lineage.columns[name]
+        found = _sql_type(stage, name, kind)
+        if found != wanted and not (name == "t" and kind.is_integer()):
+            raise TriggerError(
+                f"trigger {stage.name}: column {name} is {found}; on no hits it was {wanted}:"
+                " return the same kind always"
+            )
+        if rows[name].null_count():
+            raise TriggerError(
+                f"trigger {stage.name}: column {name} lacks values (null): fill them"
+            )
+
+
+def _sql_columns(engine: Engine, stage: Stage) -> dict[str, str]:
+    described = engine.reader.fetch(
+        f"DESCRIBE ({select(engine, stage, Window(0, 0))})", stage.params
+    )
+    columns = dict(zip(described["name"].to_pylist(), described["type"].to_pylist(), strict=True))
+    return _checked(stage, columns)
+
+
+def _frame_columns(engine: Engine, stage: Stage) -> dict[str, str]:
+    try:
+        rows = compute(engine, stage, Window(0, 0))
+    except EveryhitError:
+        raise
+    except Exception as fault:
+        raise TriggerError(
+            f"trigger {stage.name} fails on a window without hits:"
+            f" {type(fault).__name__}: {fault}; it must return its columns then, too"
+        ) from fault
+    return _checked(stage, {name: _sql_type(stage, name, k) for name, k in rows.schema.items()})
+
+
+def _checked(stage: Stage, columns: dict[str, str]) -> dict[str, str]:
+    if "Int" not in columns.get("t", ""):
+        kind = columns.get("t")
+        found = f"t is {kind}" if kind else f"it returns {', '.join(columns)}"
+        raise TriggerError(
+            f"trigger {stage.name} must return an integer column t, ticks since the run's start;"
+            f" {found}"
+        )
+    taken = {"run_id", "cell", "attempt"} & set(columns)
+    if taken:
+        raise TriggerError(f"trigger {stage.name}: column {taken.pop()} is the ledger's: rename it")
+    return {"t": "Int64"} | {name: kind for name, kind in columns.items() if name != "t"}
+
+
+def _sql_type(stage: Stage, name: str, kind: pl.DataType) -> str:
+    if isinstance(kind, pl.List | pl.Array):
+        return f"Array({_sql_type(stage, name, kind.inner)})"  # type: ignore[arg-type]
+    if kind in _SQL_TYPES:
+        return _SQL_TYPES[kind]
+    raise TriggerError(
+        f"trigger {stage.name}: column {name} is {kind}; columns may be integers, floats, booleans,"
+        " strings and lists of these"
+    )
+
+
+_SQL_TYPES: dict[Any, str] = {
+    pl.Int8: "Int8",
+    pl.Int16: "Int16",
+    pl.Int32: "Int32",
+    pl.Int64: "Int64",
+    pl.UInt8: "UInt8",
+    pl.UInt16: "UInt16",
+    pl.UInt32: "UInt32",
+    pl.UInt64: "UInt64",
+    pl.Float32: "Float32",
+    pl.Float64: "Float64",
+    pl.Boolean: "Bool",
+    pl.String: "String",
+}
