@@ -8,16 +8,22 @@ from db.catalogue.runs import find_run
 from db.errors import StoreError, UsageError
 from db.retention.policy import EVER, Pin, list_pins, list_policies, pin, set_policy
 from db.retention.policy import unpin as drop_pin
-from db.retention.results import Keep, list_keeps, set_keep
-from db.retention.steps import Step
+from db.retention.results import (
+    Keep,
+    ResultStep,
+    apply_results,
+    list_keeps,
+    plan_results,
+    set_keep,
+)
+from db.retention.steps import Step, apply, plan, undo
 from db.retention.words import aside_parts
 from db.time import parse_duration
 from ops.cli import app
 from ops.cli.opening import opened, span_of
 from ops.cli.show import AsJson, From, RunOption, Store, To, show, show_json
-from ops.old_results import ResultStep, apply_results, plan_results
-from ops.retention import apply, plan, rules, undo
 from ops.services.interrupt import interruptible
+from ops.services.retention import retention_rules
 from ops.settings import settings
 from software_triggers.conductor.follow import OLD
 
@@ -113,8 +119,8 @@ def apply_(
 def _apply_once(store: str | None, grace: timedelta, *, dry_run: bool, as_json: bool) -> None:
     with opened(store) as at:
         now = datetime.now(UTC)
-        by = rules(at.engine, now, grace, settings().triggers)
-        steps = (plan if dry_run else apply)(at.engine, by)
+        rules = retention_rules(at.engine, now, grace)
+        steps = (plan if dry_run else apply)(at.engine, rules)
         results = (plan_results if dry_run else apply_results)(at.engine, now)
     if as_json:
         show_json([_told(step) for step in steps] + [_result_told(step) for step in results])

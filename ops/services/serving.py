@@ -14,10 +14,10 @@ from api.state import Desk, Rules
 from db.engine import Engine
 from db.engine.owner import Door, open_door
 from db.errors import UsageError
-from db.retention.steps import Step
+from db.retention.steps import Step, plan
 from db.store import Store
 from db.time import parse_duration
-from ops.retention import plan, rules
+from ops.services.retention import retention_rules
 from ops.services.tracing import tracing
 from ops.settings import settings
 
@@ -109,7 +109,7 @@ def _issuer() -> Issuer | None:
 
 def _would_be_done(engine: Engine) -> list[Step]:
     grace = timedelta(seconds=float(parse_duration(settings().grace)) * 1e-9)
-    return plan(engine, rules(engine, datetime.now(UTC), grace, settings().triggers))
+    return plan(engine, retention_rules(engine, datetime.now(UTC), grace))
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """Whether a run's triggers are through with a range: nothing in it will be read again."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 
 import polars as pl
 
@@ -10,6 +11,7 @@ from db.errors import TriggerError, UsageError
 from db.results import ledger
 from db.results.rows import Lineage, list_lineages
 from software_triggers.conductor.conductor import needed_cells
+from software_triggers.registry import triggers_of_run
 from software_triggers.task.bind import Stage
 from software_triggers.task.inputs import input_state
 from software_triggers.trigger import Trigger
@@ -41,6 +43,18 @@ def enabled_stages(engine: Engine, run: Run, known: Mapping[str, Trigger]) -> li
             raise TriggerError(f"trigger {name} has never run on it")
         visit(newest[name])
     return list(stages.values())
+
+
+def windows_behind(
+    engine: Engine, run: Run, a: int, b: int, folders: Iterable[Path] = ()
+) -> dict[str, int]:
+    """Return how many windows that look at [a, b) ticks a run's triggers have not passed, by name.
+
+    Triggers that have passed all of them are left out. Raises TriggerError as ``enabled_stages``.
+    """
+    stages = enabled_stages(engine, run, triggers_of_run(engine, run, folders))
+    behind = {stage.name: cells_behind(engine, stage, a, b) for stage in stages}
+    return {name: n for name, n in behind.items() if n}
 
 
 def cells_behind(engine: Engine, stage: Stage, a: int, b: int) -> int:

@@ -14,9 +14,10 @@ from db.catalogue.runs import Run, close_run, find_run, open_run
 from db.catalogue.tokens import create_token
 from db.detector import load
 from db.engine import Engine
+from db.retention.steps import plan
 from db.store import Store
 from db.words.hits_view import create_views
-from ops.retention import plan, rules
+from ops.services.retention import retention_rules
 from readout.readout import Readout
 from readout.simulator.conditions import Conditions
 from readout.simulator.simulate import simulate
@@ -69,7 +70,9 @@ def filled_run(engine: Engine) -> Run:
 def desk(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     grace = timedelta(days=7)
     told = Rules(
-        plan_retention=lambda engine: plan(engine, rules(engine, datetime.now(UTC), grace))
+        plan_retention=lambda engine: plan(
+            engine, retention_rules(engine, datetime.now(UTC), grace)
+        )
     )
     desk = Desk(Store("chdb:test", tmp_path_factory.mktemp("beside"), engine), told)
     yield desk

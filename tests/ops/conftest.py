@@ -2,17 +2,9 @@ from contextlib import ExitStack
 
 import pytest
 from processes import TRIGGER, Cluster
-from retained import TOY_TRIGGERS
+from retained import folder  # noqa: F401  a fixture
 
 from ops.servers.clickhouse import url
-
-
-@pytest.fixture(scope="session")
-def folder(tmp_path_factory):
-    """A folder with the triggers of the workbench."""
-    where = tmp_path_factory.mktemp("triggers")
-    (where / "toy.py").write_text(TOY_TRIGGERS)
-    return where
 
 
 @pytest.fixture

@@ -3,17 +3,19 @@
 from datetime import UTC, datetime, timedelta
 from itertools import count
 
+import pytest
 from ticks import TOY, Hit, toy_chunks
 from workbench import TRIGGERS, WANTED, finished, ledger_rows, rows
 
 from db.catalogue.runs import open_run
 from db.retention.policy import set_policy
+from db.retention.steps import apply, plan, read_rules
 from db.words.chunks import has_chunk, link_state
 from db.words.gaps import Gap, book_gaps, live_ticks, read_gaps
 from db.words.rates import rates_sql
 from db.words.shards import write_by_shard
 from ops.cli.runs import extent, links_of
-from ops.retention import apply, plan, rules
+from software_triggers.conductor.completeness import windows_behind
 from software_triggers.task.bind import bind
 
 TOY_TRIGGERS = "from workbench import PAIRS, crowds, echoes, second_echoes\n"
@@ -22,6 +24,23 @@ NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 GRACE = timedelta(days=2)
 SOME = [Hit(t, k % 3, k % 4) for k, t in enumerate([0, 10, 25, 130, 140, 480, 530, 540, 900, 1340])]
 _numbers = count()
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory):
+    """A folder with the triggers of the workbench."""
+    where = tmp_path_factory.mktemp("triggers")
+    (where / "toy.py").write_text(TOY_TRIGGERS)
+    return where
+
+
+def rules(engine, now=NOW, folders=()):
+    """What decides, with the triggers of folders."""
+
+    def behind(run, a, b):
+        return windows_behind(engine, run, a, b, folders)
+
+    return read_rules(engine, now, GRACE, behind)
 
 
 class Bench:
@@ -40,7 +59,7 @@ class Bench:
         write_by_shard(self.engine, chunks, TOY, self.hour + hours * HOUR)
 
     def rules(self, now=NOW):
-        return rules(self.engine, now, GRACE, [self.folder])
+        return rules(self.engine, now, [self.folder])
 
     def mine(self, steps):
         return [s for s in steps if self.run.run_id in [c.run_id for c in s.contents]]

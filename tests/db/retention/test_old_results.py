@@ -9,8 +9,7 @@ from workbench import SOME, finished, standing
 from db.catalogue.reprocessings import ask_reprocessing, cancel_reprocessing, note_progress
 from db.catalogue.runs import close_run
 from db.results.rows import list_lineages, read_committed
-from db.retention.results import Keep, list_keeps, set_keep
-from ops.old_results import apply_results, plan_results
+from db.retention.results import Keep, apply_results, list_keeps, plan_results, set_keep
 from software_triggers.task.bind import bind
 from software_triggers.trigger import sql_trigger
 

@@ -12,7 +12,14 @@ from db.engine.chdb import ChdbEngine
 from db.retention.words import aside_parts
 from db.retention.policy import set_policy
 from db.schema import migrate
-from ops.retention import apply, rules, undo
+from db.retention.steps import apply, read_rules, undo
+
+HOUR = timedelta(hours=1)
+
+
+def nothing_behind(run, a, b):
+    return {}
+
 
 engine = ChdbEngine(Path(sys.argv[1]))
 migrate(engine)
@@ -21,7 +28,7 @@ run = toy_run(engine)
 write(engine, run, toy_chunks(run.run_id, [Hit(5, 0, 0)]))
 now, names = NOW + timedelta(days=1), []
 for k in range(4):
-    steps = apply(engine, rules(engine, now + k * timedelta(hours=1), timedelta(days=9)))
+    steps = apply(engine, read_rules(engine, now + k * HOUR, timedelta(days=9), nothing_behind))
     assert [s.action for s in steps] == ["detach"], steps
     (part,) = aside_parts(engine)
     assert part.words == 1

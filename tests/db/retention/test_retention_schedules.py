@@ -8,7 +8,7 @@ from ticks import Hit, toy_chunk
 from workbench import expected, finished, rows
 
 from db.retention.policy import Pin, list_pins, pin
-from ops.retention import undo
+from db.retention.steps import undo
 
 # A step of a schedule: what, and of which hour or range.
 steps = st.one_of(

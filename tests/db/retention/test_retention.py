@@ -1,7 +1,7 @@
 from datetime import timedelta
 
 import pytest
-from retained import DAY, GRACE, HOUR, NOW, SOME, Bench, finished_bench
+from retained import DAY, GRACE, HOUR, NOW, SOME, Bench, finished_bench, rules
 from ticks import Hit, toy_chunk, toy_chunks
 from workbench import FAR, TRIGGERS, WANTED, Workers, expected, finished, ledger_rows, rows, settle
 
@@ -10,8 +10,8 @@ from db.errors import StoreError, UsageError
 from db.results.rows import list_lineages
 from db.retention import words as parts
 from db.retention.policy import Pin, days_of, list_policies, pin, set_policy
+from db.retention.steps import plan, undo
 from db.words.headers import keep_heads
-from ops.retention import plan, rules, undo
 from software_triggers.conductor.conductor import Job
 from software_triggers.running.threads import run_stages
 from software_triggers.task.bind import bind
@@ -135,12 +135,12 @@ def test_it_says_why_words_stay(engine, folder):
 
 def test_a_run_whose_trigger_never_ran_or_is_unknown_keeps_its_words(engine, folder):
     bench = finished_bench(engine, folder)
-    by = rules(engine, NOW, GRACE)  # without the folder
+    by = rules(engine)  # without the folder
     assert "pairs is not known here" in bench.mine(plan(engine, by))[0].why[0]
     other = Bench(engine, folder, {})
     other.write(toy_chunks(other.run.run_id, SOME))
     run = Run(**{**vars(other.run), "settings": {"type": other.kind, "triggers": {"pairs": {}}}})
-    by = rules(engine, NOW, GRACE, [folder])
+    by = rules(engine, NOW, [folder])
     by.runs[run.run_id] = run
     assert "trigger pairs has never run" in other.mine(plan(engine, by))[0].why[0]
 

@@ -1,0 +1,1 @@
+from retained import folder  # noqa: F401  a fixture
