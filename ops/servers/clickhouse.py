@@ -2,7 +2,6 @@
 
 import ctypes
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
@@ -18,6 +17,7 @@ from db.servers.configuration import cluster_xml
 from db.user_sql.reader_account import reader_xml
 from ops.servers import program
 from ops.servers.config import server_xml, users_xml
+from ops.servers.ports import free_ports
 
 _PR_SET_PDEATHSIG = 1
 USER, PASSWORD = "everyhit", "at home: 'our' word/1"
@@ -116,7 +116,7 @@ def clickhouse_servers(
     library that stands in for a server can't create users by SQL. Raises StoreError when no server
     can be had.
     """
-    ports = iter(_free_ports(2 * n))
+    ports = iter(free_ports(2 * n))
     servers = [ClickHouse(folder / f"shard{k}", next(ports), next(ports)) for k in range(n)]
     hosts = [("127.0.0.1", server.port) for server in servers] if clusters else []
     for server in servers:
@@ -146,14 +146,3 @@ def _configure(
         (server.folder / "config.d").mkdir()
         text = f"<clickhouse>\n{cluster_xml('everyhit', hosts, USER, PASSWORD)}</clickhouse>\n"
         (server.folder / "config.d" / "cluster.xml").write_text(text)
-
-
-def _free_ports(n: int) -> list[int]:
-    held = [socket.socket() for _ in range(n)]
-    try:
-        for each in held:
-            each.bind(("127.0.0.1", 0))
-        return [int(each.getsockname()[1]) for each in held]
-    finally:
-        for each in held:
-            each.close()

@@ -5,9 +5,10 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
+from socket import create_connection
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from db.detector import load
 from db.errors import SourceError
 from ops.demo.front_end import Sender
 from ops.servers.clickhouse import url
+from ops.servers.ports import free_port
 from readout.simulator.conditions import Conditions
 from readout.simulator.live import live
 
@@ -47,6 +49,11 @@ def readout(folder, servers, run, port):
 
 def send(port, link, words, process):
     """Send the words on a link of its own, until all are safe."""
+    while True:
+        assert process.poll() is None, process.communicate()
+        with suppress(OSError), create_connection(("127.0.0.1", port), 5):
+            break
+        time.sleep(0.05)
     sender = Sender(("127.0.0.1", port), link, stream=next(_streams), patience_s=120)
     for start in range(0, len(words), 1000):
         assert process.poll() is None, process.communicate()
@@ -72,14 +79,6 @@ def stored(engine, run_id):
     return np.sort(rows["words"].combine_chunks().flatten().to_numpy())
 
 
-def free_port():
-    import socket
-
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]
-
-
 @pytest.mark.parametrize("away", [1, 0])
 def test_a_readout_starts_and_takes_new_links_while_a_shard_is_away(
     shards_engine, servers, tmp_path, away
@@ -92,6 +91,12 @@ def test_a_readout_starts_and_takes_new_links_while_a_shard_is_away(
     if away == 0:  # the catalogue's shard: the run must have been begun
         with readout(tmp_path, servers, name, port) as process:
             send(port, first, words[first], process)
+            # In the middle of a statement the library that stands in for a server would end, too.
+            run_id = find_run(shards_engine, name).run_id
+            until = time.monotonic() + 60
+            while len(stored(shards_engine, run_id)) < len(words[first]):
+                assert time.monotonic() < until
+                time.sleep(0.05)
             process.send_signal(signal.SIGKILL)
             process.wait()
     else:

@@ -21,18 +21,13 @@ from db.detector import load
 from db.store import open_store
 from db.words.gaps import read_gaps
 from ops.demo.front_end import Sender
+from ops.servers.ports import free_port
 from readout.simulator.conditions import Conditions
 from readout.simulator.live import live
 from readout.source.frame import WORDS, Header
 
 DETECTOR = load("drift_tubes_v1")
 EVERYHIT = Path(sys.executable).parent / "everyhit"
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]
 
 
 @contextmanager

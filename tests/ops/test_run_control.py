@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -20,6 +19,7 @@ from db.detector import decode, load
 from db.words.gaps import read_gaps
 from ops.demo.front_end import Sender
 from ops.servers.clickhouse import url
+from ops.servers.ports import free_port
 from ops.servers.redis import Redis
 from readout.control.configuration import Configuration, Prescale
 from readout.control.outcome import there
@@ -69,12 +69,6 @@ def readout(folder, servers, redis, name, port):
         process.kill()
         process.communicate()
         wait_until(lambda: not there(redis.url))
-
-
-def free_port():
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]
 
 
 def wait_until(true, process=None, wait_s=120):

@@ -15,7 +15,7 @@ from db.catalogue.reprocessings import (
     cancel_reprocessing,
     find_reprocessing,
 )
-from ops.servers.clickhouse import _free_ports
+from ops.servers.ports import free_port
 from ops.services.broker import set_broker, waiting
 from software_triggers.running.celery_tasks import REPROCESS
 
@@ -32,7 +32,7 @@ def test_what_is_asked_for_is_done_by_workers_cancelled_and_resumed(cluster, ser
     run, hold = filled(server_engine), cluster.folder / "hold"
     hold.touch()
     cluster.start("worker", "-n", "1")
-    (port,) = _free_ports(1)
+    port = free_port()
     cluster.start("conductor", "--lost-after", "300", "--health", str(port))
     wait(cluster, lambda: alive(client, "conductor"))
     ask = ("reprocess", "--trigger", "slow", "--param", f"hold={hold}", "--run", str(run.run_id))
