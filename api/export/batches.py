@@ -13,8 +13,8 @@ from api.export.rows import Rows
 from db.catalogue.runs import Run
 from db.engine import Engine
 from db.errors import UsageError
-from db.results.rows import committed_sql
-from db.selection import names, to_polars, to_sql
+from db.relations.relation import Relation, read
+from db.selection import names, to_polars
 from db.words.ranges import of_hits, of_rows
 from software_triggers.task.names import lineage_of, selection_over
 from software_triggers.task.relations import read_frame
@@ -68,12 +68,12 @@ def _hits(engine: Engine, asked: Asked) -> tuple[pa.Schema, Iterator[pa.RecordBa
     selection = detector.selection(asked.where) if asked.where else None
     keep = to_polars(selection) if selection is not None else None
     looked_at = {"t", *wanted, *(names(selection) if selection is not None else ())}
-    read = tuple(name for name in known if name in looked_at)
+    columns = tuple(name for name in known if name in looked_at)
     raw = [f"w{k}" for k in range(detector.words_per_hit)]
     shown = [n for column in wanted for n in (raw if column == "raw" else [column])]
 
     def frame(a: int, b: int) -> pl.DataFrame:
-        rows = read_frame(engine, asked.run, Window(a, b), read)
+        rows = read_frame(engine, asked.run, Window(a, b), columns)
         if keep is not None:
             rows = rows.filter(keep)
         return rows[np.argsort(rows["t"].to_numpy(), kind="stable")].select(shown)
@@ -88,13 +88,10 @@ def _hits(engine: Engine, asked: Asked) -> tuple[pa.Schema, Iterator[pa.RecordBa
 def _rows(engine: Engine, asked: Asked) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
     lineage = lineage_of(engine, asked.run, asked.what, asked.lineage)
     wanted = _known(asked, tuple(lineage.columns)) or tuple(lineage.columns)
-    condition = to_sql(selection_over(lineage, asked.where)) if asked.where else "true"
-    listed = ", ".join(f"`{name}`" for name in wanted)
+    where = selection_over(lineage, asked.where) if asked.where else None
 
     def table(a: int, b: int) -> pa.Table:
-        rows = committed_sql(lineage, asked.run.cell, "{a:Int64}", "{b:Int64}")
-        sql = f"SELECT {listed} FROM ({rows}) WHERE {condition} ORDER BY t"
-        found = engine.fetch(sql, {"a": a, "b": b})
+        found = read(engine, Relation(asked.what, asked.run, a, b, lineage, wanted, where))
         return with_decoded(asked.run.detector, found) if asked.decode else found
 
     schema = table(0, 0).schema

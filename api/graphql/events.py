@@ -28,6 +28,7 @@ from db.detector import decode
 from db.errors import UsageError
 from db.results.pages import RowPage, page_of_rows
 from db.results.rows import Lineage, list_lineages, read_committed
+from db.selection import Node as Selection
 from software_triggers.task.names import lineage_of
 
 BUILDER = "events"
@@ -126,7 +127,7 @@ async def events(
     engine, run = info.context.engine, root.run
     limit, key = checked(first) + 1, key_of(after, is_key)
 
-    def read() -> tuple[tuple[Run, Lineage, int, int, str], RowPage]:
+    def read() -> tuple[tuple[Run, Lineage, int, int, Selection | None], RowPage]:
         found = _builder(lineage_of(engine, run, trigger, lineage))
         asked = (run, found, *span_of_rows(engine, run, start, stop), condition(found, where))
         return asked, page_of_rows(engine, *asked, limit, key and tuple(key))
@@ -151,7 +152,7 @@ async def event(
 
     def read() -> tuple[dict[str, Any], list[Found]]:
         builder = _builder(lineage_of(engine, run, trigger, lineage))
-        rows = page_of_rows(engine, run, builder, t, t + 1, "true", 1).rows
+        rows = page_of_rows(engine, run, builder, t, t + 1, None, 1).rows
         if rows.is_empty():
             raise UsageError(f"run {run.run_id} has no event at {t}: take its t from a list")
         row = rows.row(0, named=True)

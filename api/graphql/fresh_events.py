@@ -73,11 +73,11 @@ class FreshEvents:
 
     def _page(self, run: Run, cells: list[int]) -> RowPage:
         assert self._lineage is not None
-        listed = ", ".join(map(str, cells))
-        within = f"intDiv(t - positiveModulo(t, {run.cell}), {run.cell}) IN ({listed})"
-        chosen = f"{within} AND {condition(self._lineage, self._where)}"
+        where = condition(self._lineage, self._where)
         a, b = cells[0] * run.cell, (cells[-1] + 1) * run.cell
-        return page_of_rows(self._engine, run, self._lineage, a, b, chosen, self._most, self._after)
+        return page_of_rows(
+            self._engine, run, self._lineage, a, b, where, self._most, self._after, cells
+        )
 
 
 _BEFORE_ALL = datetime(1970, 1, 2, tzinfo=UTC)

@@ -28,7 +28,7 @@ from db.catalogue.progress import link_totals, result_totals
 from db.catalogue.run_pages import RunFilter, count_runs
 from db.catalogue.runs import find_run
 from db.engine import Engine
-from db.words.histogram import Bins, count_rates
+from db.words.rates import Bins, count_rates
 
 T = TypeVar("T")
 PERIOD_S = 0.5

@@ -12,7 +12,7 @@ from api.graphql.run_scoped import Root
 from api.graphql.scalars import Int64, Ticks
 from api.span import Start, Stop, span_of
 from db.errors import UsageError
-from db.words.histogram import Bins, By, count_channels, count_rates, rate_bins
+from db.words.rates import Bins, By, count_channels, count_rates, rate_bins
 
 MOST_BINS = 5000
 MOST_VALUES = 1_000_000

@@ -14,12 +14,12 @@ from api.span import Start, Stop, span_of
 from db.catalogue.runs import Run
 from db.engine import Engine
 from db.errors import UsageError
+from db.relations.histogram import Histogram as Counted
+from db.relations.histogram import histogram as count_in_bins
+from db.relations.relation import Relation
 from db.results.pages import RowPage, count_rows_of, page_of_rows
-from db.results.rows import Lineage, committed_sql
-from db.selection import names, to_sql
-from db.words.histogram import Histogram as Counted
-from db.words.histogram import histogram as count_in_bins
-from db.words.hits_view import hits_sql
+from db.results.rows import Lineage
+from db.selection import Node as Selection
 from software_triggers.task.names import lineage_of, selection_over
 
 MOST_BINS = 2000
@@ -67,7 +67,7 @@ class CandidateConnection(RowConnection[Candidate]):
 
 @strawberry.type(description="Counts of a column's values in equal bins.")
 class Histogram:
-    """As ``db.words.histogram.Histogram``."""
+    """As ``db.relations.histogram.Histogram``."""
 
     low: float = strawberry.field(description="Begin of the first bin.")
     high: float = strawberry.field(description="End of the last bin, included.")
@@ -91,7 +91,7 @@ async def candidates(
     engine, run = info.context.engine, root.run
     limit, key = checked(first) + 1, key_of(after, is_key)
 
-    def read() -> tuple[tuple[Run, Lineage, int, int, str], RowPage]:
+    def read() -> tuple[tuple[Run, Lineage, int, int, Selection | None], RowPage]:
         found = lineage_of(engine, run, trigger, lineage)
         asked = (run, found, *span_of_rows(engine, run, start, stop), condition(found, where))
         return asked, page_of_rows(engine, *asked, limit, key and tuple(key))
@@ -128,22 +128,21 @@ async def histogram(
     def count() -> Counted:
         if of == "hits":
             a, b = span_of(engine, run, start, stop)
-            select = _hits(run, a, b, column, where)
+            rows = _hits(run, a, b, column, where)
         else:
             found = lineage_of(engine, run, of, lineage)
             a, b = span_of_rows(engine, run, start, stop)
             _check(column, {n for n, k in found.columns.items() if "Int" in k or "Float" in k}, of)
-            rows = committed_sql(found, run.cell, f"toInt64({a})", f"toInt64({b})")
-            select = f"SELECT `{column}` FROM ({rows}) WHERE {condition(found, where)}"
-        return count_in_bins(engine, select, column, bins, low, high, info.context.seconds)
+            rows = Relation(of, run, a, b, found, where=condition(found, where))
+        return count_in_bins(engine, rows, column, bins, low, high, info.context.seconds)
 
     counted = await info.context.ask(count)
     return Histogram(**{**vars(counted), "counts": [float(n) for n in counted.counts]})
 
 
-def condition(lineage: Lineage, where: str) -> str:
-    """Return a selection over a lineage's columns as SQL."""
-    return to_sql(selection_over(lineage, where)) if where else "true"
+def condition(lineage: Lineage, where: str) -> Selection | None:
+    """Return a selection over a lineage's columns; None for an empty text, which keeps all."""
+    return selection_over(lineage, where) if where else None
 
 
 def span_of_rows(engine: Engine, run: Run, start: str | None, stop: str | None) -> tuple[int, int]:
@@ -176,14 +175,10 @@ def _candidates(lineage: Lineage, rows: pl.DataFrame, seconds: float) -> list[Ca
     ]
 
 
-def _hits(run: Run, a: int, b: int, column: str, where: str) -> str:
+def _hits(run: Run, a: int, b: int, column: str, where: str) -> Relation:
     detector = run.detector
     _check(column, {"t", "link", *detector.column_names}, "hits")
-    if not where:
-        return hits_sql(detector, run.run_id, a, b, [column])
-    selection = detector.selection(where)
-    rows = hits_sql(detector, run.run_id, a, b, {column, *names(selection)})
-    return f"SELECT `{column}` FROM ({rows}) WHERE {to_sql(selection)}"
+    return Relation("hits", run, a, b, where=detector.selection(where) if where else None)
 
 
 def _check(column: str, known: set[str], of: str) -> None:

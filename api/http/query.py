@@ -11,9 +11,9 @@ from api.dropped import header
 from api.span import FAR
 from api.state import Desk
 from db.catalogue.runs import Run, find_run
+from db.relations.query import fetch_query
 from db.time import parse_moment
-from db.user_sql.confine import bound, confined
-from db.user_sql.limits import fetch_limited
+from db.user_sql.confine import confined
 from software_triggers.task.names import relations
 
 MOST_ROWS = 10_000_000
@@ -51,8 +51,7 @@ def _answer(desk: Desk, question: Question) -> tuple[bytes, dict[str, str]]:
     tree = confined(question.sql, names)
     of_words = {"hits", "words"} & {table.name for table in tree.find_all(exp.Table)}
     lacks = header(desk.engine, run, span or (-FAR, FAR)) if of_words else {}
-    sql = bound(tree, names)
-    table = fetch_limited(desk.engine, sql, None, desk.rules.seconds, MOST_ROWS)
+    table = fetch_query(desk.engine, tree, names, desk.rules.seconds, MOST_ROWS)
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, table.schema) as writer:
         writer.write_table(table)

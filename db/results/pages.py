@@ -1,5 +1,6 @@
 """Rows of a trigger's results, a page at a time."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import polars as pl
@@ -7,6 +8,7 @@ import polars as pl
 from db.catalogue.runs import Run
 from db.engine import Engine
 from db.results.rows import Lineage, committed_sql
+from db.selection import Node, to_sql
 from db.words.ranges import of_rows
 
 AT_ONCE = 50_000
@@ -29,15 +31,20 @@ def page_of_rows(
     lineage: Lineage,
     a: int,
     b: int,
-    condition: str,
+    where: Node | None,
     limit: int,
     after: Key | None = None,
+    cells: Collection[int] | None = None,
 ) -> RowPage:
-    """Return at most ``limit`` committed rows with t in [a, b) that meet a condition, behind a key.
+    """Return at most ``limit`` committed rows with t in [a, b) that a selection keeps, after a key.
 
     Rows of one time stand in an order of their own content, so that it does not matter when and
-    how they were stored. ``condition`` is our own SQL.
+    how they were stored. With ``cells`` only rows of these windows are looked at.
     """
+    condition = to_sql(where) if where is not None else "true"
+    if cells is not None:
+        cell_of_t = f"intDiv(t - positiveModulo(t, {run.cell}), {run.cell})"
+        condition = f"{cell_of_t} IN ({', '.join(map(str, cells))}) AND {condition}"
     a, skip = (a, 0) if after is None else (max(a, after[0]), after[1] + 1)
     listed = ", ".join(f"`{name}`" for name in lineage.columns)
     committed = committed_sql(lineage, run.cell, "{a:Int64}", "{b:Int64}")
@@ -63,9 +70,10 @@ def page_of_rows(
 
 
 def count_rows_of(
-    engine: Engine, run: Run, lineage: Lineage, a: int, b: int, condition: str
+    engine: Engine, run: Run, lineage: Lineage, a: int, b: int, where: Node | None
 ) -> int:
-    """Return how many committed rows with t in [a, b) meet a condition."""
+    """Return how many committed rows with t in [a, b) a selection keeps."""
+    condition = to_sql(where) if where is not None else "true"
     committed = committed_sql(lineage, run.cell, "{a:Int64}", "{b:Int64}")
     counted = engine.fetch(
         f"SELECT count() AS n FROM ({committed}) WHERE {condition}", {"a": a, "b": b}

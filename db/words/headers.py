@@ -48,6 +48,13 @@ def forget_heads(here: Engine, aside: str) -> int:
     return int(left["n"][0].as_py())
 
 
+def last_time(engine: Engine, run_id: int) -> int:
+    """Return the latest time, in ticks, of any word that came; 0 where none did."""
+    heads = heads_sql("link, seq, t_last", "run_id = {run:UInt32}")
+    found = engine.fetch(f"SELECT max(t_last) AS t FROM ({heads})", {"run": run_id})
+    return int(found["t"][0].as_py())
+
+
 @dataclass(frozen=True)
 class Dropped:
     """Raw words of a run that are aside or gone."""

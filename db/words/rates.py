@@ -1,8 +1,15 @@
-"""Words of each channel in each slice of time, counted when they were stored."""
+"""Words of each channel in each slice of time, counted when they were stored, and sums of these."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import polars as pl
 
 from db.catalogue.runs import Run
 from db.engine import Engine
 from db.words.headers import heads_sql
+
+By = Literal["link", "channel"]
 
 
 def rates_sql(engine: Engine, run: Run, a: int, b: int) -> str:
@@ -34,3 +41,66 @@ def rates_sql(engine: Engine, run: Run, a: int, b: int) -> str:
         " ARRAY JOIN tally_channel AS channel, tally_hit AS hit, tally_n AS n"
         " GROUP BY slice, link, channel, hit"
     )
+
+
+@dataclass(frozen=True)
+class Bins:
+    """Bins [start + k * width, start + (k + 1) * width) ticks, k = 0 … n - 1."""
+
+    start: int
+    width: int
+    n: int
+
+
+def rate_bins(run: Run, a: int, b: int, n: int) -> Bins:
+    """Return about ``n`` bins, at most ``n``, that cover [a, b): whole slices, since rates are
+    counted by slice."""
+    slice_ticks = run.detector.slice
+    first, stop = a // slice_ticks, -(-b // slice_ticks)
+    width = -(-(stop - first) // n)
+    return Bins(first * slice_ticks, width * slice_ticks, -(-(stop - first) // width))
+
+
+def count_rates(engine: Engine, run: Run, bins: Bins, by: tuple[By, ...] = ()) -> pl.DataFrame:
+    """Return the words in each bin, of each link or channel: ``by``, bin, hits, others.
+
+    ``hits`` are sound hits, ``others`` corrupt and other words. Bins without words are left out.
+    """
+    stop = bins.start + bins.width * bins.n
+    keys = ", ".join((*by, "bin"))
+    table = engine.fetch(
+        f"SELECT {keys}, sumIf(n_hits, hit) AS hits, sumIf(n_hits, NOT hit) AS others FROM"
+        f" (SELECT *, intDiv(t - {bins.start}, {bins.width}) AS bin"
+        f" FROM ({rates_sql(engine, run, bins.start, stop)}))"
+        f" GROUP BY {keys} ORDER BY {keys}"
+    )
+    return pl.DataFrame(pl.from_arrow(table))
+
+
+def count_channels(engine: Engine, run: Run, a: int, b: int) -> pl.DataFrame:
+    """Return the words of each channel in the slices that begin in [a, b): link, channel, hits,
+    others."""
+    table = engine.fetch(
+        "SELECT link, channel, sumIf(n_hits, hit) AS hits, sumIf(n_hits, NOT hit) AS others"
+        f" FROM ({rates_sql(engine, run, a, b)}) GROUP BY link, channel ORDER BY link, channel"
+    )
+    return pl.DataFrame(pl.from_arrow(table))
+
+
+def count_hits(engine: Engine, run: Run, a: int, b: int) -> int:
+    """Return the sound hits in the slices that begin in [a, b)."""
+    rates = rates_sql(engine, run, a, b)
+    return int(engine.fetch(f"SELECT sum(n_hits) AS n FROM ({rates}) WHERE hit")["n"][0].as_py())
+
+
+def newest_rates(engine: Engine, run: Run, first: int, stop: int) -> pl.DataFrame:
+    """Return the words of each channel in slices [first, stop): channel, hit, n.
+
+    It sums the rollup alone, which may lag a moment behind: for a view of a run under way.
+    """
+    table = engine.fetch(
+        "SELECT channel, hit, sum(n_hits) AS n FROM rates WHERE run_id = {run:UInt32}"
+        " AND slice >= {first:Int64} AND slice < {stop:Int64} GROUP BY channel, hit",
+        {"run": run.run_id, "first": first, "stop": stop},
+    )
+    return pl.DataFrame(pl.from_arrow(table))

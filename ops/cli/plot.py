@@ -12,6 +12,7 @@ from db.catalogue.progress import extent
 from db.catalogue.runs import Run, find_run
 from db.engine import Engine
 from db.errors import UsageError
+from db.relations.relation import Relation
 from db.time import parse_moment
 from db.words.gaps import read_gaps
 from ops.cli import app
@@ -61,7 +62,7 @@ def occupancy(
     from ops.plot import save
 
     with _asked(out, store, run, start, stop) as of:
-        counted = picture.count(of.engine, of.run, of.relations["hits"], of.a, of.b)
+        counted = picture.count(of.engine, of.relations["hits"])
     save(picture.draw(of.run, counted), out)
 
 
@@ -75,7 +76,7 @@ def drift_times(
 
     with _asked(out, store, run, start, stop) as of:
         lineage_of(of.engine, of.run, "segments")
-        counted = picture.count(of.engine, of.run, of.relations["segments"])
+        counted = picture.count(of.engine, of.relations["segments"])
     save(picture.draw(of.run, counted), out)
 
 
@@ -117,7 +118,7 @@ class _Asked:
     a: int
     b: int
     """The range [a, b) asked for, within that in which the run has hits."""
-    relations: dict[str, str]
+    relations: dict[str, Relation]
 
 
 @contextmanager

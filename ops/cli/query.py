@@ -1,16 +1,25 @@
+import io
 import sys
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 from sqlglot import exp
 
+from db.catalogue.progress import extent
 from db.catalogue.runs import Run, find_run
 from db.engine import Engine
 from db.errors import UsageError
-from db.selection import to_sql
-from db.user_sql.confine import bound, confined
+from db.relations.query import fetch_query, fetch_text
+from db.relations.relation import Relation
+from db.user_sql.confine import confined
 from db.words.headers import dropped_words
 from ops.cli import app
 from ops.cli.opening import opened, span_of
@@ -27,14 +36,6 @@ class Format(StrEnum):
     ARROW = "arrow"
     PARQUET = "parquet"
 
-
-_ENGINE_FORMAT = {
-    Format.PRETTY: "PrettyCompactMonoBlock",
-    Format.JSON: "JSONEachRow",
-    Format.CSV: "CSVWithNames",
-    Format.ARROW: "Arrow",
-    Format.PARQUET: "Parquet",
-}
 
 FormatOption = Annotated[Format, typer.Option("--format", help="How the result is written.")]
 Out = Annotated[Path | None, typer.Option("--out", help="Write to this file.")]
@@ -58,10 +59,9 @@ def query(
         tree = confined(sql, names)
         if {"hits", "words"} & {table.name for table in tree.find_all(exp.Table)}:
             _warn(at.engine, found, span_of(found, start, stop), "they are not in this answer")
-        written = at.engine.reader.render(
-            bound(tree, names), _ENGINE_FORMAT[Format.JSON if as_json else fmt]
-        )
-    write(written, Format.JSON if as_json else fmt, out)
+        fmt = Format.JSON if as_json else fmt
+        written = written_as(fmt, at.engine, tree, names)
+    write(written, fmt, out)
 
 
 @app.command()
@@ -84,16 +84,59 @@ def events(
         found = find_run(at.engine, run)
         lineage = lineage_of(at.engine, found, name)
         _warn(at.engine, found, span_of(found, start, stop), "events have their own, and stay")
-        condition = to_sql(selection_over(lineage, where))
-        names = relations(at.engine, found, span_of(found, start, stop))
-        columns = [c for c, kind in lineage.columns.items() if not kind.startswith("Array(U")]
-        shown = columns if fmt is Format.PRETTY and not as_json else list(lineage.columns)
-        listed = ", ".join(f"`{c}`" for c in shown if c != "word_t" or shown != columns)
-        written = at.engine.render(
-            f"SELECT {listed} FROM ({names[name]}) WHERE {condition} ORDER BY t LIMIT {limit}",
-            _ENGINE_FORMAT[Format.JSON if as_json else fmt],
-        )
-    write(written, Format.JSON if as_json else fmt, out)
+        a, b = span_of(found, start, stop) or extent(at.engine, found)
+        fmt = Format.JSON if as_json else fmt
+        shown = list(lineage.columns)
+        if fmt is Format.PRETTY:  # without the words
+            shown = [
+                column
+                for column, kind in lineage.columns.items()
+                if not kind.startswith("Array(U") and column != "word_t"
+            ]
+        listed = [exp.column(column, quoted=True) for column in shown]
+        tree = exp.select(*listed).from_(exp.to_table("events")).order_by("t").limit(limit)
+        chosen = Relation(name, found, a, b, lineage, where=selection_over(lineage, where))
+        written = written_as(fmt, at.engine, tree, {"events": chosen})
+    write(written, fmt, out)
+
+
+def written_as(
+    fmt: Format, engine: Engine, query: exp.Query, names: Mapping[str, Relation]
+) -> bytes:
+    """Return the result of a checked SELECT over relations, as text or as a file's content."""
+    if fmt in (Format.ARROW, Format.PARQUET):
+        table, sink = fetch_query(engine, query, names), pa.BufferOutputStream()
+        if fmt is Format.PARQUET:
+            pq.write_table(table, sink)
+        else:
+            with pa.ipc.new_file(sink, table.schema) as writer:
+                writer.write_table(table)
+        return bytes(sink.getvalue())
+    if fmt is Format.PRETTY:
+        columns, lines = fetch_text(engine, query, names, "TSV")
+        return _drawn(columns, [line.split("\t") for line in lines]).encode()
+    columns, lines = fetch_text(engine, query, names, _TEXT[fmt])
+    if fmt is Format.CSV:
+        lines = [",".join('"' + name.replace('"', '""') + '"' for name, _ in columns), *lines]
+    return "".join(f"{line}\n" for line in lines).encode()
+
+
+_TEXT = {Format.JSON: "JSONEachRow", Format.CSV: "CSV"}
+_WIDEST = 10_000
+_NUMBERS = ("Int", "UInt", "Float", "Decimal", "Nullable(")
+
+
+def _drawn(columns: Sequence[tuple[str, str]], rows: Sequence[Sequence[str]]) -> str:
+    """Return a table for people, as wide as its content."""
+    table = Table()
+    for name, kind in columns:
+        right = kind.startswith(_NUMBERS)
+        table.add_column(Text(name), justify="right" if right else "left", no_wrap=True)
+    for row in rows:
+        table.add_row(*(Text("NULL" if cell == "\\N" else cell) for cell in row))
+    out = io.StringIO()
+    Console(file=out, width=_WIDEST).print(table)
+    return out.getvalue()
 
 
 def _warn(engine: Engine, run: Run, span: tuple[int, int] | None, so: str) -> None:

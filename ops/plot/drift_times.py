@@ -7,6 +7,8 @@ from matplotlib.ticker import EngFormatter
 from db.catalogue.runs import Run
 from db.engine import Engine
 from db.errors import UsageError
+from db.relations.drift_times import count_drift_times
+from db.relations.relation import Relation
 from ops.plot import styled, title
 
 BIN_NS = 5.0
@@ -19,24 +21,13 @@ def bin_ns(run: Run) -> float:
     return max(1, round(BIN_NS / tick_ns)) * tick_ns
 
 
-def count(engine: Engine, run: Run, segments: str) -> pl.DataFrame:
-    """Return how many hits of segments have which drift time, t of the hit less t0 of its segment.
+def count(engine: Engine, segments: Relation) -> pl.DataFrame:
+    """Return how many hits of segments have which drift time, in bins of ``bin_ns``.
 
-    ``segments`` is the SELECT of them. Columns: chamber, n_hits (of the segment), bin (times
-    ``bin_ns`` is where it begins) and n.
+    Columns: chamber, n_hits (of the segment), bin (times ``bin_ns`` is where it begins) and n.
     """
-    width = bin_ns(run)
-    return pl.DataFrame(
-        pl.from_arrow(
-            engine.fetch(
-                "SELECT chamber, n_hits, toInt32(floor(((hit - t) * {tick:Float64} - t0_ns)"
-                " / {width:Float64})) AS bin, count() AS n"
-                f" FROM ({segments}) ARRAY JOIN hit_t AS hit, wires AS wire WHERE wire > 0"
-                " GROUP BY chamber, n_hits, bin ORDER BY chamber, n_hits, bin",
-                {"tick": float(run.detector.tick), "width": width},
-            )
-        )
-    )
+    run = segments.run
+    return count_drift_times(engine, segments, float(run.detector.tick), bin_ns(run))
 
 
 def draw(run: Run, counted: pl.DataFrame) -> Figure:

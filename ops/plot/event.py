@@ -1,7 +1,7 @@
 """What is drawn of an event: its hits, how far they drifted, its segments and tracks."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
@@ -11,6 +11,9 @@ from db.catalogue.runs import Run
 from db.detector import Detector, Shape, decode
 from db.engine import Engine
 from db.errors import UsageError
+from db.relations.events import event_at
+from db.relations.relation import Relation
+from db.relations.relation import read as read_rows
 from db.words.chunk import Words
 from software_triggers.library.mean_timer import SEGMENT
 from software_triggers.library.straight_track import TRACK
@@ -32,30 +35,26 @@ class Event:
 
 
 def read(
-    engine: Engine, run: Run, relations: Mapping[str, str], number: int = 0, at: int | None = None
+    engine: Engine,
+    run: Run,
+    relations: Mapping[str, Relation],
+    number: int = 0,
+    at: int | None = None,
 ) -> Event:
     """Return an event by its place in order of time; with ``at`` (ticks), the first to end later.
 
-    ``relations`` are the SELECTs behind the names events, and segments and tracks if they are to be
-    drawn. The hits are those that the event itself keeps. Raises UsageError where there is none.
+    ``relations`` has events, and segments and tracks if they are to be drawn. The hits are those
+    that the event itself keeps. Raises UsageError where there is none.
     """
-    found = engine.fetch(
-        f"SELECT t, t_end, word_t, raw FROM ({relations['events']}) WHERE t_end > {{at:Int64}}"
-        " ORDER BY t LIMIT 1 OFFSET {number:UInt64}",
-        {"at": -(2**62) if at is None else at, "number": number},
-    ).to_pylist()
-    if not found:
+    found = event_at(engine, relations["events"], number, at)
+    if found is None:
         what = f"event {number}" if at is None else f"event that ends after {at} ticks"
         raise UsageError(f"run {run.run_id} has no {what} in this range: ask for an earlier one")
-    event = found[0]
-    if at is not None:
-        before = f"SELECT count() AS n FROM ({relations['events']}) WHERE t < {{t:Int64}}"
-        number = engine.fetch(before, {"t": event["t"]})["n"][0].as_py()
+    number, event = found
     found_in = {"segments": SEGMENT.to_frame(), "tracks": TRACK.to_frame()}
     for name in found_in.keys() & relations.keys():
-        sql = f"SELECT * FROM ({relations[name]}) WHERE t >= {{a:Int64}} AND t < {{b:Int64}}"
-        rows = engine.fetch(sql, {"a": event["t"], "b": event["t_end"]})
-        found_in[name] = pl.DataFrame(pl.from_arrow(rows))
+        within = replace(relations[name], a=event["t"], b=event["t_end"])
+        found_in[name] = pl.DataFrame(pl.from_arrow(read_rows(engine, within)))
     raw, t = np.array(event["raw"], np.uint64), np.array(event["word_t"], np.int64)
     return Event(number, event["t"], hits_of(run.detector, raw, t), **found_in)
 

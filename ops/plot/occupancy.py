@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from math import ceil, sqrt
 
 import numpy as np
@@ -11,7 +12,9 @@ from matplotlib.ticker import EngFormatter, MaxNLocator
 from db.catalogue.runs import Run
 from db.engine import Engine
 from db.errors import UsageError
-from db.words.rates import rates_sql
+from db.relations.histogram import count_by
+from db.relations.relation import Relation
+from db.words.rates import count_channels
 from ops.plot import styled, title
 from ops.plot.elements import elements
 
@@ -22,30 +25,23 @@ HOT = 3
 """The colours end at so many times the median: one hot channel doesn't leave the rest dark."""
 
 
-def count(engine: Engine, run: Run, hits: str, a: int, b: int) -> pl.DataFrame:
-    """Return the hits of each element in [a, b): columns are its names, and n_hits.
+def count(engine: Engine, hits: Relation) -> pl.DataFrame:
+    """Return how many of the hits each element has: columns are its names, and n_hits.
 
-    ``hits`` is the SELECT of the hits in that range. Elements that the declaration knows are there
-    with no hits, too; hits that lie nowhere are not. Without a shape an element is a channel, and
-    what is counted are whole slices of the rollup.
+    Elements that the declaration knows are there with no hits, too; hits that lie nowhere are not.
+    Without a shape an element is a channel, and what is counted are whole slices of the rollup.
 
     Raises UsageError where there are no hits.
     """
+    run, a, b = hits.run, hits.a, hits.b
     shape, slice_ = run.detector.shape, run.detector.slice
+    named: Sequence[str] = shape.element if shape else ("channel",)
     if shape:
-        named, n, source = shape.element, "count()", f"({hits})"
+        found = count_by(engine, hits, named).rename({"n": "n_hits"})
     else:
-        rates = rates_sql(engine, run, a // slice_ * slice_, b)
-        named, n, source = ("channel",), "sum(n_hits)", f"({rates}) WHERE hit"
-    columns = ", ".join(f"`{name}`" for name in named)
-    found = pl.DataFrame(
-        pl.from_arrow(
-            engine.fetch(
-                f"SELECT {columns}, {n} AS n_hits FROM {source}"
-                f" GROUP BY {columns} ORDER BY {columns}"
-            )
-        )
-    )
+        channels = count_channels(engine, run, a // slice_ * slice_, b)
+        found = channels.group_by("channel").agg(n_hits=pl.col("hits").sum())
+        found = found.filter(pl.col("n_hits") > 0).sort("channel")
     if found.is_empty():
         raise UsageError(f"run {run.run_id} has no hits in this range: ask for another one")
     every = elements(run.detector)

@@ -6,8 +6,8 @@ from matplotlib.ticker import EngFormatter
 from db.catalogue.runs import Run
 from db.engine import Engine
 from db.errors import UsageError
-from db.words.headers import heads_sql
-from db.words.rates import rates_sql
+from db.words.headers import last_time
+from db.words.rates import Bins, count_rates
 from ops.plot import GREY, styled, title, utc
 from ops.plot.elements import elements
 
@@ -29,15 +29,10 @@ def count(engine: Engine, run: Run, a: int, b: int, by: str) -> pl.DataFrame:
     slice_ = run.detector.slice
     a = a // slice_ * slice_
     length = slice_ * max(1, -(-(b - a) // slice_ // MOST_BINS))
-    heads = heads_sql("link, seq, t_last", f"run_id = {run.run_id}")
-    ends = f"SELECT max(t_last) + 1 AS t FROM ({heads})"
-    last = engine.fetch(ends)["t"][0].as_py()
+    last = last_time(engine, run.run_id) + 1
     n_bins = max(1, round((min(-(-b // slice_) * slice_, last) - a) / length))
-    sql = (
-        f"SELECT intDiv(t - {a}, {length}) AS bin, link, channel, sum(n_hits) AS n_words"
-        f" FROM ({rates_sql(engine, run, a, a + n_bins * length)}) GROUP BY bin, link, channel"
-    )
-    known = pl.DataFrame(pl.from_arrow(engine.fetch(sql)))
+    counted = count_rates(engine, run, Bins(a, length, n_bins), ("link", "channel"))
+    known = counted.select("bin", "link", "channel", n_words=pl.col("hits") + pl.col("others"))
     if known.is_empty():
         raise UsageError(f"run {run.run_id} has no words in this range: ask for another one")
     if by != "link":

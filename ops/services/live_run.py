@@ -6,12 +6,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from db.catalogue.progress import result_totals
 from db.catalogue.runs import Run, close_run, open_run
 from db.detector import Detector
 from db.store import Store
 from db.time import duration_ticks
 from db.words.gaps import live_ticks
-from db.words.rates import rates_sql
+from db.words.rates import count_hits, newest_rates
 from ops.demo.channels import groups_of_channels
 from ops.services.embedded import conductor_thread, worker_threads
 from ops.settings import settings
@@ -66,13 +67,8 @@ class LiveRun:
 
     def stages(self) -> list[dict[str, Any]]:
         """Return for each trigger its committed rows and windows, and how far behind it is."""
-        table = self.store.engine.fetch(
-            "SELECT lineage, sum(n) AS rows FROM ("
-            " SELECT lineage, cell, argMax(n_rows, (revision, n_inputs, attempt)) AS n FROM ledger"
-            " WHERE run_id = {run:UInt32} GROUP BY lineage, cell) GROUP BY lineage",
-            {"run": self.run.run_id},
-        )
-        rows = dict(zip(table["lineage"].to_pylist(), table["rows"].to_pylist(), strict=True))
+        totals = result_totals(self.store.engine, [self.run.run_id])
+        rows = dict(totals.select("lineage", "rows").iter_rows())
         newest = self.job.watermarks.newest
         return [
             {
@@ -103,14 +99,9 @@ class LiveRun:
         ticks = self.run.detector.slice
         slices = max(1, round(self._second / ticks))
         last = self.job.watermarks.newest // ticks - 1
-        table = self.store.engine.fetch(
-            "SELECT channel, hit, sum(n_hits) AS n FROM rates WHERE run_id = {run:UInt32}"
-            " AND slice > {last:Int64} - {slices:Int64} AND slice <= {last:Int64}"
-            " GROUP BY channel, hit",
-            {"run": self.run.run_id, "last": last, "slices": slices},
-        )
+        counted = newest_rates(self.store.engine, self.run, last + 1 - slices, last + 1)
         rates: dict[str, float] = {}
-        for row in table.to_pylist():
+        for row in counted.iter_rows(named=True):
             name = self._groups.get(row["channel"], "hits") if row["hit"] else "other words"
             rates[name] = rates.get(name, 0.0) + row["n"] * self._second / (slices * ticks)
         return dict(sorted(rates.items()))
@@ -118,9 +109,7 @@ class LiveRun:
     def _count_hits(self, a: int, b: int) -> int:
         """Return the sound hits from the slice of ``a`` to ``b``, counted when they were stored."""
         ticks = self.run.detector.slice
-        rates = rates_sql(self.store.engine, self.run, a // ticks * ticks, b)
-        counted = self.store.engine.fetch(f"SELECT sum(n_hits) AS n FROM ({rates}) WHERE hit")
-        return int(counted["n"][0].as_py())
+        return count_hits(self.store.engine, self.run, a // ticks * ticks, b)
 
 
 @contextmanager

@@ -10,6 +10,7 @@ import sqlglot
 from db.catalogue.runs import Run
 from db.engine import Engine
 from db.errors import EveryhitError, StoreError, TriggerError
+from db.relations.query import columns_of
 from db.results.rows import Lineage
 from db.user_sql.limits import fetch_limited
 from db.words.hits_view import create_views
@@ -49,8 +50,7 @@ def dry_run(
     create_views(engine, run.detector)
     stage = _unstored(engine, run, trigger)
     found = select(engine, stage, window.widened(stage.reach))
-    described = engine.reader.fetch(f"DESCRIBE ({found})", stage.params)
-    columns = dict(zip(described["name"].to_pylist(), described["type"].to_pylist(), strict=True))
+    columns = dict(columns_of(engine, found, stage.params))
     if "Int" not in columns.get("t", ""):
         raise TriggerError(
             f"trigger {trigger.name} must return an integer column t, ticks since the run's start;"

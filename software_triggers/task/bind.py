@@ -11,10 +11,12 @@ import polars as pl
 from db.catalogue.runs import Run
 from db.engine import Engine
 from db.errors import EveryhitError, TriggerError
+from db.relations.query import bind as bind_query
+from db.relations.query import columns_of
 from db.results.rows import Lineage, create_table, enter_lineage
-from db.user_sql.confine import bound, checked
+from db.user_sql.confine import checked
 from db.words.hits_view import create_views
-from software_triggers.task.relations import frames, selects
+from software_triggers.task.relations import frames, relations_of
 from software_triggers.trigger import SOURCES, Trigger, in_ticks
 from software_triggers.window import Window
 
@@ -143,8 +145,8 @@ def _stage(
 def select(engine: Engine, stage: Stage, read: Window) -> str:
     """Return the SQL of an SQL stage with every name bound to its rows in ``read``."""
     query = checked(stage.trigger.source, stage.trigger.reads)
-    names = selects(engine, stage.run, stage.trigger, stage.inputs, read, query.names)
-    return bound(query, names)
+    names = relations_of(stage.run, stage.trigger, stage.inputs, read, query.names)
+    return bind_query(engine, query, names)
 
 
 def compute(engine: Engine, stage: Stage, read: Window) -> pl.DataFrame:
@@ -190,11 +192,9 @@ def _check_kinds(stage: Stage, rows: pl.DataFrame) -> None:
 
 
 def _sql_columns(engine: Engine, stage: Stage) -> dict[str, str]:
-    described = engine.reader.fetch(
-        f"DESCRIBE ({select(engine, stage, Window(0, 0))})", stage.params
+    return _checked(
+        stage, dict(columns_of(engine, select(engine, stage, Window(0, 0)), stage.params))
     )
-    columns = dict(zip(described["name"].to_pylist(), described["type"].to_pylist(), strict=True))
-    return _checked(stage, columns)
 
 
 def _frame_columns(engine: Engine, stage: Stage) -> dict[str, str]:

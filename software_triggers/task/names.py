@@ -4,26 +4,19 @@ from db.catalogue.progress import extent
 from db.catalogue.runs import Run
 from db.engine import Engine
 from db.errors import UsageError
+from db.relations.relation import Relation
 from db.results.rows import Lineage, list_lineages
 from db.selection import Node, Range, parse
-from db.words.hits_view import create_views
-from software_triggers.task.relations import select_of
 from software_triggers.trigger import SOURCES
-from software_triggers.window import Window
 
 
-def relations(engine: Engine, run: Run, span: tuple[int, int] | None) -> dict[str, str]:
-    """Return the SELECT behind each name that a query may use: of triggers, the newest lineage."""
-    create_views(engine, run.detector)
+def relations(engine: Engine, run: Run, span: tuple[int, int] | None) -> dict[str, Relation]:
+    """Return what stands behind each name that a query may use: of triggers, the newest lineage."""
     a, b = span or extent(engine, run)
-    window = Window(a if span else a - a % run.detector.slice, b)  # with the first slice's rates
-    names = {name: select_of(engine, run, name, None, window) for name in SOURCES}
+    a = a if span else a - a % run.detector.slice  # with the first slice's rates
+    names = {name: Relation(name, run, a, b) for name in (*SOURCES, "gaps")}
     for lineage in reversed(list_lineages(engine, run.run_id)):
-        names[lineage.name] = select_of(engine, run, lineage.name, lineage, window)
-    names["gaps"] = (
-        f"SELECT link, cause, a, b, dead, n_lost, detail FROM {engine.database}.gaps"
-        f" WHERE run_id = {run.run_id}"
-    )
+        names[lineage.name] = Relation(lineage.name, run, a, b, lineage)
     return names
 
 

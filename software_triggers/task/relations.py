@@ -1,4 +1,4 @@
-"""What stands behind a name that a trigger reads: a SELECT for SQL, a frame for Python."""
+"""What stands behind a name that a trigger reads: a relation for SQL, a frame for Python."""
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -9,46 +9,28 @@ from db.catalogue.runs import Run
 from db.detector.loop import reader
 from db.engine import Engine
 from db.errors import TriggerError
-from db.results.rows import Lineage, committed_sql, read_committed
+from db.relations.relation import Relation, read
+from db.results.rows import Lineage, read_committed
 from db.words.chunks import read_words
-from db.words.hits_view import hits_sql
-from db.words.rates import rates_sql
 from software_triggers.window import Window
 
 if TYPE_CHECKING:
     from software_triggers.trigger import Trigger
 
 
-def select_of(
-    engine: Engine,
-    run: Run,
-    name: str,
-    lineage: Lineage | None,
-    window: Window,
-    columns: Collection[str] | None = None,
-) -> str:
-    """Return the SELECT that a relation's name stands for, limited to times in the window.
-
-    ``columns`` names those of hits and words that are wanted; None for all.
-    """
-    if lineage is not None:
-        return committed_sql(lineage, run.cell, f"toInt64({window.a})", f"toInt64({window.b})")
-    if name == "rates":
-        return rates_sql(engine, run, window.a, window.b)
-    return hits_sql(run.detector, run.run_id, window.a, window.b, columns, hits_only=name == "hits")
-
-
-def selects(
-    engine: Engine,
+def relations_of(
     run: Run,
     trigger: "Trigger",
     lineages: Mapping[str, Lineage],
     window: Window,
     columns: Collection[str] | None = None,
-) -> dict[str, str]:
-    """Return the SELECT for each name that a trigger reads; see ``select_of``."""
+) -> dict[str, Relation]:
+    """Return the relation behind each name that a trigger reads, with times in the window.
+
+    ``columns`` are names of those that it may look at; None for all.
+    """
     return {
-        name: select_of(engine, run, name, lineages.get(name), window, columns)
+        name: Relation(name, run, window.a, window.b, lineages.get(name), columns)
         for name in trigger.reads
     }
 
@@ -75,7 +57,7 @@ def frames(
                 engine, lineages[name], run.cell, window.a, window.b, uses, ordered=False
             )
         elif name == "rates":
-            rates = engine.fetch(rates_sql(engine, run, window.a, window.b))
+            rates = read(engine, Relation(name, run, window.a, window.b), ordered=False)
             out[name] = pl.DataFrame(pl.from_arrow(rates))
         else:
             out[name] = read_frame(engine, run, window, uses, hits_only=name == "hits")

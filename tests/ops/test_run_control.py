@@ -16,6 +16,7 @@ import pytest
 from db.catalogue.configurations import configured_at
 from db.catalogue.runs import find_run
 from db.detector import decode, load
+from db.relations.relation import Relation, read
 from db.words.gaps import read_gaps
 from ops.demo.front_end import Sender
 from ops.servers.clickhouse import url
@@ -25,8 +26,6 @@ from readout.control.configuration import Configuration, Prescale
 from readout.control.outcome import there
 from readout.simulator.conditions import Conditions
 from readout.simulator.live import live
-from software_triggers.task.relations import select_of
-from software_triggers.window import Window
 
 DETECTOR = load("drift_tubes_v1")
 EVERYHIT = Path(sys.executable).parent / "everyhit"
@@ -167,5 +166,5 @@ def test_a_run_is_steered_while_the_front_end_stays_and_the_readout_is_killed(
     assert held.order == configured["order"]
     masked = Configuration(("chamber == 0",), prescales=(Prescale("True", 10),))
     assert held.configuration == masked.plain()
-    hits = select_of(engine, run, "hits", None, Window(tick, 2**62))
-    assert engine.fetch(f"SELECT count() AS n FROM ({hits}) WHERE chamber = 0")["n"][0].as_py() == 0
+    masked_hits = run.detector.selection("chamber == 0")
+    assert len(read(engine, Relation("hits", run, tick, 2**62, where=masked_hits))) == 0

@@ -11,6 +11,7 @@ from db.results import pages as row_pages
 from db.results.ledger import current
 from db.results.pages import count_rows_of, page_of_rows
 from db.results.rows import list_lineages, read_committed
+from software_triggers.task.names import selection_over
 from software_triggers.task.relations import read_frame
 from software_triggers.window import Window
 
@@ -32,14 +33,13 @@ def lineage(engine, run, name):
 @settings(max_examples=8)
 def test_pages_of_rows_put_together_are_all_rows(engine, run, n, a, length, least, at_once):
     of = lineage(engine, run, "segments")
+    where = selection_over(of, f"chamber >= {least}")
     stored = read_committed(engine, of, run.cell, a, a + length).filter(pl.col("chamber") >= least)
     row_pages.AT_ONCE, before = at_once, row_pages.AT_ONCE
     found, after = [], None
     try:
         while True:
-            page = page_of_rows(
-                engine, run, of, a, a + length, f"chamber >= {least}", max(n, 60), after
-            )
+            page = page_of_rows(engine, run, of, a, a + length, where, max(n, 60), after)
             found += page.rows.to_dicts()
             if len(page.keys) < max(n, 60):
                 break
@@ -48,7 +48,7 @@ def test_pages_of_rows_put_together_are_all_rows(engine, run, n, a, length, leas
         row_pages.AT_ONCE = before
     assert [row["t"] for row in found] == stored["t"].to_list()
     assert sorted(map(repr, found)) == sorted(map(repr, stored.to_dicts()))
-    assert count_rows_of(engine, run, of, a, a + length, f"chamber >= {least}") == len(stored)
+    assert count_rows_of(engine, run, of, a, a + length, where) == len(stored)
 
 
 def test_rows_of_one_time_are_each_on_one_page(engine, changing_run):
@@ -65,7 +65,7 @@ def test_rows_of_one_time_are_each_on_one_page(engine, changing_run):
     (stage,) = run_stages(engine, run, {"many": many}, {"many": {}}, (0, run.cell))
     seen, after = [], None
     for _ in range(30):
-        page = page_of_rows(engine, run, stage.lineage, -FAR, FAR, "true", 3, after)
+        page = page_of_rows(engine, run, stage.lineage, -FAR, FAR, None, 3, after)
         seen += page.rows["k"].to_list() if page.keys else []
         if len(page.keys) < 3:
             break

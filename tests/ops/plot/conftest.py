@@ -8,6 +8,7 @@ from db.catalogue.progress import extent
 from db.catalogue.runs import Run, close_run, open_run
 from db.detector import decode, encode, load
 from db.engine import Engine
+from db.relations.relation import Relation, read
 from db.words.hits_view import create_views
 from readout.readout import Readout
 from readout.simulator.conditions import Conditions
@@ -31,11 +32,11 @@ class Telescope(NamedTuple):
     """All words of it, decoded as they were simulated: no store was between."""
     a: int
     b: int
-    names: dict[str, str]
+    names: dict[str, Relation]
 
     def rows(self, name: str) -> list[dict]:
         """What stands behind a name, in order of t."""
-        return self.engine.fetch(f"SELECT * FROM ({self.names[name]}) ORDER BY t").to_pylist()
+        return read(self.engine, self.names[name]).to_pylist()
 
 
 def scintillators(detector):

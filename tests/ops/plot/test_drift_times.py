@@ -12,7 +12,7 @@ TICK_NS = 25 / 30
 
 @pytest.fixture(scope="module")
 def counted(telescope):
-    return count(telescope.engine, telescope.run, telescope.names["segments"])
+    return count(telescope.engine, telescope.names["segments"])
 
 
 def test_every_hit_of_a_segment_is_counted_at_its_drift_time(telescope, counted):

@@ -1,4 +1,5 @@
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -19,7 +20,7 @@ def maps(figure):
 
 
 def counted_in(telescope, run):
-    return count(telescope.engine, run, telescope.names["hits"], telescope.a, telescope.b)
+    return count(telescope.engine, replace(telescope.names["hits"], run=run))
 
 
 def wires(n_hits):
@@ -37,10 +38,11 @@ def test_hits_are_counted_wire_by_wire(telescope):
 
 
 def test_wires_without_a_hit_are_there_and_marked(telescope):
-    one = "SELECT toUInt8(2) AS chamber, toUInt8(3) AS layer, toUInt8(7) AS wire"
-    found = count(telescope.engine, telescope.run, one, 0, 1)
+    one = telescope.run.detector.selection("chamber == 2 and layer == 3 and wire == 7")
+    found = count(telescope.engine, replace(telescope.names["hits"], where=one))
     assert len(found) == 256
-    assert found.filter(pl.col("n_hits") > 0).rows() == [(2, 3, 7, 1)]
+    its = telescope.words.filter("hit", chamber=2, layer=3, wire=7)
+    assert found.filter(pl.col("n_hits") > 0).rows() == [(2, 3, 7, len(its))]
     axes = draw(telescope.run, found).axes[2]
     marks = {tuple(mark) for mark in axes.lines[0].get_xydata()}
     assert marks == {(x, y) for x in range(1, 17) for y in range(1, 5)} - {(7, 3)}
@@ -91,6 +93,6 @@ def test_without_a_shape_channels_give_a_histogram(telescope):
 
 
 def test_nothing_to_draw_is_said(telescope):
-    nothing = "SELECT toUInt8(0) AS chamber, chamber AS layer, chamber AS wire WHERE false"
+    before = replace(telescope.names["hits"], a=telescope.a - 10, b=telescope.a)
     with pytest.raises(UsageError, match="no hits in this range"):
-        count(telescope.engine, telescope.run, nothing, 0, 1)
+        count(telescope.engine, before)

@@ -11,11 +11,12 @@ from workbench import TRIGGERS, finished
 from db.catalogue.runs import open_run
 from db.detector import decode, load
 from db.errors import EveryhitError
+from db.relations.relation import Relation, read, select_of
 from db.words.chunk import Chunk
 from readout.link.chunker import Chunker
 from readout.simulator.noise import noise
 from software_triggers.task.bind import bind, select
-from software_triggers.task.relations import frames, read_frame, select_of, selects
+from software_triggers.task.relations import frames, read_frame, relations_of
 from software_triggers.trigger import sql_trigger, trigger
 from software_triggers.window import Window
 
@@ -43,7 +44,7 @@ def stored(engine, made):
 
 
 def asked(engine, run, name, window, columns=None):
-    sql = select_of(engine, run, name, None, window, columns)
+    sql = select_of(engine, Relation(name, run, window.a, window.b, columns=columns))
     return pl.DataFrame(pl.from_arrow(engine.fetch(sql)))
 
 
@@ -133,8 +134,8 @@ def test_frames_hold_what_a_trigger_names(engine):
     assert set(got) == {"hits", "pairs"}
     assert got["pairs"]["t"].to_list() == [10]
     assert got["hits"]["t"].to_list() == [10]
-    sql = selects(engine, run, crowds.trigger, crowds.inputs, Window(0, 20))
-    assert engine.fetch(sql["pairs"])["t"].to_pylist() == [10]
+    named = relations_of(run, crowds.trigger, crowds.inputs, Window(0, 20))
+    assert read(engine, named["pairs"])["t"].to_pylist() == [10]
 
 
 def test_rates_are_the_same_in_sql_and_in_frames(engine):
@@ -146,7 +147,7 @@ def test_rates_are_the_same_in_sql_and_in_frames(engine):
 
     window = Window(0, 1000)
     frame = frames(engine, run, counted, {}, window)["rates"]
-    table = pl.DataFrame(pl.from_arrow(engine.fetch(select_of(engine, run, "rates", None, window))))
+    table = pl.DataFrame(pl.from_arrow(read(engine, Relation("rates", run, 0, 1000))))
     assert frame.sort(frame.columns).equals(table.select(frame.columns).sort(frame.columns))
     assert frame["n_hits"].sum() == 143
     assert set(frame["t"]) == {0, 500}

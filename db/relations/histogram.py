@@ -1,0 +1,72 @@
+"""Counts of a relation's rows, made in the database: what a plot needs, whatever lies behind it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import polars as pl
+
+from db.engine import Engine
+from db.relations.relation import Relation, select_of
+from db.user_sql.limits import limited
+
+
+def count_by(engine: Engine, rows: Relation, columns: Sequence[str]) -> pl.DataFrame:
+    """Return how many rows there are of each combination of columns: those, and n, in order."""
+    listed = ", ".join(f"`{name}`" for name in columns)
+    select = select_of(engine, replace(rows, columns=columns))
+    table = engine.fetch(
+        f"SELECT {listed}, count() AS n FROM ({select}) GROUP BY {listed} ORDER BY {listed}"
+    )
+    return pl.DataFrame(pl.from_arrow(table))
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """Counts of a column's values in equal bins over [low, high]; the last bin includes high."""
+
+    low: float
+    high: float
+    counts: list[int]
+    below: int
+    above: int
+
+
+def histogram(
+    engine: Engine,
+    rows: Relation,
+    column: str,
+    n: int,
+    low: float | None,
+    high: float | None,
+    seconds: float,
+) -> Histogram:
+    """Return the histogram of a column of a relation's rows, made within so many seconds.
+
+    Without ``low`` or ``high`` the smallest and the largest value are the limits. Values that are
+    not finite are left out. The caller has made sure that the column is one of numbers.
+    """
+    select = select_of(engine, replace(rows, columns=(column,)))
+    value = f"toFloat64(`{column}`)"
+    finite = f"SELECT {value} AS x FROM ({select}) WHERE isFinite({value})"
+    if low is None or high is None:
+        ends = engine.fetch(
+            limited(f"SELECT min(x) AS low, max(x) AS high, count() AS n FROM ({finite})", seconds)
+        ).to_pylist()[0]
+        if not ends["n"]:
+            return Histogram(low or 0.0, high or 1.0, [0] * n, 0, 0)
+        low, high = ends["low"] if low is None else low, ends["high"] if high is None else high
+    if not low < high:
+        high = low + 1.0
+    table = engine.fetch(
+        limited(
+            "SELECT toInt64(multiIf(x < {low:Float64}, -1.0,"
+            " x > {high:Float64}, toFloat64({n:Int64}), least(toFloat64({n:Int64} - 1),"
+            " floor((x - {low:Float64}) * {n:Int64} / ({high:Float64} - {low:Float64}))))) AS bin,"
+            f" count() AS counted FROM ({finite}) GROUP BY bin ORDER BY bin",
+            seconds,
+        ),
+        {"low": low, "high": high, "n": n},
+    )
+    found = dict(zip(table["bin"].to_pylist(), table["counted"].to_pylist(), strict=True))
+    counts = [found.get(k, 0) for k in range(n)]
+    return Histogram(low, high, counts, found.get(-1, 0), found.get(n, 0))

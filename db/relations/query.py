@@ -1,0 +1,59 @@
+"""Answers a user's SELECT over relations."""
+
+from collections.abc import Mapping
+
+import pyarrow as pa
+from sqlglot import exp
+
+from db.engine import Engine, Params
+from db.relations.relation import Relation, select_of
+from db.user_sql.confine import Written, bound
+from db.user_sql.limits import fetch_limited
+
+
+def bind(engine: Engine, query: exp.Query | Written, relations: Mapping[str, Relation]) -> str:
+    """Return a checked SELECT as SQL in which relations stand for their names.
+
+    Only relations that it reads are looked at.
+    """
+    if isinstance(query, Written):
+        tables = set(query.tables)
+    else:
+        tables = {table.name for table in query.find_all(exp.Table)}
+    used = {name: each for name, each in relations.items() if name in tables}
+    return bound(query, {name: select_of(engine, each) for name, each in used.items()})
+
+
+def fetch_query(
+    engine: Engine,
+    query: exp.Query,
+    relations: Mapping[str, Relation],
+    seconds: float | None = None,
+    rows: int | None = None,
+) -> pa.Table:
+    """Return the result of a checked SELECT, with bounds if ``seconds`` is given.
+
+    Raises StoreError where it fails, or passes a bound.
+    """
+    sql = bind(engine, query, relations)
+    if seconds is None:
+        return engine.reader.fetch(sql)
+    return fetch_limited(engine, sql, None, seconds, rows)
+
+
+def fetch_text(
+    engine: Engine, query: exp.Query, relations: Mapping[str, Relation], form: str
+) -> tuple[list[tuple[str, str]], list[str]]:
+    """Return name and type of the columns of a checked SELECT, and its rows as lines of text.
+
+    ``form`` is one of the engine's own: CSV, TSV, JSONEachRow. Raises StoreError where it fails.
+    """
+    sql = bind(engine, query, relations)
+    lines = engine.reader.fetch(f"SELECT formatRow('{form}', *) AS line FROM ({sql})")["line"]
+    return columns_of(engine, sql), [line.removesuffix("\n") for line in lines.to_pylist()]
+
+
+def columns_of(engine: Engine, sql: str, params: Params | None = None) -> list[tuple[str, str]]:
+    """Return name and type of what a SELECT returns, in the engine's own words."""
+    described = engine.reader.fetch(f"DESCRIBE ({sql})", params)
+    return list(zip(described["name"].to_pylist(), described["type"].to_pylist(), strict=True))

@@ -1,0 +1,72 @@
+"""Rows of a run that have a name, as a value: what travels in place of SQL text."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from db.catalogue.runs import Run
+from db.engine import Engine
+from db.results.rows import Lineage, committed_sql
+from db.selection import Node, names, to_sql
+from db.words.hits_view import hits_sql
+from db.words.rates import rates_sql
+
+
+@dataclass(frozen=True)
+class Relation:
+    """Hits, words, rates or gaps of a run, or what a trigger found in it."""
+
+    name: str
+    """hits, words, rates, gaps, or a trigger's name."""
+    run: Run
+    a: int
+    b: int
+    """Rows with t in [a, b) ticks. A slice's rates have the time at which it begins. Gaps are
+    always all."""
+    lineage: Lineage | None = None
+    """That of the trigger's results; None for what the readout wrote."""
+    columns: Collection[str] | None = None
+    """Those of interest beside t, in order; None for all. Names that it lacks are ignored."""
+    where: Node | None = None
+    """A selection over its columns that rows must meet; None for all rows."""
+
+
+def select_of(engine: Engine, relation: Relation) -> str:
+    """Return the SELECT of a relation's rows: t, its columns, and those that its selection reads.
+
+    Raises StoreError where rates are asked for and their counts can't be read.
+    """
+    select = _source(engine, relation)
+    if relation.where is None:
+        return select
+    return f"SELECT * FROM ({select}) WHERE {to_sql(relation.where)}"
+
+
+def read(engine: Engine, relation: Relation, *, ordered: bool = True) -> pa.Table:
+    """Return a relation's rows with exactly its columns, ordered by t unless told not to."""
+    columns = relation.columns
+    listed = "*" if columns is None else ", ".join(f"`{name}`" for name in columns)
+    order = " ORDER BY t" if ordered else ""
+    return engine.fetch(f"SELECT {listed} FROM ({select_of(engine, relation)}){order}")
+
+
+def _source(engine: Engine, relation: Relation) -> str:
+    run, a, b = relation.run, relation.a, relation.b
+    wanted = None
+    if relation.columns is not None:
+        wanted = {"t", *relation.columns}
+        wanted |= names(relation.where) if relation.where is not None else set()
+    if relation.lineage is not None:
+        columns = [c for c in relation.lineage.columns if wanted is None or c in wanted]
+        return committed_sql(relation.lineage, run.cell, f"toInt64({a})", f"toInt64({b})", columns)
+    if relation.name == "rates":
+        return rates_sql(engine, run, a, b)
+    if relation.name == "gaps":
+        # With the database: a query may call itself gaps.
+        return (
+            f"SELECT link, cause, a, b, dead, n_lost, detail FROM {engine.database}.gaps"
+            f" WHERE run_id = {run.run_id}"
+        )
+    hits_only = relation.name == "hits"
+    return hits_sql(run.detector, run.run_id, a, b, wanted, hits_only=hits_only)
