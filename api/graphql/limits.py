@@ -1,126 +1,63 @@
 """Bounds on what one request in GraphQL may ask for, checked before anything is done."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from functools import lru_cache
 
-from graphql import (
-    ASTValidationRule,
-    DocumentNode,
-    FieldNode,
-    FragmentDefinitionNode,
-    FragmentSpreadNode,
-    GraphQLError,
-    InlineFragmentNode,
-    IntValueNode,
-    OperationDefinitionNode,
-    SelectionSetNode,
-    ValidationContext,
-    ValidationRule,
-)
-from strawberry.extensions import (
-    AddValidationRules,
-    MaxAliasesLimiter,
-    MaxTokensLimiter,
-    QueryDepthLimiter,
-    SchemaExtension,
-)
+from graphql import DocumentNode, GraphQLError, GraphQLSchema, parse, specified_rules
+from graphql.validation.rules import overlapping_fields_can_be_merged
+from strawberry.extensions import SchemaExtension
+from strawberry.schema.schema import validate_document
 
-from api.graphql.connection import MOST
+from api.graphql.cost import overweight
 
-DEPTH = 8
-ALIASES = 30
 TOKENS = 4000
-COST = 50_000
-DEFAULT_PAGE = 100
-STATEMENT = 200
-"""What a field that asks the store weighs against one that is at hand."""
-# Fields that ask the store each time, and can't be gathered.
-_ASKS = frozenset(
-    {
-        "alarms",
-        "candidates",
-        "dryRun",
-        "event",
-        "events",
-        "gaps",
-        "histogram",
-        "lineages",
-        "liveTime",
-        "occupancy",
-        "pins",
-        "policies",
-        "rates",
-        "retentionPlan",
-        "totalCount",
-        "triggers",
-        "windows",
-    }
-)
+CHECK_S = 5.0
+"""Seconds that a text is checked for at most."""
+_KEPT = 64
+# The one rule of the library's that compares fields in pairs, with a budget for it.
+overlapping_fields_can_be_merged.MAX_COMPLEXITY_BUDGET = 50_000
 
 
-class CostRule(ValidationRule):
-    """Refuses operations that cost too much: fields times the rows they are asked for.
+class Checked(SchemaExtension):
+    """Reads and checks a text beside the event loop: whoever else asks is answered meanwhile.
 
-    A field costs 1, one that asks the store 200, and the fields below a page as often as the page
-    has rows. A page's size in a variable counts as the largest.
+    A text that was asked before is not checked again.
     """
 
-    def __init__(self, context: ValidationContext) -> None:
-        super().__init__(context)
-        self._fragments = _fragments(context.document)
+    _faults: list[GraphQLError]
 
-    def enter_operation_definition(self, node: OperationDefinitionNode, *_: object) -> None:
-        """Add up an operation."""
-        cost = self._cost(node.selection_set, frozenset(), 1)
-        if cost > COST:
-            problem = f"this costs {cost}, more than {COST}: ask for smaller pages or fewer fields"
-            self.report_error(GraphQLError(problem, node, extensions={"code": "cost"}))
+    async def on_parse(self) -> AsyncIterator[None]:
+        """Read and check; what can't be read, the reader that comes next tells."""
+        context, self._faults = self.execution_context, []
+        context.parse_options["max_tokens"] = TOKENS
+        try:
+            with suppress(GraphQLError):
+                async with asyncio.timeout(CHECK_S):
+                    schema = context.schema._schema
+                    found = await asyncio.to_thread(checked, schema, context.query or "")
+                context.graphql_document, self._faults = found
+        except TimeoutError:
+            problem = f"this takes more than {CHECK_S:g} s to check: ask for less at once"
+            self._faults = [GraphQLError(problem, extensions={"code": "cost"})]
+        yield
 
-    def _cost(self, selections: SelectionSetNode | None, within: frozenset[str], rows: int) -> int:
-        """Add up what stands below a field whose page has so many rows."""
-        total = 0
-        for node in selections.selections if selections else ():
-            if isinstance(node, FieldNode):
-                name = node.name.value
-                times = rows if name == "edges" else 1
-                total += STATEMENT if name in _ASKS else 1
-                total += times * self._cost(node.selection_set, within, _rows(node))
-            elif isinstance(node, FragmentSpreadNode):
-                name = node.name.value
-                if name in self._fragments and name not in within:
-                    inside = self._fragments[name].selection_set
-                    total += self._cost(inside, within | {name}, rows)
-            elif isinstance(node, InlineFragmentNode):
-                total += self._cost(node.selection_set, within, rows)
-            if total > 100 * COST:
-                break
-        return total
+    async def on_validate(self) -> AsyncIterator[None]:
+        """Hand over what was found."""
+        self.execution_context.pre_execution_errors = self._faults
+        yield
 
 
-# Made once: what was found about a text is known again only under the same rules.
-_RULES: list[type[ASTValidationRule]] = [
-    CostRule,
-    *QueryDepthLimiter(max_depth=DEPTH).validation_rules,
-    *MaxAliasesLimiter(max_alias_count=ALIASES).validation_rules,
-]
-BOUNDS: list[Callable[[], SchemaExtension]] = [
-    lambda: MaxTokensLimiter(max_token_count=TOKENS),
-    lambda: AddValidationRules(_RULES),
-]
-"""All of them, as extensions of a schema."""
+@lru_cache(maxsize=_KEPT)
+def checked(schema: GraphQLSchema, text: str) -> tuple[DocumentNode, list[GraphQLError]]:
+    """Return the document and what is wrong with it; raises GraphQLError if it can't be read.
 
-
-def _rows(node: FieldNode) -> int:
-    """How many rows a page has, at most."""
-    for argument in node.arguments or ():
-        if argument.name.value == "first":
-            given = argument.value
-            return min(int(given.value), MOST) if isinstance(given, IntValueNode) else MOST
-    return DEFAULT_PAGE
-
-
-def _fragments(document: DocumentNode) -> dict[str, FragmentDefinitionNode]:
-    return {
-        node.name.value: node
-        for node in document.definitions
-        if isinstance(node, FragmentDefinitionNode)
-    }
+    What is too much is told before the rules of the schema are asked: some take long over it.
+    """
+    document = parse(text, max_tokens=TOKENS)
+    if faults := list(overweight(document)):
+        return document, faults
+    found = validate_document(schema, document, tuple(specified_rules))
+    # Whatever a type made of a value, the asker wrote the value: it is no fault of a resolver's.
+    return document, [GraphQLError(fault.message[:1000], fault.nodes) for fault in found]

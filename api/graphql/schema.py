@@ -10,7 +10,7 @@ from typing import Any
 import strawberry
 import structlog
 from graphql import GraphQLError
-from strawberry.extensions import ParserCache, SchemaExtension, ValidationCache
+from strawberry.extensions import SchemaExtension
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext
 
@@ -19,7 +19,7 @@ from api.graphql.alarms import AlarmMutations, AlarmQueries
 from api.graphql.context import Context
 from api.graphql.control import ControlMutations, ControlQueries
 from api.graphql.detector import DetectorQueries
-from api.graphql.limits import BOUNDS
+from api.graphql.limits import Checked
 from api.graphql.live import Subscription
 from api.graphql.reprocess import ReprocessMutations, ReprocessQueries
 from api.graphql.retention import RetentionMutations, RetentionQueries
@@ -115,8 +115,7 @@ schema = Schema(
     mutation=Mutation,
     subscription=Subscription,
     config=StrawberryConfig(scalar_map=dict(SCALARS)),
-    # Parsing and checking a text costs as much as a statement: a page asks the same ones again.
-    extensions=[Faults, *BOUNDS, ParserCache, ValidationCache],
+    extensions=[Faults, Checked],
     execution_context_class=Once,
 )
 

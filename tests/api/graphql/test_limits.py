@@ -1,5 +1,6 @@
 """What one request may ask for."""
 
+import json
 import threading
 import time
 from dataclasses import replace
@@ -7,9 +8,11 @@ from dataclasses import replace
 import httpx
 import pytest
 from graphql import get_named_type
+from subscriptions import ask, opened
 
 from api.client import ApiError
-from api.graphql.limits import DEPTH
+from api.graphql import limits
+from api.graphql.cost import DEPTH
 from api.graphql.schema import schema
 
 
@@ -31,7 +34,11 @@ from api.graphql.schema import schema
             ' rates { bins } liveTime events { totalCount } histogram(column: "t") { low } } } } }',
             "costs",
         ),
-        ("{ ...a } fragment a on Query { me { name } ...a }", "itself|cycl|Cannot spread"),
+        ("{ ...a } fragment a on Query { me { name } ...a }", "spreads itself"),
+        ("{ runs(first: -10000000) { edges { node { name } } } }", "1 to 1000 rows"),
+        ("{ runs(first: 0) { edges { node { name } } } }", "1 to 1000 rows"),
+        ("{ runs(first: " + "9" * 5000 + ") { edges { node { gaps { totalCount } } } } }", "costs"),
+        ("{" + " ".join(f"a{i}: __schema {{ types {{ name }} }}" for i in range(3)) + "}", "costs"),
         ("{ run { nothing } }", "Cannot query field"),
         ("{ run { ", "Syntax"),
         ("", "query|Syntax"),
@@ -145,3 +152,60 @@ def test_whoever_runs_sql_keeps_nobody_waiting(client, http, url, tokens, desk, 
         go_on.set()
         for thread in threads:
             thread.join()
+
+
+def test_a_text_that_takes_long_to_check_keeps_nobody_waiting(http, monkeypatch):
+    go_on, begun = threading.Event(), threading.Event()
+    real = limits.checked
+
+    def slow(schema, text):
+        if "slow" in text:
+            begun.set()
+            assert go_on.wait(20)
+        return real(schema, text)
+
+    monkeypatch.setattr(limits, "checked", slow)
+    answers = []
+    ask = {"query": "{ slow: me { name } }"}
+    thread = threading.Thread(target=lambda: answers.append(http.post("/graphql", json=ask)))
+    thread.start()
+    try:
+        assert begun.wait(20)
+        other = http.post("/graphql", json={"query": "{ me { name } }"})
+        assert other.json()["data"]["me"]["name"]
+        assert not answers
+    finally:
+        go_on.set()
+        thread.join()
+    assert answers[0].json()["data"]["slow"]["name"]
+
+
+def test_a_text_that_takes_too_long_to_check_is_refused(http, monkeypatch):
+    go_on = threading.Event()
+    monkeypatch.setattr(limits, "CHECK_S", 0.1)
+    monkeypatch.setattr(limits, "checked", lambda *_: go_on.wait(20))
+    try:
+        answer = http.post("/graphql", json={"query": "{ me { name } }"}).json()
+    finally:
+        go_on.set()
+    assert "0.1 s to check" in answer["errors"][0]["message"]
+    assert answer["errors"][0]["extensions"]["code"] == "cost"
+    assert answer["data"] is None
+
+
+def test_nested_fragments_are_refused_on_web_sockets_too(url, tokens):
+    chain = " ".join(f"fragment f{k} on Rates {{ ...f{k + 1} ...f{k + 1} }}" for k in range(20))
+    text = f"subscription {{ rates {{ ...f0 }} }} {chain} fragment f20 on Rates {{ stop }}"
+    with opened(url, tokens["viewer"]) as socket:
+        ask(socket, text)
+        assert json.loads(socket.recv(timeout=20))["type"] == "connection_ack"
+        told = json.loads(socket.recv(timeout=20))
+    assert told["type"] == "error"
+    assert "costs" in told["payload"][0]["message"]
+
+
+@pytest.mark.parametrize("first", ["9" * 5000, "-" + "9" * 5000, "1.5", '"x"', "null", "-1"])
+def test_pages_of_no_size_are_refused_with_a_line(http, first):
+    answer = http.post("/graphql", json={"query": f"{{ runs(first: {first}) {{ totalCount }} }}"})
+    assert "internal" not in answer.text
+    assert answer.json()["errors"]
