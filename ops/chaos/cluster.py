@@ -1,23 +1,20 @@
 """A whole cluster on this machine, each part a process that can be killed and started again."""
 
-import ctypes
 import os
 import signal
 import subprocess
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from db.child_process import start_python
 from db.engine.address import parse_address
 from db.errors import StoreError
 from db.servers.schema import create_schema
 from ops.servers.clickhouse import ClickHouse, clickhouse_servers, url
 from ops.servers.redis import Redis
-
-_PR_SET_PDEATHSIG = 1
 
 
 @dataclass
@@ -31,13 +28,11 @@ class Service:
 
     def start(self) -> None:
         """Start it; what it says goes to its log."""
-        libc = ctypes.CDLL(None)
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-c", "from ops.cli import main; main()", *self.arguments],
+            self.process = start_python(
+                "from ops.cli import main; main()", *self.arguments,
                 stdout=log, stderr=log, stdin=subprocess.DEVNULL,
                 env={**os.environ, **self.environment},
-                preexec_fn=lambda: libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL),
             )  # fmt: skip
 
     def kill(self) -> None:

@@ -1,6 +1,5 @@
 """A ClickHouse server of our own, or several that make a cluster, on ports of this machine."""
 
-import ctypes
 import signal
 import subprocess
 import time
@@ -10,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
 
+from db.child_process import start_child
 from db.engine.address import parse_address
 from db.engine.server import ClickHouseEngine, whole_name
 from db.errors import StoreError
@@ -19,7 +19,6 @@ from ops.servers import program
 from ops.servers.config import server_xml, users_xml
 from ops.servers.ports import free_ports
 
-_PR_SET_PDEATHSIG = 1
 USER, PASSWORD = "everyhit", "at home: 'our' word/1"
 
 
@@ -27,8 +26,7 @@ USER, PASSWORD = "everyhit", "at home: 'our' word/1"
 class ClickHouse:
     """A server with a folder and ports that stay when it is killed and started again.
 
-    It ends with this process, even when that is killed. Start it from the main thread: the
-    kernel's death signal follows the thread that asked for it. The library that stands in for a
+    It ends with this process, even when that is killed. The library that stands in for a
     server dies when someone greets it with a wrong password, unlike a real one; and in it tables of
     the Replicated family can be made but not written.
     """
@@ -45,15 +43,13 @@ class ClickHouse:
 
     def start(self, wait_s: float = 60) -> None:
         """Start the server and wait until it answers; StoreError if it doesn't."""
-        libc = ctypes.CDLL(None)
         with (self.folder / "output").open("ab") as output:
-            self.process = subprocess.Popen(
+            self.process = start_child(
                 program.command(self.folder / "config.xml", self.folder / "data"),
                 stdout=output,
                 stderr=output,
                 stdin=subprocess.DEVNULL,
                 cwd=self.folder,
-                preexec_fn=lambda: libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL),
                 start_new_session=True,
             )
         until = time.monotonic() + wait_s

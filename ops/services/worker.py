@@ -1,32 +1,31 @@
 """Worker processes: each does one task at a time; one that dies or hangs is replaced."""
 
-import ctypes
-import multiprocessing
 import os
-import signal
+import subprocess
 import sys
 import threading
 import time
 import traceback
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
-from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from typing import Any
 
 import structlog
 from celery import signals
 from celery.platforms import SecurityWarning
+from pydantic import TypeAdapter
 
 from db.catalogue.heartbeat import BEAT_S, beat
+from db.child_process import start_python
 from db.errors import StoreError
 from db.store import open_store
 from ops.services.broker import set_broker
 from software_triggers.running.celery_tasks import Bench, app, attach
 
 _log = structlog.get_logger()
-_PR_SET_PDEATHSIG = 1
 _OVERTIME = 75
 
 
@@ -42,6 +41,9 @@ class Work:
     """A task that takes longer has hung: its process is ended."""
 
 
+_WORK = TypeAdapter(Work)
+
+
 def keep_workers(
     work: Work, n: int, until: threading.Event, alive: Callable[[int], None] = lambda _: None
 ) -> None:
@@ -50,31 +52,36 @@ def keep_workers(
     ``alive`` is told how many there are. Processes are started one a second at most, so that what
     makes them die does not keep the machine busy.
     """
-    spawn = multiprocessing.get_context("spawn")
-    workers: list[SpawnProcess] = []
+    workers: list[subprocess.Popen[bytes]] = []
     while not until.is_set():
-        for worker in [each for each in workers if not each.is_alive()]:
-            _log.warning("worker ended", pid=worker.pid, exit_code=worker.exitcode)
+        for worker in [each for each in workers if each.poll() is not None]:
+            _log.warning("worker ended", pid=worker.pid, exit_code=worker.returncode)
             workers.remove(worker)
         if len(workers) < n:
-            workers.append(spawn.Process(target=_work, args=(work,), name="worker"))
-            workers[-1].start()
+            workers.append(start_worker(work))
         alive(len(workers))
         until.wait(1.0 if len(workers) == n else 0.2)
     for worker in workers:
         worker.terminate()
     for worker in workers:
-        worker.join(30)
-        if worker.is_alive():
+        try:
+            worker.wait(30)
+        except subprocess.TimeoutExpired:
             worker.kill()
 
 
-def _work(work: Work) -> None:
-    """Be one worker process, for as long as its parent lives."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    parent = multiprocessing.parent_process()
-    if parent is None or os.getppid() != parent.pid:
-        return  # it died before we asked to be told
+def start_worker(work: Work) -> "subprocess.Popen[bytes]":
+    """Start one worker process."""
+    process = start_python("from ops.services.worker import main; main()", stdin=subprocess.PIPE)
+    assert process.stdin is not None
+    with suppress(BrokenPipeError), process.stdin as told:  # it ended already: it is replaced
+        told.write(_WORK.dump_json(work))
+    return process
+
+
+def main() -> None:
+    """Be one worker process: what it works for comes on stdin."""
+    work = _WORK.validate_json(sys.stdin.read())
     signals.setup_logging.connect(lambda **_: None, weak=False)
     # The worker never takes code from a message: being root adds nothing to fear here.
     warnings.simplefilter("ignore", SecurityWarning)

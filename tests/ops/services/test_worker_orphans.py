@@ -8,14 +8,11 @@ import time
 from pathlib import Path
 
 PARENT = """
-import multiprocessing, time
-from ops.services.worker import Work, _work
-if __name__ == "__main__":
-    work = Work("clickhouse://u:p@127.0.0.1:1/db", "redis://127.0.0.1:1/0", ("live",))
-    child = multiprocessing.get_context("spawn").Process(target=_work, args=(work,))
-    child.start()
-    print(child.pid, flush=True)
-    time.sleep(60)
+import time
+from ops.services.worker import Work, start_worker
+work = Work("clickhouse://u:p@127.0.0.1:1/db", "redis://127.0.0.1:1/0", ("live",))
+print(start_worker(work).pid, flush=True)
+time.sleep(60)
 """
 
 
