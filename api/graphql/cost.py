@@ -15,6 +15,7 @@ from graphql import (
     GraphQLError,
     InlineFragmentNode,
     IntValueNode,
+    Node,
     OperationDefinitionNode,
     SelectionSetNode,
 )
@@ -180,10 +181,12 @@ def _rows(node: FieldNode) -> int:
             # A number of many digits is no smaller than one of five.
             rows = int(given.value[:6])
             if rows < 1:
-                raise _refused(f"first: {given.value[:20]}: ask for 1 to {MOST} rows", node)
+                raise _refused(
+                    f"first: {given.value[:20]}: ask for 1 to {MOST} rows", node, code="usage"
+                )
             return min(rows, MOST)
     return DEFAULT_PAGE
 
 
-def _refused(problem: str, node: object = None) -> GraphQLError:
-    return GraphQLError(problem, node, extensions={"code": "cost"})  # type: ignore[arg-type]
+def _refused(problem: str, node: Node | None = None, code: str = "cost") -> GraphQLError:
+    return GraphQLError(problem, node, extensions={"code": code})
