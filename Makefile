@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(PYTHON) -m pip --python $(BIN)/python --disable-pip-version-check -q
 
 .DEFAULT_GOAL := help
-.PHONY: help demo chaos test lint format lock clean
+.PHONY: help demo chaos check test coverage lint format lock clean
 
 help:  ## show what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -17,12 +17,14 @@ demo: $(VENV)/installed  ## run the simulated telescope live; ARGS="--duration 2
 chaos: $(VENV)/installed  ## kill parts of a cluster and count; ARGS="--seconds 10 --json"
 	$(BIN)/python -m ops.chaos $(ARGS)
 
-test: $(VENV)/installed-test  ## format, lint, types, layering and all tests
-	$(BIN)/ruff format --check .
-	$(BIN)/ruff check .
-	$(BIN)/mypy
-	$(BIN)/lint-imports --config pyproject.toml
+check: lint  ## format, lint, types, layers and the quick tests: before each commit
+	$(BIN)/pytest -n 2 -m quick $(ARGS)
+
+test: lint  ## format, lint, types, layers and all tests
 	$(BIN)/pytest -n 2 $(ARGS)
+
+coverage: $(VENV)/installed-test  ## all tests, and which branches of the code they took
+	$(BIN)/pytest -n 2 --cov --cov-branch --cov-report=term:skip-covered --cov-report=html $(ARGS)
 
 lint: $(VENV)/installed-test  ## ruff, mypy and the layers only
 	$(BIN)/ruff format --check .

@@ -27,6 +27,19 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("engine", kinds, indirect=True, scope="session")
 
 
+_SERVERS = {"servers", "shards_engine", "server_engine", "cluster"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what starts servers, and what is quick."""
+    for item in items:
+        kind = getattr(item, "callspec", None) and item.callspec.params.get("engine")
+        if kind == "shards" or _SERVERS & set(getattr(item, "fixturenames", ())):
+            item.add_marker("servers")
+        elif not item.get_closest_marker("slow"):
+            item.add_marker("quick")
+
+
 @pytest.fixture(scope="session")
 def engine(request: pytest.FixtureRequest) -> Engine:
     """A real engine; tests keep apart by using runs of their own.
