@@ -9,6 +9,8 @@ from db.catalogue.runs import amend_run, close_run, find_run, list_runs, open_ru
 from db.detector import loads
 from db.errors import UsageError
 
+pytestmark = pytest.mark.every_store  # its promises hold on servers, too
+
 _names = (f"a run of its own {n}" for n in count())
 CALIBRATED = (
     TOY.source
@@ -18,9 +20,6 @@ speed = 1.0
 
 [[calibration]]
 from = 2026-03-01T00:00:00Z
-
-pytestmark = pytest.mark.every_store  # its promises hold on servers, too
-
 to = 2026-06-01T00:00:00Z
 constants = { speed = 2.0 }
 """

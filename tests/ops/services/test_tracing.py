@@ -86,7 +86,7 @@ def test_a_missing_package_is_one_line(collected, monkeypatch):
 
 def test_nothing_is_imported_for_whoever_asks_for_no_traces():
     code = (
-        "import sys, ops.serving\nfrom ops.tracing import tracing\n"
+        "import sys, ops.services.serving\nfrom ops.services.tracing import tracing\n"
         "with tracing() as tracer: assert tracer is None\n"
         "assert 'api.traces' not in sys.modules\n"
         # The SDK itself may be there: the Redis client looks for it.
