@@ -26,9 +26,8 @@ async def dropped(root: Root, info: Info, start: Start = None, stop: Stop = None
     """Ask for the heads of a range."""
 
     def read() -> Dropped | None:
-        engine = info.context.engine
-        span = span_of(engine, root.run, start, stop)
-        lost = dropped_words(engine, root.run.run_id, *span)
+        span = span_of(root.run, start, stop)
+        lost = dropped_words(info.context.engine, root.run.run_id, *span)
         return Dropped(words=lost.words, start=lost.a, stop=lost.b) if lost else None
 
     return await info.context.ask(read)

@@ -8,31 +8,31 @@ from api.graphql.scalars import Moment
 from db.catalogue.progress import extent
 from db.catalogue.runs import Run
 from db.engine import Engine
-from db.errors import UsageError
-from db.time import parse_moment
-
-FAR = 2**61
+from db.time import parse_range
 
 Start = Annotated[
-    Moment | None, strawberry.argument(description="Begin of the range; default the first hit.")
+    Moment | None,
+    strawberry.argument(description="Begin of the range; left out: no cut."),
 ]
 Stop = Annotated[
     Moment | None,
-    strawberry.argument(description="End of the range, excluded; default behind the last hit."),
+    strawberry.argument(description="End of the range, excluded; left out: no cut."),
 ]
 
 
-def span_of(engine: Engine, run: Run, start: str | None, stop: str | None) -> tuple[int, int]:
-    """Return the range [a, b) in ticks that two moments name; what is not named is where hits are.
+def span_of(run: Run, start: str | int | None, stop: str | int | None) -> tuple[int, int]:
+    """Return the range [a, b) in ticks that two moments name; a side not named is not cut.
 
     Raises UsageError when it is empty or no range.
     """
-    tick = run.detector.tick
-    a = None if start is None else parse_moment(start, tick, run.started_at)
-    b = None if stop is None else parse_moment(stop, tick, run.started_at)
-    if a is None or b is None:
+    return parse_range(start, stop, run.detector.tick, run.started_at)
+
+
+def span_of_hits(engine: Engine, run: Run, start: str | None, stop: str | None) -> tuple[int, int]:
+    """Return the same for what is divided by time: a side not named ends with the run's hits."""
+    a, b = span_of(run, start, stop)
+    if start is None or stop is None:
         first, last = extent(engine, run)
-        a, b = first if a is None else a, last if b is None else b
-    if not -FAR <= a < b <= FAR:
-        raise UsageError(f"the range [{a}, {b}) is empty, or beyond any run: start < stop")
+        start, stop = start or str(first), stop or str(last)
+        return span_of(run, start, stop)
     return a, b

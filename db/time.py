@@ -8,6 +8,9 @@ from math import prod
 
 from db.errors import UsageError
 
+WHOLE = -(2**62), 2**62
+"""All times that a run may have, in ticks [a, b): the range meant where none is named."""
+
 _NS = {
     "ns": Fraction(1),
     "us": Fraction(10**3),
@@ -81,6 +84,21 @@ def parse_moment(text: str | int, tick: Fraction, started_at: datetime | None = 
         )
     since_start = Fraction((when - started_at) // timedelta(microseconds=1)) * 1000 + beyond_us
     return _ceil(since_start / tick)
+
+
+def parse_range(
+    start: str | int | None, stop: str | int | None, tick: Fraction, started_at: datetime
+) -> tuple[int, int]:
+    """The range [a, b) in ticks between two moments; a side that is not named is not cut.
+
+    Results may lie before a run's first hit and behind its last: no hit bounds the range. Raises
+    UsageError where a text is no moment, or the range is empty or beyond ``WHOLE``.
+    """
+    a = WHOLE[0] if start is None else parse_moment(start, tick, started_at)
+    b = WHOLE[1] if stop is None else parse_moment(stop, tick, started_at)
+    if not WHOLE[0] <= a < b <= WHOLE[1]:
+        raise UsageError(f"the range [{a}, {b}) is empty, or beyond any run: start < stop")
+    return a, b
 
 
 def _nanoseconds(text: str) -> Fraction:

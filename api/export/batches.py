@@ -15,6 +15,7 @@ from db.engine import Engine
 from db.errors import UsageError
 from db.relations.relation import Relation, read
 from db.selection import names, to_polars
+from db.time import WHOLE
 from db.words.ranges import of_hits, of_rows
 from software_triggers.task.names import lineage_of, selection_over
 from software_triggers.task.relations import read_frame
@@ -51,13 +52,13 @@ def rows_of(engine: Engine, asked: Asked, folder: Path | None = None) -> Rows:
     told: dict[str, str | int | float] = {
         "run": asked.run.run_id,
         "rows": asked.what,
-        "start": asked.a,
-        "stop": asked.b,
         "where": asked.where,
         "tick_ns": float(asked.run.detector.tick),
         "detector": asked.run.detector.name,
         "fingerprint": asked.run.detector.fingerprint,
     }
+    told |= {"start": asked.a} if asked.a > WHOLE[0] else {}
+    told |= {"stop": asked.b} if asked.b < WHOLE[1] else {}
     return Rows(asked.what, schema, batches, told, folder)
 
 

@@ -65,7 +65,7 @@ def export_routes(desk: Desk) -> APIRouter:
 
         def begun() -> tuple[int, dict[str, str], bytes, Iterator[bytes]]:
             found = find_run(desk.engine, run)
-            a, b = span_of(desk.engine, found, start, stop)
+            a, b = span_of(found, start, stop)
             names = tuple(name for name in columns.split(",") if name)
             asked = Asked(found, _relation(what, trigger), a, b, where, lineage, names, decode)
             lacks = header(desk.engine, found, (a, b)) if what != "candidates" else {}

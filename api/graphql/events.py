@@ -17,12 +17,11 @@ from api.graphql.rows import (
     Where,
     condition,
     is_key,
-    span_of_rows,
     values_of,
 )
 from api.graphql.run_scoped import Root
 from api.graphql.scalars import Int64, Ticks, as_json
-from api.span import Start, Stop
+from api.span import Start, Stop, span_of
 from db.catalogue.runs import Run
 from db.detector import decode
 from db.errors import UsageError
@@ -129,7 +128,7 @@ async def events(
 
     def read() -> tuple[tuple[Run, Lineage, int, int, Selection | None], RowPage]:
         found = _builder(lineage_of(engine, run, trigger, lineage))
-        asked = (run, found, *span_of_rows(engine, run, start, stop), condition(found, where))
+        asked = (run, found, *span_of(run, start, stop), condition(found, where))
         return asked, page_of_rows(engine, *asked, limit, key and tuple(key))
 
     asked, found = await info.context.ask(read)

@@ -10,7 +10,7 @@ import strawberry
 from api.graphql.context import Info
 from api.graphql.run_scoped import Root
 from api.graphql.scalars import Int64, Ticks
-from api.span import Start, Stop, span_of
+from api.span import Start, Stop, span_of_hits
 from db.errors import UsageError
 from db.words.rates import Bins, By, count_channels, count_rates, rate_bins
 
@@ -81,7 +81,7 @@ async def rates(
     keys: tuple[By, ...] = tuple(key.value for key in RateBy if key in (by or ()))
 
     def count() -> tuple[Bins, pl.DataFrame]:
-        a, b = span_of(info.context.engine, root.run, start, stop)
+        a, b = span_of_hits(info.context.engine, root.run, start, stop)
         cut = rate_bins(root.run, a, b, bins)
         return cut, count_rates(info.context.engine, root.run, cut, keys)
 
@@ -106,7 +106,7 @@ async def occupancy(
     """Count the words of each channel."""
 
     def count() -> pl.DataFrame:
-        a, b = span_of(info.context.engine, root.run, start, stop)
+        a, b = span_of_hits(info.context.engine, root.run, start, stop)
         cut = rate_bins(root.run, a, b, 1)
         return count_channels(info.context.engine, root.run, cut.start, cut.start + cut.width)
 

@@ -98,7 +98,7 @@ class ReprocessMutations:
                 there[name].given(params)
             if not wanted:
                 raise UsageError("name the triggers that are to run")
-            span = span_of(engine, found, start, stop)
+            span = span_of(found, start, stop)
             return ask_reprocessing(engine, found.run_id, wanted, span, info.context.who.name)
 
         return told(await info.context.ask(begin))

@@ -12,7 +12,6 @@ from api.graphql.run_scoped import Root
 from api.graphql.scalars import Ticks, as_json
 from api.span import Start, Stop, span_of
 from db.catalogue.runs import Run
-from db.engine import Engine
 from db.errors import UsageError
 from db.relations.histogram import Histogram as Counted
 from db.relations.histogram import histogram as count_in_bins
@@ -93,7 +92,7 @@ async def candidates(
 
     def read() -> tuple[tuple[Run, Lineage, int, int, Selection | None], RowPage]:
         found = lineage_of(engine, run, trigger, lineage)
-        asked = (run, found, *span_of_rows(engine, run, start, stop), condition(found, where))
+        asked = (run, found, *span_of(run, start, stop), condition(found, where))
         return asked, page_of_rows(engine, *asked, limit, key and tuple(key))
 
     asked, found = await info.context.ask(read)
@@ -126,12 +125,11 @@ async def histogram(
     engine, run = info.context.engine, root.run
 
     def count() -> Counted:
+        a, b = span_of(run, start, stop)
         if of == "hits":
-            a, b = span_of(engine, run, start, stop)
             rows = _hits(run, a, b, column, where)
         else:
             found = lineage_of(engine, run, of, lineage)
-            a, b = span_of_rows(engine, run, start, stop)
             _check(column, {n for n, k in found.columns.items() if "Int" in k or "Float" in k}, of)
             rows = Relation(of, run, a, b, found, where=condition(found, where))
         return count_in_bins(engine, rows, column, bins, low, high, info.context.seconds)
@@ -143,13 +141,6 @@ async def histogram(
 def condition(lineage: Lineage, where: str) -> Selection | None:
     """Return a selection over a lineage's columns; None for an empty text, which keeps all."""
     return selection_over(lineage, where) if where else None
-
-
-def span_of_rows(engine: Engine, run: Run, start: str | None, stop: str | None) -> tuple[int, int]:
-    """Return [a, b) for rows: all there are when no range is named, as rows may lie beside hits."""
-    if start is None and stop is None:
-        return -(2**61), 2**61
-    return span_of(engine, run, start, stop)
 
 
 def values_of(lineage: Lineage, rows: pl.DataFrame) -> list[dict[str, Any]]:

@@ -20,7 +20,7 @@ from api.graphql.run_scoped import OfRun, Root
 from api.graphql.scalars import Int64, Ticks
 from api.graphql.triggers import Lineage, Result, lineages, results_of
 from api.graphql.windows import Progress, Window, progress, windows
-from api.span import Start, Stop, span_of
+from api.span import Start, Stop, span_of_hits
 from db.catalogue import runs
 from db.catalogue.run_pages import Order, RunFilter, count_runs, key_of_run, page_of_runs
 from db.errors import UsageError
@@ -122,7 +122,7 @@ async def _last(root: Root, info: Info) -> int | None:
 
 async def _live_time(root: Root, info: Info, start: Start = None, stop: Stop = None) -> float:
     def live(run: runs.Run) -> int:
-        a, b = span_of(info.context.engine, run, start, stop)
+        a, b = span_of_hits(info.context.engine, run, start, stop)
         return live_ticks(info.context.engine, run.run_id, a, b)
 
     return await info.context.ask(live, root.run) * root.seconds

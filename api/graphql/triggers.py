@@ -236,7 +236,7 @@ class TriggerQueries:
 
         def attempt() -> DryRun:
             found = find_run(engine, run)
-            window = Window(*span_of(engine, found, start, stop))
+            window = Window(*span_of(found, start, stop))
             try:
                 made = sql_trigger(source)
                 tried = dry.dry_run(

@@ -57,7 +57,7 @@ async def windows(
 
     def read() -> pl.DataFrame:
         found = lineage_of(engine, run, trigger, lineage)
-        a, b = span_of(engine, run, start, stop)
+        a, b = span_of(run, start, stop)
         low, high = a // run.cell, -(-b // run.cell)
         low = low if seen is None else max(low, seen + 1)
         pieces = list[pl.DataFrame]()

@@ -8,11 +8,10 @@ from pydantic import BaseModel, Field
 from sqlglot import exp
 
 from api.dropped import header
-from api.span import FAR
+from api.span import span_of
 from api.state import Desk
-from db.catalogue.runs import Run, find_run
+from db.catalogue.runs import find_run
 from db.relations.query import fetch_query
-from db.time import parse_moment
 from db.user_sql.confine import confined
 from software_triggers.task.names import relations
 
@@ -46,22 +45,13 @@ def query_routes(desk: Desk) -> APIRouter:
 def _answer(desk: Desk, question: Question) -> tuple[bytes, dict[str, str]]:
     """Return the result, and what is to be said of it."""
     run = find_run(desk.engine, question.run)
-    span = _span(run, question)
+    span = span_of(run, question.start, question.stop)
     names = relations(desk.engine, run, span)
     tree = confined(question.sql, names)
     of_words = {"hits", "words"} & {table.name for table in tree.find_all(exp.Table)}
-    lacks = header(desk.engine, run, span or (-FAR, FAR)) if of_words else {}
+    lacks = header(desk.engine, run, span) if of_words else {}
     table = fetch_query(desk.engine, tree, names, desk.rules.seconds, MOST_ROWS)
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, table.schema) as writer:
         writer.write_table(table)
     return bytes(sink.getvalue()), lacks
-
-
-def _span(run: Run, question: Question) -> tuple[int, int] | None:
-    if question.start is None and question.stop is None:
-        return None
-    tick, start, stop = run.detector.tick, question.start, question.stop
-    a = -FAR if start is None else parse_moment(start, tick, run.started_at)
-    b = FAR if stop is None else parse_moment(stop, tick, run.started_at)
-    return a, b

@@ -28,7 +28,11 @@ def link_totals(engine: Engine, run_ids: Sequence[int]) -> pl.DataFrame:
 
 
 def extent(engine: Engine, run: Run) -> tuple[int, int]:
-    """Return [first, last + 1) of a run's hits in ticks; UsageError when it has none."""
+    """Return [first, last + 1) of a run's hits in ticks; UsageError when it has none.
+
+    It is the range of hits, rates and live time. Results may lie before and behind it: whoever
+    asks for all of them asks for ``db.time.WHOLE``.
+    """
     links = link_totals(engine, [run.run_id]).drop_nulls("first")
     if links.is_empty():
         raise UsageError(f"run {run.run_id} has no hits yet")

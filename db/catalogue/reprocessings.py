@@ -62,8 +62,6 @@ class Reprocessing:
 
 
 OPEN = ("waiting", "running")
-WHOLE = -(2**62), 2**62
-"""The range of all that a run has."""
 
 
 def ask_reprocessing(

@@ -12,7 +12,7 @@ from db.detector import Detector, load
 from db.engine.owner import RemoteEngine, find_door
 from db.errors import StoreBusyError, UsageError
 from db.store import Store, open_store, store_folder
-from db.time import parse_moment
+from db.time import parse_range
 from ops.settings import settings
 
 
@@ -47,16 +47,9 @@ def detector_named(name: str) -> Detector:
     return load(name, folders=settings().detectors)
 
 
-def span_of(run: Run, start: str | None, stop: str | None) -> tuple[int, int] | None:
-    """Return the range [a, b) in ticks that --from and --to name; None when neither is given."""
-    if start is None and stop is None:
-        return None
-    tick = run.detector.tick
-    a = -(2**62) if start is None else parse_moment(start, tick, run.started_at)
-    b = 2**62 if stop is None else parse_moment(stop, tick, run.started_at)
-    if a >= b:
-        raise UsageError(f"the range is empty: it begins at {a} and ends at {b} ticks")
-    return a, b
+def span_of(run: Run, start: str | None, stop: str | None) -> tuple[int, int]:
+    """Return the range [a, b) in ticks that --from and --to name; a side not named is not cut."""
+    return parse_range(start, stop, run.detector.tick, run.started_at)
 
 
 def wanted_triggers(

@@ -119,6 +119,7 @@ class _Asked:
     b: int
     """The range [a, b) asked for, within that in which the run has hits."""
     relations: dict[str, Relation]
+    """With the rows of the whole range asked for."""
 
 
 @contextmanager
@@ -132,6 +133,6 @@ def _asked(
     with opened(store) as at:
         found = find_run(at.engine, run)
         first, last = extent(at.engine, found)
-        a, b = span_of(found, start, stop) or (first, last)
-        a, b = max(a, first), min(b, last)
-        yield _Asked(at.engine, found, a, b, relations(at.engine, found, (a, b)))
+        a, b = span = span_of(found, start, stop)
+        names = relations(at.engine, found, span)
+        yield _Asked(at.engine, found, max(a, first), min(b, last), names)

@@ -13,7 +13,6 @@ from rich.table import Table
 from rich.text import Text
 from sqlglot import exp
 
-from db.catalogue.progress import extent
 from db.catalogue.runs import Run, find_run
 from db.engine import Engine
 from db.errors import UsageError
@@ -84,7 +83,7 @@ def events(
         found = find_run(at.engine, run)
         lineage = lineage_of(at.engine, found, name)
         _warn(at.engine, found, span_of(found, start, stop), "events have their own, and stay")
-        a, b = span_of(found, start, stop) or extent(at.engine, found)
+        a, b = span_of(found, start, stop)
         fmt = Format.JSON if as_json else fmt
         shown = list(lineage.columns)
         if fmt is Format.PRETTY:  # without the words
@@ -139,9 +138,9 @@ def _drawn(columns: Sequence[tuple[str, str]], rows: Sequence[Sequence[str]]) ->
     return out.getvalue()
 
 
-def _warn(engine: Engine, run: Run, span: tuple[int, int] | None, so: str) -> None:
+def _warn(engine: Engine, run: Run, span: tuple[int, int], so: str) -> None:
     """Say on standard error that raw words of the range were dropped, if they were."""
-    lost = dropped_words(engine, run.run_id, *(span or (-(2**62), 2**62)))
+    lost = dropped_words(engine, run.run_id, *span)
     if lost:
         second = float(run.detector.tick) * 1e-9
         typer.echo(

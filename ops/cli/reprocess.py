@@ -10,7 +10,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from db.catalogue.heartbeat import alive
 from db.catalogue.reprocessings import (
-    WHOLE,
     Reprocessing,
     ask_reprocessing,
     cancel_reprocessing,
@@ -75,7 +74,7 @@ def ask(
                 there = ", ".join(sorted(known))
                 raise UsageError(f"there is no trigger {name!r}; known: {there}")
             known[name].given(params)
-        span = span_of(found, start, stop) or WHOLE
+        span = span_of(found, start, stop)
         one = ask_reprocessing(at.engine, found.run_id, wanted, span, getpass.getuser())
         if detach:
             _tell_detached(at, one, as_json=as_json)

@@ -6,7 +6,7 @@ import typer
 
 from db.catalogue.runs import find_run
 from db.errors import StoreError, UsageError
-from db.retention.policy import EVER, Pin, list_pins, list_policies, pin, set_policy
+from db.retention.policy import Pin, list_pins, list_policies, pin, set_policy
 from db.retention.policy import unpin as drop_pin
 from db.retention.results import (
     Keep,
@@ -166,7 +166,7 @@ def pin_(
     """Keep the raw words of a run, or of a range of it, whatever the policies say."""
     with opened(store) as at:
         found = find_run(at.engine, run)
-        a, b = span_of(found, start, stop) or (-EVER, EVER)
+        a, b = span_of(found, start, stop)
         wanted = Pin(found.run_id, a, b, note)
         pin(at.engine, wanted)
     show([vars(wanted)], as_json=as_json, title="pinned")
@@ -183,7 +183,7 @@ def unpin(
     """Let go what was pinned with the same limits."""
     with opened(store) as at:
         found = find_run(at.engine, run)
-        a, b = span_of(found, start, stop) or (-EVER, EVER)
+        a, b = span_of(found, start, stop)
         let_go = drop_pin(at.engine, found.run_id, a, b)
     show([vars(let_go)], as_json=as_json, title="let go")
 

@@ -135,12 +135,12 @@ def _run(
     found = find_run(engine, run)
     known = triggers_of_run(engine, found, settings().triggers) | {t.name: t for t in loaded}
     wanted = wanted_triggers(names, param)
-    span = span_of(found, start, stop) or (
-        None if found.state == "closed" else extent(engine, found)
-    )
+    a, b = span_of(found, start, stop)
+    if found.state == "open":  # what lies behind the last hit is not yet known
+        b = min(b, extent(engine, found)[1])
     with progress_of_job(quiet=as_json) as progress:
         stages = run_stages(
-            engine, found, known, wanted, span, n_threads=settings().workers, progress=progress
+            engine, found, known, wanted, (a, b), n_threads=settings().workers, progress=progress
         )
     mine = {stage.lineage.lineage for stage in stages}
     results = [r for r in results_of(engine, found) if r["lineage"] in mine]

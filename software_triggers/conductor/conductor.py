@@ -15,6 +15,7 @@ from db.catalogue.runs import Run
 from db.engine import Engine
 from db.errors import TriggerError
 from db.results import ledger
+from db.time import WHOLE
 from db.words.chunks import read_arrivals
 from software_triggers.conductor.progress import EVER, Progress, Sent, Submit, Task
 from software_triggers.conductor.watermarks import Watermarks
@@ -121,7 +122,11 @@ class Job:
 
     def _begin(self) -> None:
         """Find out from the ledger where each stage stands."""
-        a, b = self._span or (self.watermarks.t_min - self._margin, EVER)
+        a, b = self._span or WHOLE
+        if self.watermarks.seen:
+            a = max(a, self.watermarks.t_min - self._margin)
+            if self.closed:
+                b = min(b, self.watermarks.t_max + self._margin + 1)
         cells = needed_cells(self.stages, a, b)
         for stage in self.stages:
             first, stop = cells[stage.name]

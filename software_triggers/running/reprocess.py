@@ -148,9 +148,9 @@ class Reprocessor:
     def _span(self, run: Run, stages: Sequence[Stage], one: Reprocessing) -> tuple[int, int]:
         """Return the range asked for, as far as rows can lie in it; UsageError when none can."""
         first, last = extent(self._engine, run)
+        margin = sum(stage.reach for stage in stages)
         # In a run under way, what lies behind the last hit is the live conductor's.
-        margin = sum(stage.reach for stage in stages) if run.state == "closed" else 0
-        a, b = max(one.a, first - margin), min(one.b, last + margin)
+        a, b = max(one.a, first - margin), min(one.b, last + margin * (run.state == "closed"))
         if a >= b:
             second = float(run.detector.tick) * 1e-9
             raise UsageError(

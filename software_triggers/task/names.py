@@ -1,6 +1,5 @@
 """What people may ask a run by name: hits, words, rates, gaps, and results of triggers."""
 
-from db.catalogue.progress import extent
 from db.catalogue.runs import Run
 from db.engine import Engine
 from db.errors import UsageError
@@ -10,10 +9,12 @@ from db.selection import Node, Range, parse
 from software_triggers.trigger import SOURCES
 
 
-def relations(engine: Engine, run: Run, span: tuple[int, int] | None) -> dict[str, Relation]:
-    """Return what stands behind each name that a query may use: of triggers, the newest lineage."""
-    a, b = span or extent(engine, run)
-    a = a if span else a - a % run.detector.slice  # with the first slice's rates
+def relations(engine: Engine, run: Run, span: tuple[int, int]) -> dict[str, Relation]:
+    """Return what stands behind each name that a query may use, of times in [a, b).
+
+    Of triggers it is the newest lineage.
+    """
+    a, b = span
     names = {name: Relation(name, run, a, b) for name in (*SOURCES, "gaps")}
     for lineage in reversed(list_lineages(engine, run.run_id)):
         names[lineage.name] = Relation(lineage.name, run, a, b, lineage)

@@ -88,7 +88,7 @@ def test_a_trigger_in_five_lines(store, tmp_path):
         (["ingest", "-", "--detector", "drift_tubs"], "did you mean drift_tubes_v2"),
         (["trigger", "run", "segmnts"], "segments"),
         (["trigger", "run", "coincidence", "--param", "within=fast"], "no duration"),
-        (["trigger", "run", "coincidence", "--from", "5s", "--to", "3s"], "range is empty"),
+        (["trigger", "run", "coincidence", "--from", "5s", "--to", "3s"], "is empty"),
         (["reprocess"], "--trigger"),
         (["events", "--where", "n_words >"], "events"),
     ],
@@ -160,3 +160,24 @@ def test_the_demo_ended_early_loses_nothing_and_leaves_no_process(tmp_path, endi
         assert summary["events"] > 0
     checked = json.loads(everyhit("doctor", "--verify", "--json", "--store", store))
     assert [row["state"] for row in checked if row["what"] == "run 1"] == ["ok"]
+
+
+def test_rows_beside_the_hits_are_seen_by_every_command(tmp_path):
+    trigger = tmp_path / "beside.sql"
+    trigger.write_text(
+        "-- trigger: beside\n-- reach: 1 us\n"
+        "SELECT arrayJoin([t - 500, t + 1000]) AS t, wire FROM hits WHERE wire = 3\n"
+    )
+    new = tmp_path / "new"
+    (tmp_path / "rows.txt").write_text(ROWS)
+    everyhit(
+        *("ingest", tmp_path / "rows.txt", "--detector", "drift_tubes_v2", "--store", new),
+        *("--events", "beside"), env=os.environ | {"EVERYHIT_TRIGGERS": json.dumps([str(tmp_path)])},
+    )  # fmt: skip
+    told = json.loads(everyhit("run", "show", "--json", "--store", new))["results"]
+    assert {each["trigger"]: each["rows"] for each in told} == {"beside": 2, "events": 1}
+    (counted,) = json.loads(
+        everyhit("query", "SELECT count() AS n FROM beside", "--json", "--store", new)
+    ).values()
+    assert int(counted) == 2
+    assert len(everyhit("events", "--json", "--store", new).splitlines()) == 1

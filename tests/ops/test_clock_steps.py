@@ -9,8 +9,9 @@ from processes import MADE, TIMES, attempts, found, wait
 from ticks import NOW, toy_chunks, toy_run
 
 from db.catalogue.heartbeat import alive
-from db.catalogue.reprocessings import WHOLE, ask_reprocessing, find_reprocessing
+from db.catalogue.reprocessings import ask_reprocessing, find_reprocessing
 from db.catalogue.runs import amend_run, close_run
+from db.time import WHOLE
 from db.words.shards import write_by_shard
 from ops.services.broker import set_broker
 

@@ -10,11 +10,11 @@ from processes import CELLS, TIMES, attempts, busy, filled, found, wait
 
 from db.catalogue.heartbeat import alive
 from db.catalogue.reprocessings import (
-    WHOLE,
     ask_reprocessing,
     cancel_reprocessing,
     find_reprocessing,
 )
+from db.time import WHOLE
 from ops.servers.ports import free_port
 from ops.services.broker import set_broker, waiting
 from software_triggers.running.celery_tasks import REPROCESS

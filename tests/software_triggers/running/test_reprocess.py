@@ -7,7 +7,6 @@ from ticks import toy_chunks, toy_run, write
 from workbench import SOME, TRIGGERS
 
 from db.catalogue.reprocessings import (
-    WHOLE,
     ask_reprocessing,
     cancel_reprocessing,
     find_reprocessing,
@@ -17,6 +16,7 @@ from db.catalogue.reprocessings import (
 from db.catalogue.runs import close_run
 from db.errors import StoreError, UsageError
 from db.results.rows import list_lineages, read_committed
+from db.time import WHOLE
 from ops.services.embedded import worker_threads
 from software_triggers.conductor.progress import Task
 from software_triggers.registry import load_folder
