@@ -11,8 +11,8 @@ import polars as pl
 
 from db.errors import TriggerError
 from db.time import duration_ticks, is_duration
-from db.user_sql.confine import parameters, parse
-from db.user_sql.confine import reads as read_by
+from db.user_sql.names import parameters, parse
+from db.user_sql.names import reads as read_by
 
 # What every trigger may read besides the results of other triggers.
 SOURCES = ("hits", "words", "rates")

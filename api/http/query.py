@@ -5,7 +5,6 @@ from typing import Annotated
 import pyarrow as pa
 from fastapi import APIRouter, Header, Response
 from pydantic import BaseModel, Field
-from sqlglot import exp
 
 from api.dropped import header
 from api.span import span_of
@@ -47,10 +46,10 @@ def _answer(desk: Desk, question: Question) -> tuple[bytes, dict[str, str]]:
     run = find_run(desk.engine, question.run)
     span = span_of(run, question.start, question.stop)
     names = relations(desk.engine, run, span)
-    tree = confined(question.sql, names)
-    of_words = {"hits", "words"} & {table.name for table in tree.find_all(exp.Table)}
+    query = confined(desk.engine, question.sql, names)
+    of_words = {"hits", "words"} & query.tables
     lacks = header(desk.engine, run, span) if of_words else {}
-    table = fetch_query(desk.engine, tree, names, desk.rules.seconds, MOST_ROWS)
+    table = fetch_query(desk.engine, query, names, desk.rules.seconds, MOST_ROWS)
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, table.schema) as writer:
         writer.write_table(table)

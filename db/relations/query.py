@@ -3,30 +3,25 @@
 from collections.abc import Mapping
 
 import pyarrow as pa
-from sqlglot import exp
 
 from db.engine import Engine, Params
 from db.relations.relation import Relation, select_of
-from db.user_sql.confine import Written, bound
+from db.user_sql.confine import UserSelect, bound
 from db.user_sql.limits import fetch_limited
 
 
-def bind(engine: Engine, query: exp.Query | Written, relations: Mapping[str, Relation]) -> str:
+def bind(engine: Engine, query: UserSelect, relations: Mapping[str, Relation]) -> str:
     """Return a checked SELECT as SQL in which relations stand for their names.
 
     Only relations that it reads are looked at.
     """
-    if isinstance(query, Written):
-        tables = set(query.tables)
-    else:
-        tables = {table.name for table in query.find_all(exp.Table)}
-    used = {name: each for name, each in relations.items() if name in tables}
+    used = {name: each for name, each in relations.items() if name in query.tables}
     return bound(query, {name: select_of(engine, each) for name, each in used.items()})
 
 
 def fetch_query(
     engine: Engine,
-    query: exp.Query,
+    query: UserSelect,
     relations: Mapping[str, Relation],
     seconds: float | None = None,
     rows: int | None = None,
@@ -42,7 +37,7 @@ def fetch_query(
 
 
 def fetch_text(
-    engine: Engine, query: exp.Query, relations: Mapping[str, Relation], form: str
+    engine: Engine, query: UserSelect, relations: Mapping[str, Relation], form: str
 ) -> tuple[list[tuple[str, str]], list[str]]:
     """Return name and type of the columns of a checked SELECT, and its rows as lines of text.
 

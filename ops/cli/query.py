@@ -18,7 +18,7 @@ from db.engine import Engine
 from db.errors import UsageError
 from db.relations.query import fetch_query, fetch_text
 from db.relations.relation import Relation
-from db.user_sql.confine import confined
+from db.user_sql.confine import UserSelect, confined
 from db.words.headers import dropped_words
 from ops.cli import app
 from ops.cli.opening import opened, span_of
@@ -55,11 +55,11 @@ def query(
     with opened(store) as at:
         found = find_run(at.engine, run)
         names = relations(at.engine, found, span_of(found, start, stop))
-        tree = confined(sql, names)
-        if {"hits", "words"} & {table.name for table in tree.find_all(exp.Table)}:
+        query = confined(at.engine, sql, names)
+        if {"hits", "words"} & query.tables:
             _warn(at.engine, found, span_of(found, start, stop), "they are not in this answer")
         fmt = Format.JSON if as_json else fmt
-        written = written_as(fmt, at.engine, tree, names)
+        written = written_as(fmt, at.engine, query, names)
     write(written, fmt, out)
 
 
@@ -92,15 +92,16 @@ def events(
                 for column, kind in lineage.columns.items()
                 if not kind.startswith("Array(U") and column != "word_t"
             ]
-        listed = [exp.column(column, quoted=True) for column in shown]
+        listed = [exp.column(column, "events", quoted=True) for column in shown]
         tree = exp.select(*listed).from_(exp.to_table("events")).order_by("t").limit(limit)
+        query = confined(at.engine, tree.sql(dialect="clickhouse"), ["events"])
         chosen = Relation(name, found, a, b, lineage, where=selection_over(lineage, where))
-        written = written_as(fmt, at.engine, tree, {"events": chosen})
+        written = written_as(fmt, at.engine, query, {"events": chosen})
     write(written, fmt, out)
 
 
 def written_as(
-    fmt: Format, engine: Engine, query: exp.Query, names: Mapping[str, Relation]
+    fmt: Format, engine: Engine, query: UserSelect, names: Mapping[str, Relation]
 ) -> bytes:
     """Return the result of a checked SELECT over relations, as text or as a file's content."""
     if fmt in (Format.ARROW, Format.PARQUET):

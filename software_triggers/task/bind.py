@@ -14,7 +14,7 @@ from db.errors import EveryhitError, TriggerError
 from db.relations.query import bind as bind_query
 from db.relations.query import columns_of
 from db.results.rows import Lineage, create_table, enter_lineage
-from db.user_sql.confine import checked
+from db.user_sql.confine import confined
 from db.words.hits_view import create_views
 from software_triggers.task.relations import frames, relations_of
 from software_triggers.trigger import SOURCES, Trigger, in_ticks
@@ -144,7 +144,7 @@ def _stage(
 
 def select(engine: Engine, stage: Stage, read: Window) -> str:
     """Return the SQL of an SQL stage with every name bound to its rows in ``read``."""
-    query = checked(stage.trigger.source, stage.trigger.reads)
+    query = confined(engine, stage.trigger.source, stage.trigger.reads, repeatable=True)
     names = relations_of(stage.run, stage.trigger, stage.inputs, read, query.names)
     return bind_query(engine, query, names)
 

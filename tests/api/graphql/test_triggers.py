@@ -61,7 +61,7 @@ def test_a_dry_run_shows_what_a_real_run_then_finds(client, engine, run):
     [
         (("PARTITION BY chamber", "PARTITION BY chambr"), 6, 55, "chambr"),
         (("FROM hits", "FROM hitz"), 8, 8, "hitz"),
-        (("FROM hits", "FROM file('/etc/passwd')"), 8, 8, "table functions"),
+        (("FROM hits", "FROM file('/etc/passwd')"), 8, 8, "table function file"),
         (("FROM hits", "FROM everyhit.tokens"), 8, 8, "tokens"),
         (("{least:", "{leest:"), 9, 13, "leest"),
         ((") WHERE", ")) WHERE"), 9, 2, "can't be parsed"),
