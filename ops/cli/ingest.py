@@ -9,7 +9,6 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, Trans
 
 from db import store as storage
 from db.catalogue.runs import Run, close_run, open_run
-from db.detector import Detector
 from db.engine import Engine
 from db.errors import SourceError
 from db.time import duration_ticks
@@ -18,6 +17,7 @@ from ops.cli import app
 from ops.cli.opening import detector_named, opened, wanted_triggers
 from ops.cli.runs import results_of
 from ops.cli.show import AsJson, Store, show, show_json
+from ops.cli.sources import Force, Form
 from ops.cli.triggers import Events, Triggers, progress_of_job
 from ops.footprint import forget_loading, frugal
 from ops.services.interrupt import interruptible
@@ -27,7 +27,7 @@ from readout.control.schedule import Schedule, always
 from readout.link.unwrap import run_start
 from readout.readout import Readout
 from readout.source.block import Block
-from readout.source.open import open_source
+from readout.source.open import Source, open_source
 from readout.source.pace import paced
 from software_triggers.registry import triggers_of_run
 from software_triggers.running.threads import run_stages
@@ -48,16 +48,18 @@ def ingest(
     pace: Annotated[
         float | None, typer.Option("--pace", help="Replay at this multiple of the recorded speed.")
     ] = None,
-    force: Annotated[
-        bool, typer.Option("--force", help="Take words that look like another detector's.")
-    ] = False,
+    form: Form = None,
+    force: Force = False,
     store: Store = None,
     as_json: AsJson = False,
 ) -> None:
     """Write recorded words into a new run, and run triggers on it if any are named."""
     declared = detector_named(detector)
     keep = always(keeping(declared, prefilter)) if prefilter else None
-    blocks = chain.from_iterable(_watched(f, declared, force=force, quiet=as_json) for f in files)
+    # All of them are looked at before there is a run.
+    sources = [open_source(file, declared, force=force, form=form) for file in files]
+    watched = zip(files, sources, strict=True)
+    blocks = chain.from_iterable(_watched(f, source, quiet=as_json) for f, source in watched)
     with opened(store, alone=True) as at:
         forget_loading()
         first = next(blocks, None)
@@ -137,7 +139,7 @@ def _trigger(engine: Engine, run: Run, names: list[str], *, quiet: bool) -> list
     return results_of(engine, run)
 
 
-def _watched(path: Path, detector: Detector, *, force: bool, quiet: bool) -> Iterator[Block]:
+def _watched(path: Path, source: Source, *, quiet: bool) -> Iterator[Block]:
     """Yield a source's blocks behind a progress bar."""
     size = path.stat().st_size if path.is_file() else None
     columns = (
@@ -148,6 +150,6 @@ def _watched(path: Path, detector: Detector, *, force: bool, quiet: bool) -> Ite
     )
     with Progress(*columns, disable=quiet, transient=True) as bars:
         bar = bars.add_task(path.name, total=size)
-        for block in open_source(path, detector, force=force):
+        for block in source.blocks:
             yield block
             bars.advance(bar, block.words.nbytes)

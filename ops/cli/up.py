@@ -12,6 +12,7 @@ from ops.cli import app
 from ops.cli.api import Port, served_beside
 from ops.cli.opening import detector_named, opened, wanted_triggers
 from ops.cli.show import AsJson, Store, show, show_json
+from ops.cli.sources import Force, Form
 from ops.cli.triggers import Events, Params, Triggers
 from ops.services.interrupt import interruptible
 from ops.services.live_run import LiveRun, live_run
@@ -33,13 +34,15 @@ def up(
     pace: Annotated[
         float | None, typer.Option("--pace", help="Replay at this multiple of the recorded speed.")
     ] = None,
+    form: Form = None,
+    force: Force = False,
     port: Port = 0,
     store: Store = None,
     as_json: AsJson = False,
 ) -> None:
     """Take data: store, worker threads and conductor in one process, triggers while words come."""
     declared = detector_named(detector)
-    blocks = open_source(source, declared)
+    blocks = open_source(source, declared, force=force, form=form).blocks
     candidates = events.split(",") if events else []
     names = [*(trigger or []), *(["events"] if events else [])]
     with (

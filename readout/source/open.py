@@ -1,21 +1,39 @@
-"""A source for a path, by what is in it."""
+"""A source for a path: what the user says it is, or what its times say."""
 
-import re
+import os
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from difflib import get_close_matches
 from io import BufferedReader, FileIO
+from itertools import chain
 from pathlib import Path
-from typing import cast
+from stat import S_ISREG
+from typing import Literal, cast
+
+import numpy as np
 
 from db.detector import Detector
 from db.errors import SourceError
+from db.words.chunk import Words
 from readout.source.binary import BLOCK_BYTES, read_words
 from readout.source.block import Block
-from readout.source.plausible import plausible
-from readout.source.text import GZIP, read_text
+from readout.source.foreign import foreign
+from readout.source.peek import Peeked, peek
+from readout.source.plausible import ENOUGH_HITS, Doubt, doubt, enough_hits, judged, looks_like
+from readout.source.text import has_header, read_text
 
-_PRINTABLE = re.compile(rb"[\t\r\n -~]+")
+Format = Literal["words", "text", "km3net"]
+_FIRST_ROWS_BYTES = 1 << 16
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """Recorded words."""
+
+    blocks: Iterator[Block]
+    started_ns: int | None = None
+    """When the run began, in ns since 1970, if the file tells it."""
 
 
 def open_source(
@@ -24,40 +42,133 @@ def open_source(
     link: int = 0,
     force: bool = False,
     block_bytes: int = BLOCK_BYTES,
-) -> Iterator[Block]:
-    """Blocks of the words at ``path``: a file, a pipe, or ``-`` for standard input.
+    form: Format | None = None,
+) -> Source:
+    """The words at ``path``: a file, a pipe, or ``-`` for standard input.
 
-    A file may hold raw words, a text dump (also gzipped), or KM3NeT's ROOT trees; what it starts
-    with decides. ``link`` numbers the words where the declaration doesn't tell their link.
-    Raises SourceError at once if there is nothing to read, and while reading for what is wrong
-    inside; ``force`` takes words that don't look like the detector's.
+    ``form`` says what it holds: raw words, a text dump (also gzipped), or KM3NeT's ROOT trees. If
+    nothing is said, a file is a dump if its header is the declaration's, else words if the times
+    and links of its first thousand hits are plausible, else a ROOT file if it starts like one. A
+    pipe holds words unless something else is said; those that come within a second are judged.
+    ``link`` numbers the words where the declaration doesn't tell their link.
+
+    Raises SourceError at once for what can't be opened or isn't plausible, and while reading for
+    what is wrong inside. ``force`` takes it as it is, as words if it is nothing else.
     """
     if str(path) == "-":
-        # Unbuffered: a buffer would hold words back until it is full.
-        stdin = cast(BufferedReader, sys.stdin.buffer).raw
-        blocks = read_words(stdin, detector, "standard input", link, block_bytes)
-        return blocks if force else plausible(blocks, detector, "standard input")
+        stdin = cast(FileIO, cast(BufferedReader, sys.stdin.buffer).raw)
+        return _from_pipe(stdin, "standard input", detector, link, force, block_bytes, form)
     path = Path(path)
-    stream, start = _open(path), b""
-    if stream.seekable():  # looking into a pipe would take words out of it
-        start = stream.read(512)
-        stream.seek(0)
-    if start.startswith(b"root"):
-        from readout.source.km3net import FIELDS, read_slices  # what reads ROOT takes a second
+    stream = _open(path)
+    if not S_ISREG(os.fstat(stream.fileno()).st_mode):
+        return _from_pipe(stream, str(path), detector, link, force, block_bytes, form)
+    with stream:  # opened again when its turn has come: there may be thousands of files
+        start = stream.read(_bytes_to_judge(detector))
+        size = os.fstat(stream.fileno()).st_size
+    found = form or _form_of(start, detector, force=force)
+    if found == "km3net":
+        return _slices(path, detector)
+    if found == "text":
+        rows = read_text(path, detector, link, _FIRST_ROWS_BYTES)
+        _first_of_text(rows, str(path), detector, force=force)
+        return Source(read_text(path, detector, link, block_bytes))
+    cut_off = size % (8 * detector.words_per_hit) > 0
+    _judge_start(start, str(path), detector, force=force, cut_off=cut_off)
+    return Source(_words_of(path, detector, link, block_bytes))
 
-        stream.close()
-        if not FIELDS.issubset(field.name for field in detector.fields):
-            raise SourceError(
-                f"{path}: a ROOT file is KM3NeT's here, and {detector.name} has no such words:"
-                " try --detector km3net"
-            )
-        return read_slices(path, detector)
-    if start.startswith(GZIP) or _PRINTABLE.fullmatch(start):
-        stream.close()
-        blocks = read_text(path, detector, link, block_bytes)
-    else:
-        blocks = _closing(stream, read_words(stream, detector, str(path), link, block_bytes))
-    return blocks if force else plausible(blocks, detector, str(path))
+
+def _from_pipe(
+    stream: FileIO,
+    name: str,
+    detector: Detector,
+    link: int,
+    force: bool,
+    block_bytes: int,
+    form: Format | None,
+) -> Source:
+    if form == "km3net":
+        raise SourceError(f"{name}: a ROOT file can't be read from a pipe: name the file itself")
+    if form == "text":
+        rows = read_text(Path(name), detector, link, block_bytes, stream)
+        return Source(chain([_first_of_text(rows, name, detector, force=force)], rows))
+    start, ended = peek(stream, _bytes_to_judge(detector))
+    cut_off = ended and len(start) % (8 * detector.words_per_hit) > 0
+    _judge_start(start, name, detector, force=force, cut_off=cut_off)
+    blocks = read_words(Peeked(start, stream), detector, name, link, block_bytes)
+    if not force and not ended:
+        blocks = judged(blocks, detector, lambda words: _judge_more(words, name, detector))
+    return Source(_closing(stream, blocks))
+
+
+def _form_of(start: bytes, detector: Detector, *, force: bool) -> Format:
+    """What a file holds of which nothing was said, by its first bytes."""
+    if has_header(start, detector):
+        return "text"
+    if force or not start.startswith(b"root"):
+        return "words"
+    return "km3net" if doubt(_whole_hits(start, detector), detector) else "words"
+
+
+def _slices(path: Path, detector: Detector) -> Source:
+    from readout.source.km3net import FIELDS, read_slices, start_utc_ns  # uproot takes a second
+
+    if not FIELDS.issubset(field.name for field in detector.fields):
+        raise SourceError(
+            f"{path}: a ROOT file is KM3NeT's here, and {detector.name} has no such words:"
+            " try --detector km3net"
+        )
+    return Source(read_slices(path, detector), start_utc_ns(path))
+
+
+def _first_of_text(rows: Iterator[Block], name: str, detector: Detector, *, force: bool) -> Block:
+    """The first block of a dump, if it holds enough hits."""
+    first = next(rows)
+    if not force and (few := enough_hits(first.words, detector)) and few.sure:
+        raise _refused(few, name, first.words, b"", detector)
+    return first
+
+
+def _judge_start(
+    start: bytes, name: str, detector: Detector, *, force: bool, cut_off: bool
+) -> None:
+    """Raise SourceError unless the words that begin so can be this detector's.
+
+    Some doubt is enough if they begin like a file of another kind, or are ``cut_off`` amid a hit.
+    """
+    if not start:
+        raise SourceError(f"{name}: empty, there is not a single word in it")
+    if force:
+        return
+    words = _whole_hits(start, detector)
+    why = doubt(words, detector)
+    if why and (why.sure or cut_off or foreign(start)):
+        raise _refused(why, name, words, start, detector)
+
+
+def _judge_more(words: Words, name: str, detector: Detector) -> None:
+    """Raise SourceError if the first thousand hits of a slow pipe can't be this detector's."""
+    if (why := doubt(words, detector)) and why.sure:
+        raise _refused(why, name, words, b"", detector)
+
+
+def _refused(why: Doubt, name: str, words: Words, start: bytes, detector: Detector) -> SourceError:
+    hint = looks_like(words, detector) or foreign(start)
+    hint = f"{hint}, or" if hint else "if it is right,"
+    return SourceError(f"{name}: {why.reason}; {hint} give --force to take it as it is")
+
+
+def _bytes_to_judge(detector: Detector) -> int:
+    return 8 * detector.words_per_hit * ENOUGH_HITS
+
+
+def _whole_hits(start: bytes, detector: Detector) -> Words:
+    hit_bytes = 8 * detector.words_per_hit
+    return np.frombuffer(start[: len(start) // hit_bytes * hit_bytes], "<u8")
+
+
+def _words_of(path: Path, detector: Detector, link: int, block_bytes: int) -> Iterator[Block]:
+    stream = _open(path)
+    yield from _closing(stream, read_words(stream, detector, str(path), link, block_bytes))
 
 
 def _open(path: Path) -> FileIO:

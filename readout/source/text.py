@@ -4,7 +4,7 @@ import gzip
 import re
 import zlib
 from collections.abc import Iterator
-from io import BufferedIOBase
+from io import BufferedIOBase, BufferedReader, FileIO
 from pathlib import Path
 
 import numpy as np
@@ -21,10 +21,28 @@ GZIP = b"\x1f\x8b"
 _EMPTY = np.iinfo(np.int64).min
 
 
+def has_header(start: bytes, detector: Detector) -> bool:
+    """Whether what begins so, gzipped or not, is a text dump of this detector."""
+    if start.startswith(GZIP):
+        try:
+            start = zlib.decompressobj(wbits=31).decompress(start, len(start))
+        except zlib.error:
+            return False
+    header = start.partition(b"\n")[0].rstrip(b"\r").split(b",")
+    wanted = [column.header.encode() for column in detector.text]
+    return bool(wanted) and sorted(header) == sorted(wanted)
+
+
 def read_text(
-    path: Path, detector: Detector, link: int = 0, block_bytes: int = BLOCK_BYTES
+    path: Path,
+    detector: Detector,
+    link: int = 0,
+    block_bytes: int = BLOCK_BYTES,
+    stream: FileIO | None = None,
 ) -> Iterator[Block]:
     """The rows of a text dump as words. The header must name the declaration's text columns.
+
+    ``stream`` is read in the file's place if given: a pipe, say.
 
     Raises SourceError for another header, and with the line for a row that is no row or whose
     value doesn't fit its field; the blocks before that row were delivered.
@@ -33,10 +51,10 @@ def read_text(
         raise SourceError(f"{path}: {detector.name} declares no text columns, so no dump of it")
     line = 2
     try:
-        with path.open("rb") as raw:
+        with path.open("rb") if stream is None else BufferedReader(stream) as raw:
             zipped = raw.peek(2).startswith(GZIP)
-            stream = gzip.GzipFile(fileobj=raw) if zipped else raw
-            for batch in _rows(stream, path, detector, block_bytes):
+            plain = gzip.GzipFile(fileobj=raw) if zipped else raw
+            for batch in _rows(plain, path, detector, block_bytes):
                 yield from by_link(detector, _words(batch, detector, path, line), link)
                 line += batch.num_rows
     except (pa.ArrowInvalid, OSError, EOFError, zlib.error) as error:

@@ -133,6 +133,22 @@ def test_a_file_cut_off_keeps_what_came_before(tmp_path):
     assert run["words"] == 100
 
 
+def test_a_refused_file_leaves_no_run_not_even_behind_a_sound_one(tmp_path):
+    (tmp_path / "rows.txt").write_text(ROWS)
+    noise = os.urandom(9999)
+    (tmp_path / "noise").write_bytes(noise)
+    into = ("--detector", "drift_tubes_v2", "--store", tmp_path / "s")
+    for files in (["noise"], ["rows.txt", "noise"]):
+        said = everyhit("ingest", *[tmp_path / file for file in files], *into, code=1)
+        assert "noise: " in said
+        assert said.count("\n") == 1
+    pipe = subprocess.run(
+        [*EVERYHIT, "ingest", "-", *map(str, into)], input=noise, capture_output=True, timeout=60
+    )
+    assert (pipe.returncode, pipe.stderr.count(b"\n")) == (1, 1)
+    assert json.loads(everyhit("run", "list", "--json", "--store", tmp_path / "s")) == []
+
+
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGKILL])
 def test_the_demo_ended_early_loses_nothing_and_leaves_no_process(tmp_path, ending):
     store = tmp_path / "s"

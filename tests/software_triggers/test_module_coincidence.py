@@ -30,7 +30,7 @@ def stored(engine):
     create_views(engine, run.detector)
     delivered = defaultdict(list)
     with Readout(engine, run) as readout:
-        for block in open_source(FILE, detector):
+        for block in open_source(FILE, detector).blocks:
             columns = decode(detector, block.words, block.epoch)
             names = ("t", "module", "pmt", "tot")
             delivered[block.epoch] += zip(*(columns[n].tolist() for n in names), strict=True)
