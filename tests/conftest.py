@@ -1,6 +1,7 @@
 import contextlib
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -31,8 +32,10 @@ _SERVERS = {"servers", "shards_engine", "server_engine", "cluster"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what starts servers, and what is quick."""
+    """Mark what starts servers, and what is quick. Tests of ``ops`` start processes: all are slow."""
     for item in items:
+        if "ops" in item.path.relative_to(Path(__file__).parent).parts:
+            item.add_marker("slow")
         kind = getattr(item, "callspec", None) and item.callspec.params.get("engine")
         if kind == "shards" or _SERVERS & set(getattr(item, "fixturenames", ())):
             item.add_marker("servers")

@@ -23,7 +23,8 @@ class Held:
     """Runs with words there."""
     words: int = 0
     bytes: int = 0
-    """On the disk. A part with words of several runs counts for each by its share of words."""
+    """On the disk. A part with words of several runs counts for each by its share of words, one of
+    heartbeats alone by equal shares."""
     partitions: int = 0
     """Hours of recording, counted on each shard."""
     days: int = 0
@@ -83,6 +84,8 @@ def _shares(
     part: Part, shard: int, kind_of: Mapping[int, str], *, aside: bool
 ) -> Iterator[tuple[object, ...]]:
     for each in part.holds:
-        share = part.bytes * each.words // max(1, part.words)
+        # A part of heartbeats alone holds no words, but takes room all the same.
+        mine, all_ = (each.words, part.words) if part.words else (1, len(part.holds))
+        share = part.bytes * mine // all_
         kind = kind_of.get(each.run_id, DEFAULT)
         yield kind, each.run_id, shard, part.hour, each.words, share, aside

@@ -116,6 +116,7 @@ def test_windows_of_any_length_find_the_same(engine, reference, kind, cell, most
     assert rows(engine, stages) == reference[kind]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("seed", range(2))
 def test_no_order_of_arrival_and_no_death_changes_what_is_found(engine, reference, kind, seed):

@@ -185,6 +185,7 @@ def test_what_was_killed_while_detaching_is_settled(engine, folder, at, monkeypa
     assert (bench.n_words(), bench.shown()) == (len(SOME), before)
 
 
+@pytest.mark.slow
 def test_what_was_killed_while_words_came_back_is_settled(engine, folder, monkeypatch):
     class Killed(BaseException):
         pass

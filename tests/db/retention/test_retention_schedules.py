@@ -1,6 +1,7 @@
 from itertools import count
 
 import polars as pl
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from retained import DAY, NOW, SOME, finished_bench
@@ -22,6 +23,7 @@ steps = st.one_of(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=12)
 @example([("late", 133), ("apply", 0), ("apply", 3)])
 @example([("apply", 0), ("pin", (500, 1000)), ("apply", 3), ("undo", 0), ("apply", 3)])

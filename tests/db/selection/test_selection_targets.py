@@ -219,6 +219,7 @@ def check(clickhouse: Engine, texts: list[str]) -> None:
             assert node.lo <= min(wanted) <= max(wanted) <= node.hi, ("bounds", text)
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists((integers(3) | floats(3) | booleans(3)).filter(allowed), min_size=1, max_size=9))
 def test_every_target_gives_what_python_gives(clickhouse: Engine, texts: list[str]) -> None:

@@ -77,6 +77,7 @@ def test_every_word_comes_out_once_and_the_watermark_keeps_its_promise(stream, c
     assert chunks[-1].watermark == max([times[n] for n in timed] + [0]) + 1
 
 
+@pytest.mark.slow
 @given(streams(latest=1000), cuts, flushes, sizes)
 def test_a_chunk_lies_in_one_slice_and_tells_the_truth_even_with_late_words(
     stream, cuts, flushes, size

@@ -29,6 +29,7 @@ from software_triggers.conductor.conductor import (
 pytestmark = pytest.mark.every_store  # its promises hold on servers, too
 
 
+@pytest.mark.slow
 @settings(max_examples=12)
 @given(some_hits, st.sampled_from([10, 70, 1000]), st.integers(0, 2**32))
 @pytest.mark.embedded_only

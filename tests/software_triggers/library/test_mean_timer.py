@@ -225,6 +225,7 @@ def test_agrees_with_trying_everything(make, limits, seed) -> None:
         assert segment["z_mm"] == CHAMBER_Z_MM[1]
 
 
+@pytest.mark.slow
 @given(
     seed=st.integers(0, 2**32),
     n=st.integers(0, 900),

@@ -41,6 +41,7 @@ def prepared(engine, made, cell=100, triggers=TRIGGERS, wanted=WANTED):
     return bind(engine, run, triggers, wanted)
 
 
+@pytest.mark.slow
 @settings(max_examples=6)
 @given(some_hits, st.sampled_from([3, 100]))
 @pytest.mark.embedded_only

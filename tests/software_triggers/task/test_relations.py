@@ -48,6 +48,7 @@ def asked(engine, run, name, window, columns=None):
     return pl.DataFrame(pl.from_arrow(engine.fetch(sql)))
 
 
+@pytest.mark.slow
 @settings(max_examples=25)
 @given(st.lists(words, max_size=25), st.integers(-1000, 1000), st.integers(0, 900))
 def test_hits_and_words_are_the_same_in_sql_and_in_frames(engine, made, a, length):
