@@ -9,9 +9,8 @@ from importlib.resources import files
 from pathlib import Path
 from types import ModuleType
 
-import pyarrow as pa
-
 from db.catalogue.runs import Run
+from db.catalogue.triggers import list_registered, save_registered
 from db.engine import Engine
 from db.errors import EveryhitError, TriggerError
 from software_triggers import library
@@ -36,7 +35,8 @@ def known_triggers(
     for folder in folders:
         triggers |= {t.name: t for t in load_folder(folder)}
     if engine is not None:
-        triggers |= {t.name: t for t in _registered(engine)}
+        stored = (each for each in list_registered(engine) if each.enabled)
+        triggers |= {t.name: t for t in (sql_trigger(each.source) for each in stored)}
     return triggers
 
 
@@ -77,31 +77,8 @@ def load_folder(folder: Path) -> Iterator[Trigger]:
 def register(engine: Engine, source: str, *, enabled: bool = True) -> Trigger:
     """Store an SQL trigger, a new revision if its name is known, and return it."""
     trigger = sql_trigger(source)
-    engine.insert(
-        "triggers",
-        pa.table(
-            {
-                "name": [trigger.name],
-                "revision": pa.array([_last_revision(engine, trigger.name) + 1], pa.uint64()),
-                "source": [source],
-                "enabled": [enabled],
-            }
-        ),
-    )
+    save_registered(engine, trigger.name, source, enabled=enabled)
     return trigger
-
-
-def _last_revision(engine: Engine, name: str) -> int:
-    found = engine.fetch(
-        "SELECT max(revision) AS last FROM triggers WHERE name = {name:String}", {"name": name}
-    )
-    return int(found["last"][0].as_py())
-
-
-def _registered(engine: Engine) -> Iterator[Trigger]:
-    rows = engine.fetch("SELECT source FROM triggers FINAL WHERE enabled ORDER BY name")
-    for source in rows["source"].to_pylist():
-        yield sql_trigger(source)
 
 
 def _built_in() -> Iterator[Trigger]:

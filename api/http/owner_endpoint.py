@@ -6,13 +6,13 @@ No token of the API opens this door.
 """
 
 import ipaddress
-import json
 
 import pyarrow as pa
 from fastapi import APIRouter, Request, Response
 
 from api.access.roles import AccessError
 from api.state import Desk
+from db.engine.owner import run_statement
 
 
 def door_routes(desk: Desk) -> APIRouter:
@@ -36,17 +36,12 @@ def door_routes(desk: Desk) -> APIRouter:
     @router.post("/engine/{what}")
     async def statement(request: Request, what: str) -> Response:
         check(request)
-        asked = json.loads(await request.body())
-        sql, params = asked["sql"], asked["params"]
-        if what == "fetch":
-            return Response(await desk.ask_bulk(lambda: _stream(engine.fetch(sql, params))))
-        if what == "render":
-            return Response(await desk.ask_bulk(engine.render, sql, asked["fmt"], params))
+        if what not in ("fetch", "execute"):
+            return Response(status_code=404)
+        answer = await desk.ask_bulk(run_statement, engine, what, await request.body())
         if what == "execute":
-            await desk.ask_bulk(engine.execute, sql, params)
             desk.answers.forget()
-            return Response()
-        return Response(status_code=404)
+        return Response(answer)
 
     return router
 
@@ -56,10 +51,3 @@ def _is_near(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:  # a proxy may name whatever it likes
         return False
-
-
-def _stream(table: pa.Table) -> bytes:
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, table.schema) as writer:
-        writer.write_table(table)
-    return bytes(sink.getvalue())

@@ -27,6 +27,17 @@ def link_totals(engine: Engine, run_ids: Sequence[int]) -> pl.DataFrame:
     return pl.DataFrame(pl.from_arrow(table))
 
 
+def newest_watermarks(engine: Engine, run_ids: Sequence[int]) -> dict[tuple[int, int], int]:
+    """Return the latest watermark of each link of the runs, by run and link, of words that are
+    still there."""
+    rows = engine.fetch(
+        "SELECT run_id, link, max(watermark) AS mark FROM chunks"
+        " WHERE has({runs:Array(UInt32)}, run_id) GROUP BY run_id, link ORDER BY run_id, link",
+        {"runs": list(run_ids)},
+    ).to_pylist()
+    return {(row["run_id"], row["link"]): row["mark"] for row in rows}
+
+
 def extent(engine: Engine, run: Run) -> tuple[int, int]:
     """Return [first, last + 1) of a run's hits in ticks; UsageError when it has none.
 

@@ -9,6 +9,8 @@ from typing import Protocol
 
 import pyarrow as pa
 
+from db.errors import StoreError
+
 Value = int | float | str | Sequence[int] | Sequence[str]
 Params = Mapping[str, Value]
 
@@ -50,11 +52,17 @@ class Engine(Protocol):
     def fetch(self, sql: str, params: Params | None = None) -> pa.Table:
         """Return the result of a SELECT as an Arrow table, uncompressed and without copies."""
 
-    def render(self, sql: str, fmt: str, params: Params | None = None) -> bytes:
-        """Return the result of a SELECT in one of ClickHouse's output formats."""
-
     def insert(self, table: str, rows: pa.Table, token: str | None = None) -> None:
         """Insert the rows as one block. With a token, a repeated insert is stored once."""
 
     def close(self) -> None:
         """Release the engine. Further calls raise StoreError."""
+
+
+def answers(engine: Engine) -> bool:
+    """Return whether the engine answers a statement."""
+    try:
+        engine.fetch("SELECT 1")
+    except StoreError:
+        return False
+    return True

@@ -51,10 +51,6 @@ class ChdbEngine:
         held = pa.foreign_buffer(memory.address, memory.size, base=result)
         return pa.ipc.open_file(held).read_all()
 
-    def render(self, sql: str, fmt: str, params: Params | None = None) -> bytes:
-        """Return the result of a SELECT in one of ClickHouse's output formats."""
-        return bytes(self._query(sql, fmt, params).bytes())
-
     def insert(self, table: str, rows: pa.Table, token: str | None = None) -> None:
         """Insert the rows as one block. With a token, a repeated insert is stored once."""
         names = ", ".join(f"`{name}`" for name in rows.column_names)

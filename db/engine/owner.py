@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pyarrow as pa
 
-from db.engine import Params
+from db.engine import Engine, Params
 from db.errors import StoreError
 
 FILE = "door.json"
@@ -21,6 +21,22 @@ class Door:
 
     url: str
     secret: str
+
+
+def run_statement(engine: Engine, what: str, content: bytes) -> bytes:
+    """Run what ``RemoteEngine`` sent as ``fetch`` or ``execute``, and return what it reads back.
+
+    Raises StoreError with the engine's words.
+    """
+    asked = json.loads(content)
+    if what == "execute":
+        engine.execute(asked["sql"], asked["params"])
+        return b""
+    table = engine.fetch(asked["sql"], asked["params"])
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    return bytes(sink.getvalue())
 
 
 def open_door(folder: Path, door: Door) -> Path:
@@ -69,10 +85,6 @@ class RemoteEngine:
         """Return the result of a SELECT as an Arrow table."""
         return pa.ipc.open_stream(self._ask("fetch", sql, params)).read_all()
 
-    def render(self, sql: str, fmt: str, params: Params | None = None) -> bytes:
-        """Return the result of a SELECT in one of ClickHouse's output formats."""
-        return self._ask("render", sql, params, fmt)
-
     def insert(self, table: str, rows: pa.Table, token: str | None = None) -> None:
         """Insert the rows as one block. With a token, a repeated insert is stored once."""
         sink = pa.BufferOutputStream()
@@ -85,8 +97,8 @@ class RemoteEngine:
         """Release the connection."""
         self._http.close()
 
-    def _ask(self, what: str, sql: str, params: Params | None, fmt: str = "") -> bytes:
-        told = {"sql": sql, "params": dict(params or {}), "fmt": fmt}
+    def _ask(self, what: str, sql: str, params: Params | None) -> bytes:
+        told = {"sql": sql, "params": dict(params or {})}
         return self._post(what, {}, json.dumps(told).encode())
 
     def _post(self, what: str, given: dict[str, str], content: bytes) -> bytes:

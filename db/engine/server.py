@@ -15,7 +15,6 @@ from db.engine import Params
 from db.engine.address import Address
 from db.engine.errors import told
 from db.engine.native.connection import ArrowConnection
-from db.engine.render import render
 from db.errors import StoreError
 from db.servers.replicated import replicated
 from db.user_sql.reader_account import reader_of
@@ -87,10 +86,6 @@ class ClickHouseEngine:
     def fetch(self, sql: str, params: Params | None = None) -> pa.Table:
         """Return the result of a SELECT as an Arrow table."""
         return self._run(sql, params)
-
-    def render(self, sql: str, fmt: str, params: Params | None = None) -> bytes:
-        """Return the result of a SELECT in one of ClickHouse's output formats."""
-        return render(self, sql, fmt, params)
 
     def insert(self, table: str, rows: pa.Table, token: str | None = None) -> None:
         """Insert the rows as one block. With a token, a repeated insert is stored once."""

@@ -1,4 +1,4 @@
-"""What the configuration of servers must say of a store on several shards."""
+"""What the configuration of servers must say of a store on several shards; how one listens."""
 
 from collections.abc import Sequence
 from xml.sax.saxutils import escape
@@ -14,3 +14,11 @@ def cluster_xml(name: str, shards: Sequence[tuple[str, int]], user: str, passwor
         for host, port in shards
     )
     return f"  <remote_servers>\n    <{name}>\n{shard}\n    </{name}>\n  </remote_servers>\n"
+
+
+LISTEN = (
+    "SYSTEM START LISTEN TCP; SYSTEM START LISTEN HTTP;"
+    " SELECT sum(sleepEachRow(1)) FROM numbers(1000000000) SETTINGS max_block_size = 1,"
+    " function_sleep_max_microseconds_per_block = 1000000000000 FORMAT Null"
+)
+"""What the engine's local program runs to serve until it is killed."""

@@ -9,8 +9,9 @@ import redis
 from redis.exceptions import RedisError
 
 from db.catalogue.heartbeat import alive
+from db.catalogue.progress import newest_watermarks
 from db.catalogue.runs import Run, list_runs
-from db.engine import Engine
+from db.engine import Engine, answers
 from db.engine.address import parse_address
 from db.engine.server import ClickHouseEngine, connect
 from db.errors import StoreError
@@ -84,7 +85,7 @@ def shards(engine: Engine, limits: Limits) -> list[Sign]:
             f"shard {k} of the store ({getattr(shard.here, 'host', 'embedded')}) has not answered",
             "look at ClickHouse and the disk on that machine, and at the readout's spool, which"
             " fills until it is back",
-            wrong=not _answers(shard.here),
+            wrong=not answers(shard.here),
         )
         for k, shard in enumerate(engine.shards)
     ]  # fmt: skip
@@ -101,7 +102,7 @@ def links(engine: Engine, limits: Limits) -> Signs:
                 "look at its front-end and its cable, then at everyhit readout and its spool",
                 mark=mark,
             )
-            for (run, link), mark in _watermarks(engine, list(runs)).items()
+            for (run, link), mark in newest_watermarks(engine, list(runs)).items()
         ]
     }  # fmt: skip
 
@@ -109,7 +110,7 @@ def links(engine: Engine, limits: Limits) -> Signs:
 def _told(engine: Engine, client: redis.Redis, limits: Limits) -> Signs:
     """What the services tell of themselves."""
     open_runs = [run for run in list_runs(engine) if run.state == "open"]
-    marks = _watermarks(engine, [run.run_id for run in open_runs])
+    marks = newest_watermarks(engine, [run.run_id for run in open_runs])
     conductors, workers = alive(client, "conductor"), alive(client, "worker")
     queued = waiting(client)
     fronts = {run: at for each in conductors for run, at in each["runs"].items()}
@@ -191,20 +192,3 @@ def _inputs(
 ) -> tuple[Any, ...]:
     others = tuple(of_run[name]["done_to_s"] for name in told["inputs"])
     return (*others, min(marks, default=None)) if told["reads_hits"] else others
-
-
-def _watermarks(engine: Engine, runs: Sequence[int]) -> dict[tuple[int, int], int]:
-    rows = engine.fetch(
-        "SELECT run_id, link, max(watermark) AS mark FROM chunks"
-        " WHERE has({runs:Array(UInt32)}, run_id) GROUP BY run_id, link ORDER BY run_id, link",
-        {"runs": runs},
-    ).to_pylist()
-    return {(row["run_id"], row["link"]): row["mark"] for row in rows}
-
-
-def _answers(here: Engine) -> bool:
-    try:
-        here.fetch("SELECT 1")
-    except StoreError:
-        return False
-    return True

@@ -1,7 +1,6 @@
 from pathlib import Path
 from typing import Annotated
 
-import polars as pl
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -9,6 +8,7 @@ from db.catalogue.progress import extent
 from db.catalogue.runs import find_run
 from db.engine import Engine
 from db.errors import UsageError
+from db.results.failures import list_failures
 from db.results.rows import list_lineages
 from db.words.hits_view import create_views
 from ops.cli import app
@@ -207,10 +207,4 @@ def _line(trigger: Trigger) -> dict[str, object]:
 
 def _failures(engine: Engine, run_id: int, name: str) -> list[dict[str, object]]:
     lineages = [lineage.lineage for lineage in list_lineages(engine, run_id, name)]
-    table = engine.fetch(
-        "SELECT cell, any(error) AS error, anyLast(traceback) AS traceback, count() AS times"
-        " FROM failures WHERE run_id = {run:UInt32} AND has({lineages:Array(String)}, lineage)"
-        " GROUP BY cell ORDER BY cell LIMIT 20",
-        {"run": run_id, "lineages": lineages},
-    )
-    return pl.DataFrame(pl.from_arrow(table)).to_dicts()
+    return list_failures(engine, run_id, lineages).to_dicts()

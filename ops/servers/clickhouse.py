@@ -4,12 +4,13 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
 
 from db.child_process import start_child
+from db.engine import answers
 from db.engine.address import parse_address
 from db.engine.server import ClickHouseEngine, whole_name
 from db.errors import StoreError
@@ -81,13 +82,8 @@ class ClickHouse:
 
     def _answers(self) -> bool:
         engine = ClickHouseEngine(parse_address(url([self], "default")))
-        try:
-            engine.fetch("SELECT 1")
-        except StoreError:
-            return False
-        finally:
-            engine.close()
-        return True
+        with closing(engine):
+            return answers(engine)
 
 
 def url(servers: Sequence[ClickHouse], database: str = "everyhit", **options: object) -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 import platformdirs
 
 from db.errors import StoreError
+from db.servers.configuration import LISTEN
 
 # The engine as a library, as it is published for Node. Its documented entry point takes the
 # arguments of clickhouse-local, and that can listen.
@@ -21,11 +22,6 @@ INTEGRITY = (
     "XP97mMqnc5tZpKQywR8N7cLTsHNiTmHr30pC5mzo3jWmukjKn2IBa60c2B/gWUNcuFjOMjWoorQICCqBVj5wpw=="
 )
 
-_LISTEN = (
-    "SYSTEM START LISTEN TCP; SYSTEM START LISTEN HTTP;"
-    " SELECT sum(sleepEachRow(1)) FROM numbers(1000000000) SETTINGS max_block_size = 1,"
-    " function_sleep_max_microseconds_per_block = 1000000000000 FORMAT Null"
-)
 _RUN_LIBRARY = (
     "import ctypes, sys; library = ctypes.CDLL(sys.argv[1]);"
     " said = [each.encode() for each in sys.argv[2:]];"
@@ -42,7 +38,7 @@ def command(config: Path, data: Path) -> list[str]:
         return [found, "server", "--config-file", str(config)]
     return [
         *(sys.executable, "-S", "-c", _RUN_LIBRARY, str(library()), "clickhouse-local"),
-        *("--config-file", str(config), "--path", str(data), "--query", _LISTEN),
+        *("--config-file", str(config), "--path", str(data), "--query", LISTEN),
     ]
 
 

@@ -88,7 +88,7 @@ def serving(
 def _traced(store: Store, tracer: "Tracer | None") -> Store:
     if tracer is None:
         return store
-    from api.traces import TracedEngine
+    from db.engine.traced import TracedEngine
 
     return replace(store, engine=TracedEngine(store.engine, tracer))
 

@@ -10,7 +10,9 @@ from db.engine import Engine
 from db.errors import TriggerError, UsageError
 from db.results import ledger
 from db.results.rows import Lineage, list_lineages
+from db.words.headers import dropped_words
 from software_triggers.conductor.conductor import needed_cells
+from software_triggers.conductor.progress import EVER
 from software_triggers.registry import triggers_of_run
 from software_triggers.task.bind import Stage
 from software_triggers.task.inputs import input_state
@@ -74,11 +76,11 @@ def refuse_dropped(engine: Engine, stages: Sequence[Stage], span: tuple[int, int
 
     ``span`` is in ticks, None for the whole run. Results from before the words were dropped stand.
     """
-    gone = _dropped_range(engine, stages[0].run) if stages else None
+    gone = dropped_words(engine, stages[0].run.run_id, -EVER, EVER) if stages else None
     if gone is None:
         return
     margin = sum(stage.reach + stage.run.cell for stage in stages)
-    low, high = gone[0] - margin, gone[1] + margin
+    low, high = gone.a - margin, gone.b + margin
     if span:
         low, high = max(low, span[0]), min(high, span[1])
     if low >= high:
@@ -102,15 +104,6 @@ def _compared(engine: Engine, stage: Stage, first: int, stop: int) -> Iterator[p
         yield state.join(known, on="cell", how="left", suffix="_done").with_columns(
             same=pl.col("inputs").eq_missing(pl.col("inputs_done"))
         )
-
-
-def _dropped_range(engine: Engine, run: Run) -> tuple[int, int] | None:
-    row = engine.fetch(
-        "SELECT count() AS n, min(t_first) AS a, max(t_last) + 1 AS b FROM dropped_chunks"
-        " WHERE run_id = {run:UInt32} AND n_hits > 0",
-        {"run": run.run_id},
-    ).to_pylist()[0]
-    return (row["a"], row["b"]) if row["n"] else None
 
 
 def _refusal(stage: Stage, first: int, stop: int) -> str:

@@ -60,6 +60,36 @@ def test_parquet_goes_to_a_file(store, tmp_path):
     assert len(pl.read_parquet(file)) == 4
 
 
+ODD = (
+    "SELECT toInt64(number) - 1 AS n, 'a\"b\tc' AS `s, x`, [1, 2] AS l, NULL AS z,"
+    " toDateTime64(1, 3, 'UTC') AS d FROM numbers(2)"
+)
+
+
+def test_a_result_comes_in_each_form(store, tmp_path):
+    def asked(form):
+        return everyhit("query", ODD, "--format", form, "--store", store)
+
+    assert asked("csv") == (
+        '"n","s, x","l","z","d"\n'
+        '-1,"a""b\tc","[1,2]",\\N,"1970-01-01 00:00:01.000"\n'
+        '0,"a""b\tc","[1,2]",\\N,"1970-01-01 00:00:01.000"\n'
+    )
+    assert [json.loads(line) for line in asked("json").splitlines()] == [
+        {"n": n, "s, x": 'a"b\tc', "l": [1, 2], "z": None, "d": "1970-01-01 00:00:01.000"}
+        for n in (-1, 0)
+    ]
+    drawn = [line.strip("│┃").split("│") for line in asked("pretty").splitlines() if "│" in line]
+    cells = [[cell.strip() for cell in line] for line in drawn]
+    assert cells == [
+        [n, 'a"b\\tc', "[1,2]", "NULL", "1970-01-01 00:00:01.000"] for n in ("-1", "0")
+    ]
+    for form in ("arrow", "parquet"):
+        everyhit("query", ODD, "--format", form, "--out", tmp_path / form, "--store", store)
+    for found in (pl.read_ipc(tmp_path / "arrow"), pl.read_parquet(tmp_path / "parquet")):
+        assert found.select("n", "s, x", "l").rows() == [(n, 'a"b\tc', [1, 2]) for n in (-1, 0)]
+
+
 def test_a_trigger_in_five_lines(store, tmp_path):
     trigger = tmp_path / "late.sql"
     trigger.write_text(

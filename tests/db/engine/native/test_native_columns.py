@@ -183,36 +183,3 @@ def test_compressed_blocks_carry_the_same(servers, chdb_engine):
     engine.insert("packed", rows)
     assert engine.fetch("SELECT n, s FROM packed ORDER BY n").to_pydict() == rows.to_pydict()
     engine.close()
-
-
-@pytest.mark.parametrize(
-    "fmt", ["CSV", "CSVWithNames", "TSV", "TSVWithNames", "TSVWithNamesAndTypes", "JSONEachRow"]
-)
-def test_a_result_is_written_as_by_the_embedded_engine(chdb_engine, server_engine, fmt):
-    sql = (
-        "SELECT number AS n, 'a\"b\tc' AS `s x`, [1, 2] AS l, NULL AS z, toFloat64(0.1) AS f,"
-        " toDateTime64(1, 3, 'UTC') AS d FROM numbers({rows:UInt8})"
-    )
-    for rows in (0, 3):
-        params = {"rows": rows}
-        assert server_engine.render(sql, fmt, params) == chdb_engine.render(sql, fmt, params)
-
-
-def test_arrow_and_parquet_come_out_as_they_are(server_engine, tmp_path):
-    sql = "SELECT number AS n, [number] AS l FROM numbers(5)"
-    expected = server_engine.fetch(sql).to_pylist()
-    assert pa.ipc.open_file(server_engine.render(sql, "Arrow")).read_all().to_pylist() == expected
-    (tmp_path / "p").write_bytes(server_engine.render(sql, "Parquet"))
-    assert pl.read_parquet(tmp_path / "p").to_dicts() == expected
-
-
-def test_a_pretty_table_holds_what_the_embedded_one_holds(chdb_engine, server_engine):
-    sql = "SELECT number AS n, 'word' AS text, [1, 2] AS l FROM numbers(2)"
-
-    def cells(drawn):
-        lines = [line for line in drawn.decode().splitlines() if "│" in line]
-        return [[cell.strip() for cell in line.strip("│").split("│")] for line in lines]
-
-    fmt = "PrettyCompactMonoBlock"
-    ours, theirs = cells(server_engine.render(sql, fmt)), cells(chdb_engine.render(sql, fmt))
-    assert ours == [row[-3:] for row in theirs] == [["0", "word", "[1,2]"], ["1", "word", "[1,2]"]]
