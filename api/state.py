@@ -2,19 +2,21 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Hashable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import ParamSpec, TypeVar
+from weakref import WeakValueDictionary
 
 from api.access.authenticator import Doorkeeper
 from api.access.issuer import Issuer
 from api.graphql.topics import Topics
 from api.query_cache import Answers
 from api.reprocess_queue import Work
+from api.slots import Slots
 from db.engine import Engine
 from db.retention.steps import Step
 from db.store import Store
@@ -51,10 +53,10 @@ class Rules:
     """Time that a query may take."""
     threads: int = 4
     """Statements under way at once."""
-    uploads: int = 4
-    """Posts of words under way at once; more are asked to come again."""
+    uploads: int = 8
+    """Posts of words under way at once; a client has half at most, and is asked to come again."""
     exports: int = 8
-    """Exports under way at once; each holds about 100 MB. More are asked to come again."""
+    """Exports under way at once, in the same way; each holds about 100 MB."""
     most_upload: int = 32 << 20
     """Bytes of words in a post."""
     answers_s: float = 0.0
@@ -85,8 +87,9 @@ class Desk:
         self.intake = Intake(self.engine, alone=self.store.owned)
         self.topics = Topics()
         self.answers = Answers(self.rules.answers_s)
-        self.exports = 0
-        """Exports that are under way."""
+        self.uploads = Slots(self.rules.uploads, "more words than the store can take", 1)
+        self.exports = Slots(self.rules.exports, "too many exports are under way", 5)
+        self._turns: WeakValueDictionary[Hashable, asyncio.Semaphore] = WeakValueDictionary()
         self.jobs: list[Job] = []
         """Runs that this process's conductor works on."""
 
@@ -109,6 +112,12 @@ class Desk:
     async def ask_bulk(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """The same for what may take long."""
         return await _in(self._bulk, partial(function, *args, **kwargs))
+
+    def turn(self, client: Hashable) -> asyncio.Semaphore:
+        """Return what a client waits in while it has all threads but one: that is for others."""
+        key = client, id(asyncio.get_running_loop())
+        most = max(1, self.rules.threads - 1)
+        return self._turns.setdefault(key, asyncio.Semaphore(most))
 
     async def each(self, pieces: Iterator[T]) -> AsyncGenerator[T]:
         """Yield what an iterator yields that blocks on the store, one piece at a time."""

@@ -1,11 +1,12 @@
 """Bulk data over HTTP: a range and a selection, streamed in the format that is asked for."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Query
-from fastapi.responses import JSONResponse, Response, StreamingResponse
+from fastapi import APIRouter, Header, Query, Request
+from fastapi.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from api.dropped import header
@@ -16,6 +17,7 @@ from api.export.hdf5 import hdf5
 from api.export.parquet import parquet
 from api.export.root import root
 from api.export.rows import Write
+from api.slots import client_of
 from api.span import span_of
 from api.state import Desk
 from db.catalogue.runs import find_run
@@ -46,6 +48,7 @@ def export_routes(desk: Desk) -> APIRouter:
 
     @router.get("/export/{run}/{what}")
     async def export(
+        request: Request,
         run: str,
         what: str,
         start: str | None = None,
@@ -58,7 +61,8 @@ def export_routes(desk: Desk) -> APIRouter:
         fmt: Annotated[str, Query(alias="format")] = "arrow",
         authorization: Annotated[str | None, Header()] = None,
     ) -> Response:
-        (await desk.ask(desk.doorkeeper.who, authorization)).need("read")
+        who = await desk.ask(desk.doorkeeper.who, authorization)
+        who.need("read")
         if fmt not in FORMATS:
             raise UsageError(f"there is no format {fmt!r}; formats: {', '.join(FORMATS)}")
         form = FORMATS[fmt]
@@ -72,20 +76,14 @@ def export_routes(desk: Desk) -> APIRouter:
             pieces = form.write(rows_of(desk.engine, asked, desk.spool))
             return found.run_id, lacks, next(pieces, b""), pieces  # what goes wrong at once is told
 
-        if desk.exports >= desk.rules.exports:
-            told = {"code": "busy", "message": "too many exports are under way: come again"}
-            return JSONResponse(told, 429, {"Retry-After": "5"})
-        desk.exports += 1
-        try:
+        with ExitStack() as place:
+            place.enter_context(desk.exports.place(client_of(request, who)))
             number, lacks, first, pieces = await desk.ask_bulk(begun)
-        except BaseException:
-            desk.exports -= 1
-            raise
+            held = place.pop_all()
         name = f"run{number}-{trigger or what}.{form.suffix}"
         return _Export(
-            desk,
-            first,
-            pieces,
+            held,
+            desk.each(_with(first, pieces)),
             media_type=form.media_type,
             headers={"Content-Disposition": f'attachment; filename="{name}"'} | lacks,
         )
@@ -94,17 +92,15 @@ def export_routes(desk: Desk) -> APIRouter:
 
 
 class _Export(StreamingResponse):
-    """Counts itself out when it ends, however it ends."""
+    """Gives its place away when it ends, however it ends."""
 
-    def __init__(self, desk: Desk, first: bytes, pieces: Iterator[bytes], **how: Any) -> None:
-        self._desk = desk
-        super().__init__(desk.each(_with(first, pieces)), **how)
+    def __init__(self, held: ExitStack, pieces: AsyncIterator[bytes], **how: Any) -> None:
+        self._held = held
+        super().__init__(pieces, **how)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        try:
+        with self._held:
             await super().__call__(scope, receive, send)
-        finally:
-            self._desk.exports -= 1
 
 
 def _with(first: bytes, pieces: Iterator[bytes]) -> Iterator[bytes]:

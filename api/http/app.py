@@ -1,7 +1,11 @@
 """The web application: GraphQL, bulk data, health."""
 
+from collections.abc import Mapping
+
 from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
@@ -13,9 +17,14 @@ from api.http.graphql import graphql_routes
 from api.http.health import Counted, Figures, health_routes
 from api.http.ingest import ingest_routes
 from api.http.owner_endpoint import door_routes
+from api.http.patience import Patience
 from api.http.query import query_routes
+from api.slots import BusyError
 from api.state import Desk
 from db.errors import EveryhitError, StoreError
+
+_OWN_BYTES = 1 << 30
+"""Bytes of a body of the store's own owner: rows of other commands."""
 
 
 def create_app(desk: Desk) -> FastAPI:
@@ -30,6 +39,8 @@ def create_app(desk: Desk) -> FastAPI:
     app.include_router(health_routes(desk, figures))
     app.include_router(page_routes())
     app.add_exception_handler(EveryhitError, _told)
+    app.add_exception_handler(HTTPException, _refused)
+    app.add_exception_handler(RequestValidationError, _unfit)
     if desk.rules.origins:
         app.add_middleware(
             CORSMiddleware,
@@ -38,6 +49,8 @@ def create_app(desk: Desk) -> FastAPI:
             allow_headers=["Authorization", "Content-Type", "Idempotency-Key"],
         )
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(desk.rules.hosts))
+    most = {"ingest": desk.rules.most_upload, "engine": _OWN_BYTES}
+    app.add_middleware(Patience, most=most)
     app.add_middleware(Counted, figures=figures)
     return app
 
@@ -51,4 +64,26 @@ async def _told(request: Request, fault: Exception) -> JSONResponse:
     status = 503 if away else 400
     if isinstance(fault, AccessError):
         status = 403 if fault.known else 401
-    return JSONResponse({"code": fault.code, "message": str(fault)}, status)
+    if isinstance(fault, BusyError):
+        return _line(fault.code, str(fault), 429, {"Retry-After": str(fault.again_s)})
+    return _line(fault.code, str(fault), status)
+
+
+async def _refused(request: Request, fault: Exception) -> JSONResponse:
+    """A request that reaches nothing, or ends in the middle."""
+    assert isinstance(fault, HTTPException)
+    return _line("request", str(fault.detail), fault.status_code, fault.headers)
+
+
+async def _unfit(request: Request, fault: Exception) -> JSONResponse:
+    """A body or an argument that is not what it should be: the first thing that is wrong."""
+    assert isinstance(fault, RequestValidationError)
+    wrong = fault.errors()[0]
+    place = ".".join(str(part) for part in wrong["loc"])
+    return _line("usage", f"{place}: {wrong['msg']}"[:300], 422)
+
+
+def _line(
+    code: str, message: str, status: int, headers: Mapping[str, str] | None = None
+) -> JSONResponse:
+    return JSONResponse({"code": code, "message": message}, status, headers)

@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse
 from api.graphql.context import Info
 from api.graphql.mutation import mutation
 from api.graphql.runs import Run
+from api.slots import client_of
 from api.state import Desk
 from db.catalogue.runs import open_run
 from db.detector import available, load
@@ -24,7 +25,6 @@ TYPE = "application/octet-stream"
 def ingest_routes(desk: Desk) -> APIRouter:
     """Return the route ``/ingest/…``."""
     router = APIRouter()
-    under_way = 0
 
     @router.post("/ingest/{run}/{link}")
     async def ingest(
@@ -35,8 +35,8 @@ def ingest_routes(desk: Desk) -> APIRouter:
         idempotency_key: Annotated[str | None, Header()] = None,
         content_type: Annotated[str | None, Header()] = None,
     ) -> JSONResponse:
-        nonlocal under_way
-        (await desk.ask(desk.doorkeeper.who, authorization)).need("ingest")
+        who = await desk.ask(desk.doorkeeper.who, authorization)
+        who.need("ingest")
         if content_type != TYPE:
             raise UsageError(f"words come as {TYPE}, little-endian, 8 bytes each")
         if idempotency_key is None or not _KEY.fullmatch(idempotency_key):
@@ -46,17 +46,13 @@ def ingest_routes(desk: Desk) -> APIRouter:
             )
         if not 0 <= link < 2**16:
             raise UsageError(f"link {link}: links have the numbers 0 to 65535")
-        if under_way >= desk.rules.uploads:
-            told = {"code": "busy", "message": "more words than the store can take: come again"}
-            return JSONResponse(told, 429, {"Retry-After": "1"})
-        under_way += 1
-        try:
-            body = await _body(request, desk.rules.most_upload)
-            taker = await desk.ask(desk.intake.run, run)
-            receipt = await desk.ask(taker.take, link, idempotency_key, body)
-        finally:
-            desk.answers.forget()
-            under_way -= 1
+        with desk.uploads.place(client_of(request, who)):
+            body = await request.body()
+            try:
+                taker = await desk.ask(desk.intake.run, run)
+                receipt = await desk.ask(taker.take, link, idempotency_key, body)
+            finally:
+                desk.answers.forget()
         return JSONResponse(
             {"hits": receipt.n_hits, "repeated": receipt.repeated}, 200 if receipt.repeated else 201
         )
@@ -102,13 +98,3 @@ class IngestMutations:
             return Run(run=desk.intake.run(run).close())
 
         return await info.context.ask(close)
-
-
-async def _body(request: Request, most: int) -> bytes:
-    pieces, size = [], 0
-    async for piece in request.stream():
-        pieces.append(piece)
-        size += len(piece)
-        if size > most:
-            raise UsageError(f"a body of words has up to {most} bytes: send smaller ones")
-    return b"".join(pieces)

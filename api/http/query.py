@@ -3,10 +3,11 @@
 from typing import Annotated
 
 import pyarrow as pa
-from fastapi import APIRouter, Header, Response
+from fastapi import APIRouter, Header, Request, Response
 from pydantic import BaseModel, Field
 
 from api.dropped import header
+from api.slots import client_of
 from api.span import span_of
 from api.state import Desk
 from db.catalogue.runs import find_run
@@ -32,10 +33,14 @@ def query_routes(desk: Desk) -> APIRouter:
 
     @router.post("/query")
     async def query(
-        question: Question, authorization: Annotated[str | None, Header()] = None
+        request: Request,
+        question: Question,
+        authorization: Annotated[str | None, Header()] = None,
     ) -> Response:
-        (await desk.ask(desk.doorkeeper.who, authorization)).need("read")
-        body, lacks = await desk.ask_bulk(_answer, desk, question)
+        who = await desk.ask(desk.doorkeeper.who, authorization)
+        who.need("read")
+        async with desk.turn(client_of(request, who)):
+            body, lacks = await desk.ask_bulk(_answer, desk, question)
         return Response(body, media_type="application/vnd.apache.arrow.stream", headers=lacks)
 
     return router

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 import uvicorn
 from fastapi import FastAPI
 
+from api.http.connection import Connection, SocketConnection
 from db.errors import UsageError
 
 
@@ -32,7 +33,8 @@ def served(
         app,
         log_level="warning",
         access_log=False,
-        ws="websockets-sansio",
+        http=Connection,
+        ws=SocketConnection,
         ws_max_size=1 << 20,
         server_header=False,
         timeout_graceful_shutdown=5,

@@ -1,11 +1,11 @@
 import threading
 import time
 import weakref
-from dataclasses import replace
 
 from api.export import batches, spooled
 from api.export.batches import Asked, rows_of
 from api.export.route import FORMATS
+from api.slots import Slots
 from db.errors import StoreError
 
 
@@ -78,12 +78,12 @@ def test_what_goes_wrong_with_the_first_rows_is_told_and_not_broken_off(http, ru
 def test_no_more_exports_than_there_is_memory_for(http, run, desk, monkeypatch):
     def wait_until_over():
         for _ in range(600):
-            if not desk.exports:
+            if not desk.exports.taken:
                 return
             time.sleep(0.05)
 
     wait_until_over()
-    monkeypatch.setattr(desk, "rules", replace(desk.rules, exports=1))
+    monkeypatch.setattr(desk, "exports", Slots(1, "too many exports are under way", 5))
     monkeypatch.setattr(batches, "HITS_AT_ONCE", 100)
     go_on = threading.Event()
     slow = batches.read_frame
@@ -96,7 +96,7 @@ def test_no_more_exports_than_there_is_memory_for(http, run, desk, monkeypatch):
         patch.setattr(batches, "read_frame", waits)
         first = threading.Thread(target=http.get, args=(f"/export/{run.run_id}/hits",))
         first.start()
-        while not desk.exports:
+        while not desk.exports.taken:
             time.sleep(0.01)
         answer = http.get(f"/export/{run.run_id}/hits")
         go_on.set()
@@ -109,4 +109,4 @@ def test_no_more_exports_than_there_is_memory_for(http, run, desk, monkeypatch):
     for wrong in ("format=xml", "where=nothing", "start=5 s&stop=1 s"):
         assert http.get(f"/export/{run.run_id}/hits?{wrong}").status_code == 400
     wait_until_over()
-    assert desk.exports == 0
+    assert desk.exports.taken == 0
