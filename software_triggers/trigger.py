@@ -37,6 +37,8 @@ class Trigger:
     doc: str = ""
     uses: tuple[str, ...] = ()
     """Columns that it looks at, of whatever it reads; empty for all."""
+    nulls: bool = True
+    """Whether a Python trigger may leave values out (null) in columns other than t."""
     compute: Callable[..., pl.DataFrame] | None = field(default=None, compare=False)
 
     @property
@@ -86,13 +88,15 @@ def trigger(
     version: int | str = 1,
     uses: Sequence[str] = (),
     name: str | None = None,
+    nulls: bool = True,
 ) -> Callable[[Callable[..., pl.DataFrame]], Trigger]:
     """Make a trigger of a function from Polars frames to a Polars frame with a column ``t``.
 
     The function takes what it depends on by argument name, in order of t or not, with all rows of
     the window and its margins; it may also ask for ``detector``, the declaration. Keyword arguments
     with defaults are the trigger's parameters; ``uses`` names the columns that it looks at, of
-    whatever it reads, so that no others are fetched. What it returns must be right for every t in
+    whatever it reads, so that no others are fetched. Values may be null, in t never; with ``nulls``
+    false nowhere, which saves space. What it returns must be right for every t in
     the window, given that it sees ``reach`` beyond; rows outside are cut off by the caller.
     """
     reads = (depends_on,) if isinstance(depends_on, str) else tuple(depends_on)
@@ -119,6 +123,7 @@ def trigger(
             source=inspect.getsource(function),
             doc=inspect.getdoc(function) or "",
             uses=tuple(uses),
+            nulls=nulls,
             compute=function,
         )
 

@@ -14,6 +14,7 @@ from db.catalogue.runs import Run
 from db.engine import Engine
 from db.errors import UsageError
 from db.relations.relation import Relation, read
+from db.results.rows import Lineage
 from db.selection import names, to_polars
 from db.time import WHOLE
 from db.words.ranges import of_hits, of_rows
@@ -48,7 +49,12 @@ def rows_of(engine: Engine, asked: Asked, folder: Path | None = None) -> Rows:
 
     Raises UsageError and SelectionError at once, before the first batch.
     """
-    schema, batches = _hits(engine, asked) if asked.what == "hits" else _rows(engine, asked)
+    if asked.what == "hits":
+        (schema, batches), nullable = _hits(engine, asked), frozenset[str]()
+    else:
+        lineage = lineage_of(engine, asked.run, asked.what, asked.lineage)
+        schema, batches = _rows(engine, asked, lineage)
+        nullable = frozenset(n for n, kind in lineage.columns.items() if "Nullable(" in kind)
     told: dict[str, str | int | float] = {
         "run": asked.run.run_id,
         "rows": asked.what,
@@ -59,7 +65,7 @@ def rows_of(engine: Engine, asked: Asked, folder: Path | None = None) -> Rows:
     }
     told |= {"start": asked.a} if asked.a > WHOLE[0] else {}
     told |= {"stop": asked.b} if asked.b < WHOLE[1] else {}
-    return Rows(asked.what, schema, batches, told, folder)
+    return Rows(asked.what, schema, batches, told, nullable, folder)
 
 
 def _hits(engine: Engine, asked: Asked) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
@@ -86,8 +92,9 @@ def _hits(engine: Engine, asked: Asked) -> tuple[pa.Schema, Iterator[pa.RecordBa
     return frame(0, 0).to_arrow().schema, pieces()
 
 
-def _rows(engine: Engine, asked: Asked) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
-    lineage = lineage_of(engine, asked.run, asked.what, asked.lineage)
+def _rows(
+    engine: Engine, asked: Asked, lineage: Lineage
+) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
     wanted = _known(asked, tuple(lineage.columns)) or tuple(lineage.columns)
     where = selection_over(lineage, asked.where) if asked.where else None
 

@@ -9,7 +9,10 @@ from api.export.rows import Rows
 
 
 def csv(rows: Rows) -> Iterator[bytes]:
-    """Yield a header and a line for each row; of a list the values, spaces between them."""
+    """Yield a header and a line for each row; of a list the values, spaces between them.
+
+    What is null stands as nothing, in a list as ``null``.
+    """
     yield _text(rows.schema.empty_table()).encode()
     for batch in rows.batches:
         yield _text(pa.Table.from_batches([batch]), header=False).encode()
@@ -18,5 +21,11 @@ def csv(rows: Rows) -> Iterator[bytes]:
 def _text(table: pa.Table, *, header: bool = True) -> str:
     frame = pl.DataFrame(pl.from_arrow(table))
     lists = [name for name, kind in frame.schema.items() if isinstance(kind, pl.List)]
-    flat = [pl.col(name).cast(pl.List(pl.String)).list.join(" ") for name in lists]
+    flat = [
+        pl.col(name)
+        .cast(pl.List(pl.String))
+        .list.eval(pl.element().fill_null("null"))
+        .list.join(" ")
+        for name in lists
+    ]
     return frame.with_columns(flat).write_csv(include_header=header)

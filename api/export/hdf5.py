@@ -19,6 +19,7 @@ def hdf5(rows: Rows) -> Iterator[bytes]:
 
     Dataset ``<name>/<column>`` has a value for each row. A column of lists has all rows' values
     there, and in ``<name>/<column>.offsets``, one longer than there are rows, where each begins.
+    Where values may be null, ``<name>/<column>.valid`` has false for those that are.
     """
     with needs_extra("HDF5"):
         import h5py
@@ -29,6 +30,8 @@ def hdf5(rows: Rows) -> Iterator[bytes]:
             group.attrs.update(rows.told)
             for field in rows.schema:
                 _create(h5py, group, field)
+                if field.name in rows.nullable:
+                    group.create_dataset(f"{field.name}.valid", (0,), bool, **_growing(True))
             for batch in rows.batches:
                 for name, array in zip(batch.schema.names, batch.columns, strict=True):
                     _append(group, name, array)
@@ -42,11 +45,15 @@ def _create(h5py: Any, group: Any, field: pa.Field) -> None:
     of = field.type.value_type if jagged else field.type
     text = pa.types.is_string(of) or pa.types.is_large_string(of) or pa.types.is_string_view(of)
     kind = h5py.string_dtype() if text or pa.types.is_binary(of) else of.to_pandas_dtype()
-    how = {"maxshape": (None,), "chunks": (_CHUNK,), "compression": "lzf", "shuffle": not text}
+    how = _growing(not text)
     group.create_dataset(field.name, (0,), kind, **how)
     if jagged:
         offsets = group.create_dataset(f"{field.name}.offsets", (1,), np.int64, **how)
         offsets[0] = 0
+
+
+def _growing(shuffle: bool) -> dict[str, Any]:
+    return {"maxshape": (None,), "chunks": (_CHUNK,), "compression": "lzf", "shuffle": shuffle}
 
 
 def _append(group: Any, name: str, array: pa.Array) -> None:
@@ -55,6 +62,10 @@ def _append(group: Any, name: str, array: pa.Array) -> None:
     before = len(data)
     data.resize((before + len(part.values),))
     data[before:] = part.values
+    if f"{name}.valid" in group:
+        valid = group[f"{name}.valid"]
+        valid.resize((before + len(part.values),))
+        valid[before:] = part.valid
     if part.offsets is not None:
         offsets = group[f"{name}.offsets"]
         n = len(offsets)

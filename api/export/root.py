@@ -16,6 +16,7 @@ def root(rows: Rows) -> Iterator[bytes]:
     """Yield a ROOT file. It can't be streamed while it grows: it is written beside, then sent.
 
     The tree has the rows' name. A list of strings becomes one string with spaces between.
+    Numbers that may be null have a branch ``<column>_valid`` beside them; text is then empty.
     """
     with needs_extra("ROOT"):
         import awkward as ak
@@ -24,11 +25,25 @@ def root(rows: Rows) -> Iterator[bytes]:
     with spool(rows, ".root") as path:
         with uproot.recreate(path, compression=uproot.LZ4(1)) as made:
             made["told"] = "\n".join(f"{key} = {value}" for key, value in rows.told.items())
-            tree = made.mktree(rows.name, {f.name: _branch(f.type) for f in rows.schema})
+            branches = {f.name: _branch(f.type) for f in rows.schema}
+            branches |= {
+                f"{f.name}_valid": "var * bool" if branches[f.name].startswith("var") else "bool"
+                for f in rows.schema
+                if f.name in rows.nullable and branches[f.name] != "string"
+            }
+            tree = made.mktree(rows.name, branches)
             for batch in rows.batches:
                 named = zip(batch.schema.names, batch.columns, strict=True)
                 if batch.num_rows:
-                    tree.extend({name: _values(ak, array) for name, array in named})
+                    columns = dict(named)
+                    tree.extend(
+                        {name: _values(ak, array) for name, array in columns.items()}
+                        | {
+                            f"{name}_valid": _valid(ak, array)
+                            for name, array in columns.items()
+                            if f"{name}_valid" in branches
+                        }
+                    )
                 check_room(path)
                 yield b""  # others may have a turn
         yield from pieces_of(path)
@@ -49,5 +64,10 @@ def _values(ak: Any, array: pa.Array) -> Any:
     if part.offsets is None:
         return ak.Array(list(part.values)) if text else part.values
     if text:
-        return ak.Array([" ".join(each) for each in array.to_pylist()])
+        return ak.Array([" ".join(text or "" for text in each) for each in array.to_pylist()])
     return ak.unflatten(part.values, np.diff(part.offsets))
+
+
+def _valid(ak: Any, array: pa.Array) -> Any:
+    part = column(array)
+    return part.valid if part.offsets is None else ak.unflatten(part.valid, np.diff(part.offsets))

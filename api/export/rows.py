@@ -15,6 +15,8 @@ class Rows:
     batches: Iterator[pa.RecordBatch]
     told: Mapping[str, str | int | float] = field(default_factory=dict)
     """What should be known of the rows: run, range, length of a tick …"""
+    nullable: frozenset[str] = frozenset()
+    """Columns in which values may be null."""
     folder: Path | None = None
     """Where a file may grow that can't be streamed while it is written."""
 

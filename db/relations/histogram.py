@@ -43,11 +43,11 @@ def histogram(
     """Return the histogram of a column of a relation's rows, made within so many seconds.
 
     Without ``low`` or ``high`` the smallest and the largest value are the limits. Values that are
-    not finite are left out. The caller has made sure that the column is one of numbers.
+    not finite, or NULL, are left out. The caller has made sure that the column is one of numbers.
     """
     select = select_of(engine, replace(rows, columns=(column,)))
     value = f"toFloat64(`{column}`)"
-    finite = f"SELECT {value} AS x FROM ({select}) WHERE isFinite({value})"
+    finite = f"SELECT assumeNotNull({value}) AS x FROM ({select}) WHERE isFinite({value})"
     if low is None or high is None:
         ends = engine.fetch(
             limited(f"SELECT min(x) AS low, max(x) AS high, count() AS n FROM ({finite})", seconds)

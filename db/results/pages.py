@@ -7,7 +7,7 @@ import polars as pl
 
 from db.catalogue.runs import Run
 from db.engine import Engine
-from db.results.rows import Lineage, committed_sql
+from db.results.rows import Lineage, committed_sql, row_hash_sql
 from db.selection import Node, to_sql
 from db.words.ranges import of_rows
 
@@ -50,7 +50,8 @@ def page_of_rows(
     committed = committed_sql(lineage, run.cell, "{a:Int64}", "{b:Int64}")
     sql = (
         f"SELECT {listed} FROM ({committed}) WHERE {condition}"
-        f" ORDER BY t, cityHash64({listed}) LIMIT {{limit:UInt64}} OFFSET {{skip:UInt64}}"
+        f" ORDER BY t, {row_hash_sql(lineage.columns)}"
+        " LIMIT {limit:UInt64} OFFSET {skip:UInt64}"
     )
     found: list[pl.DataFrame] = []
     missing, offset = limit, skip

@@ -38,7 +38,7 @@ class Lineage:
 
 
 # T64 packs whole numbers into the bits that they need: a third smaller, and no slower.
-_WIDE = re.compile(r"^(Array\()?U?Int(16|32|64)\)?$")
+_WIDE = re.compile(r"^(Array\(|Nullable\()*U?Int(16|32|64)\)*$")
 
 # Merges by the dozen and up to a size: a row is written anew about once, instead of again and again
 # on its way to one huge part. The price is more parts, of which a window reads those of its cells.
@@ -56,6 +56,7 @@ def create_results(engine: Engine, lineage: Lineage) -> None:
 
 def create_table(engine: Engine, lineage: Lineage) -> None:
     """Create the table for a lineage's rows, unless it is there."""
+    hashed = row_hash_sql(lineage.columns)
     columns = ",\n".join(
         f"`{name}` {kind} {'CODEC(T64, LZ4)' if _WIDE.search(kind) else ''}"
         for name, kind in lineage.columns.items()
@@ -63,10 +64,26 @@ def create_table(engine: Engine, lineage: Lineage) -> None:
     engine.define(
         f"CREATE TABLE IF NOT EXISTS {lineage.table}"
         f" (run_id UInt32, cell Int64, attempt UInt64 CODEC(T64, LZ4), {columns},"
-        f" digest__ UInt64 MATERIALIZED cityHash64({', '.join(f'`{n}`' for n in lineage.columns)}))"
+        f" digest__ UInt64 MATERIALIZED {hashed})"
         " ENGINE = MergeTree ORDER BY (run_id, cell, attempt, t)"
         f" SETTINGS {_MERGES}"
     )
+
+
+def row_hash_sql(columns: Mapping[str, str]) -> str:
+    """Return the SQL of a hash of a row's values, by their names and types; NULL is a value."""
+    parts: list[str] = []
+    for name, kind in columns.items():
+        if kind.startswith("Nullable("):
+            parts += [
+                f"`{name}` IS NULL",
+                f"ifNull(`{name}`, defaultValueOfArgumentType(assumeNotNull(`{name}`)))",
+            ]
+        elif "Nullable(" in kind:
+            parts.append(f"toString(`{name}`)")
+        else:
+            parts.append(f"`{name}`")
+    return f"cityHash64({', '.join(parts)})"
 
 
 def enter_lineage(engine: Engine, lineage: Lineage) -> None:
@@ -156,6 +173,12 @@ def insert_select(
         f" {attempt}, {names} FROM ({select})",
         params,  # type: ignore[arg-type]
     )
+
+
+def count_without_time(engine: Engine, select: str, params: Mapping[str, object]) -> int:
+    """Return how many rows of a trigger's SELECT have NULL in t."""
+    sql = f"SELECT count() AS n FROM ({select}) WHERE t IS NULL"
+    return int(engine.reader.fetch(sql, params)["n"][0].as_py())  # type: ignore[arg-type]
 
 
 def count_rows(

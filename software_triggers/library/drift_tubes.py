@@ -13,6 +13,7 @@ _TRACK_REACH = f"{straight_track.REACH_NS} ns"
 @trigger(
     reach=f"{mean_timer.REACH_NS} ns",
     uses=("t", "chamber", "layer", "wire", "view", "x_mm", "z_mm"),
+    nulls=False,
 )
 def segments(
     hits: pl.DataFrame,
@@ -35,7 +36,7 @@ def segments(
     )
 
 
-@trigger(reach=_TRACK_REACH, depends_on="segments", uses=straight_track.USES)
+@trigger(reach=_TRACK_REACH, depends_on="segments", uses=straight_track.USES, nulls=False)
 def tracks(
     segments: pl.DataFrame,
     detector: Detector,
@@ -57,6 +58,7 @@ def tracks(
     reach="1 us",
     depends_on="words",
     uses=("t", "chamber", "layer", "wire", "head", "hit"),
+    nulls=False,
 )
 def segment_clusters(
     words: pl.DataFrame, detector: Detector, margin_ns: float = 10.0

@@ -52,6 +52,7 @@ def event_builder(
         source=f"event_builder({', '.join(candidates)})",
         doc=f"events around {', '.join(candidates)}, with their raw words",
         uses=("t", "link", "raw"),
+        nulls=False,
         compute=events,
     )
 

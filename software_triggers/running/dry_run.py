@@ -11,10 +11,10 @@ from db.catalogue.runs import Run
 from db.engine import Engine
 from db.errors import EveryhitError, StoreError, TriggerError
 from db.relations.query import columns_of
-from db.results.rows import Lineage
+from db.results.rows import Lineage, count_without_time
 from db.user_sql.limits import fetch_limited
 from db.words.hits_view import create_views
-from software_triggers.task.bind import Stage, select
+from software_triggers.task.bind import TIME, Stage, check_times, select
 from software_triggers.task.names import lineage_of
 from software_triggers.trigger import SOURCES, Trigger, in_ticks
 from software_triggers.window import Window
@@ -51,11 +51,13 @@ def dry_run(
     stage = _unstored(engine, run, trigger)
     found = select(engine, stage, window.widened(stage.reach))
     columns = dict(columns_of(engine, found, stage.params))
-    if "Int" not in columns.get("t", ""):
+    if not TIME.fullmatch(columns.get("t", "")):
         raise TriggerError(
             f"trigger {trigger.name} must return an integer column t, ticks since the run's start;"
             f" it returns {', '.join(f'{name} {kind}' for name, kind in columns.items())}"
         )
+    if columns["t"].startswith("Nullable("):
+        check_times(trigger.name, count_without_time(engine, found, stage.params))
     own = f"SELECT * FROM ({found}) WHERE t >= {window.a} AND t < {window.b}"
     counted = fetch_limited(engine, f"SELECT count() AS n FROM ({own})", stage.params, seconds)
     rows = fetch_limited(engine, f"{own} ORDER BY t LIMIT {most}", stage.params, seconds)

@@ -1,6 +1,7 @@
 """Triggers bound to a run: parameters given, inputs resolved, lineage hashed, in working order."""
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
@@ -32,6 +33,8 @@ class Stage:
     lineage: Lineage
     inputs: Mapping[str, Lineage]
     """Lineages of the triggers that it reads."""
+    t_may_lack: bool = False
+    """Whether its SQL may give NULL for t: its rows are looked at before they count."""
 
     @property
     def name(self) -> str:
@@ -111,17 +114,8 @@ def _stage(
     reads = {name: lineage.lineage for name, lineage in inputs.items()}
     # A count bears the time at which its slice begins, and its words may lie anywhere in the slice.
     reach = trigger.reach_ticks(given, tick) + run.detector.slice * ("rates" in trigger.reads)
-    told = {
-        "name": trigger.name,
-        "version": trigger.version,
-        "source": trigger.source,
-        "params": ticks,
-        "reach": reach,
-        "inputs": reads,
-        "detector": run.detector.fingerprint,
-    }
-    lineage = Lineage(
-        lineage=blake2b(json.dumps(told, sort_keys=True).encode(), digest_size=6).hexdigest(),
+    bare = Lineage(
+        lineage="",
         run_id=run.run_id,
         name=trigger.name,
         version=trigger.version,
@@ -133,13 +127,23 @@ def _stage(
         source=trigger.source,
         columns={},
     )
-    stage = Stage(trigger, run, ticks, lineage, inputs)
-    columns = (
-        _sql_columns(engine, stage) if trigger.kind == "sql" else _frame_columns(engine, stage)
-    )
-    stage = replace(stage, lineage=replace(lineage, columns=columns))
-    create_table(engine, stage.lineage)
-    return stage
+    stage = Stage(trigger, run, ticks, bare, inputs)
+    found = _sql_columns(engine, stage) if trigger.kind == "sql" else _frame_columns(engine, stage)
+    columns = _checked(stage, found)
+    told = {
+        "name": trigger.name,
+        "version": trigger.version,
+        "source": trigger.source,
+        "params": ticks,
+        "reach": reach,
+        "inputs": reads,
+        "detector": run.detector.fingerprint,
+        "columns": columns,
+    }
+    digest = blake2b(json.dumps(told, sort_keys=True).encode(), digest_size=6).hexdigest()
+    lineage = replace(bare, lineage=digest, columns=columns)
+    create_table(engine, lineage)
+    return replace(stage, lineage=lineage, t_may_lack=found["t"].startswith("Nullable("))
 
 
 def select(engine: Engine, stage: Stage, read: Window) -> str:
@@ -165,36 +169,68 @@ def compute(engine: Engine, stage: Stage, read: Window) -> pl.DataFrame:
         raise TriggerError(
             f"trigger {stage.name} must return a Polars frame with an integer column t, got {got}"
         )
+    check_times(stage.name, rows["t"].null_count())
     wanted = stage.lineage.columns
-    if wanted and set(rows.columns) != set(wanted):
+    if not wanted:
+        return rows
+    if set(rows.columns) != set(wanted):
         raise TriggerError(
             f"trigger {stage.name} returned columns {', '.join(rows.columns)};"
             f" on no hits it returned {', '.join(wanted)}: return the same ones always"
         )
-    if wanted:
-        _check_kinds(stage, rows)
-    return rows
+    return rows.select(_in_kind(stage, rows[name]) for name in wanted)
 
 
-def _check_kinds(stage: Stage, rows: pl.DataFrame) -> None:
-    for name, kind in rows.schema.items():
-        wanted = stage.lineage.columns[name]
-        found = _sql_type(stage, name, kind)
-        if found != wanted and not (name == "t" and kind.is_integer()):
+def check_times(name: str, n_without: int) -> None:
+    """Raise TriggerError if a trigger returned rows without a time."""
+    if n_without:
+        raise TriggerError(
+            f"trigger {name} returned {n_without} rows whose t is NULL: each row needs a time;"
+            " leave such rows out"
+        )
+
+
+def _in_kind(stage: Stage, column: pl.Series) -> pl.Series:
+    """Return a column in the type that its table has; TriggerError if a value would change."""
+    kind = stage.lineage.columns[column.name]
+    bare = kind.replace("Nullable(", "").replace(")", "")
+    if kind.startswith("Array("):
+        if column.null_count():
             raise TriggerError(
-                f"trigger {stage.name}: column {name} is {found}; on no hits it was {wanted}:"
-                " return the same kind always"
+                f"trigger {stage.name}: column {column.name} lacks {column.null_count()} lists"
+                " (null): return empty lists, or lists of null"
             )
-        if rows[name].null_count():
-            raise TriggerError(
-                f"trigger {stage.name}: column {name} lacks values (null): fill them"
-            )
+        wanted: pl.DataType = pl.List(_FRAME_TYPES[bare.removeprefix("Array(")])
+    else:
+        wanted = _FRAME_TYPES[bare]()
+    n_null = _null_count(column)
+    if n_null and "Nullable(" not in kind:
+        raise TriggerError(
+            f"trigger {stage.name}: column {column.name} lacks {n_null} values (null), and the"
+            " trigger says nulls=False: fill them, or leave that out"
+        )
+    if column.dtype == wanted:
+        return column
+    try:
+        cast = column.cast(wanted)
+        if column.dtype == pl.Null or cast.cast(column.dtype).equals(column):
+            return cast
+    except pl.exceptions.PolarsError:
+        pass
+    raise TriggerError(
+        f"trigger {stage.name}: column {column.name} is {column.dtype} with values that"
+        f" {wanted}, its type on no hits, can't hold: return the same type always"
+    )
+
+
+def _null_count(column: pl.Series) -> int:
+    if isinstance(column.dtype, pl.List | pl.Array):
+        return column.explode(empty_as_null=False).null_count()
+    return column.null_count()
 
 
 def _sql_columns(engine: Engine, stage: Stage) -> dict[str, str]:
-    return _checked(
-        stage, dict(columns_of(engine, select(engine, stage, Window(0, 0)), stage.params))
-    )
+    return dict(columns_of(engine, select(engine, stage, Window(0, 0)), stage.params))
 
 
 def _frame_columns(engine: Engine, stage: Stage) -> dict[str, str]:
@@ -207,11 +243,11 @@ def _frame_columns(engine: Engine, stage: Stage) -> dict[str, str]:
             f"trigger {stage.name} fails on a window without hits:"
             f" {type(fault).__name__}: {fault}; it must return its columns then, too"
         ) from fault
-    return _checked(stage, {name: _sql_type(stage, name, k) for name, k in rows.schema.items()})
+    return {name: _sql_type(stage, name, kind) for name, kind in rows.schema.items()}
 
 
 def _checked(stage: Stage, columns: dict[str, str]) -> dict[str, str]:
-    if "Int" not in columns.get("t", ""):
+    if not TIME.fullmatch(columns.get("t", "")):
         kind = columns.get("t")
         found = f"t is {kind}" if kind else f"it returns {', '.join(columns)}"
         raise TriggerError(
@@ -227,13 +263,19 @@ def _checked(stage: Stage, columns: dict[str, str]) -> dict[str, str]:
 def _sql_type(stage: Stage, name: str, kind: pl.DataType) -> str:
     if isinstance(kind, pl.List | pl.Array):
         return f"Array({_sql_type(stage, name, kind.inner)})"  # type: ignore[arg-type]
+    if kind == pl.Null:  # an empty column whose type nobody named
+        kind = pl.Int64() if name == "t" else pl.Float64()
     if kind in _SQL_TYPES:
-        return _SQL_TYPES[kind]
+        bare = _SQL_TYPES[kind]
+        return f"Nullable({bare})" if stage.trigger.nulls and name != "t" else bare
     raise TriggerError(
         f"trigger {stage.name}: column {name} is {kind}; columns may be integers, floats, booleans,"
         " strings and lists of these"
     )
 
+
+TIME = re.compile(r"Nullable\(U?Int(8|16|32|64)\)|U?Int(8|16|32|64)")
+"""Types that a trigger's t may have."""
 
 _SQL_TYPES: dict[Any, str] = {
     pl.Int8: "Int8",
@@ -249,3 +291,4 @@ _SQL_TYPES: dict[Any, str] = {
     pl.Boolean: "Bool",
     pl.String: "String",
 }
+_FRAME_TYPES = {text: kind for kind, text in _SQL_TYPES.items()}

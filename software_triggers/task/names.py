@@ -50,6 +50,7 @@ def selection_over(lineage: Lineage, text: str) -> Node:
 
 
 def _range(kind: str) -> Range | None:
+    kind = kind.removeprefix("Nullable(").removesuffix(")") if kind.startswith("Null") else kind
     if kind.startswith("Float"):
         return Range(kind="float")
     if kind == "Bool":

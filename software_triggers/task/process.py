@@ -10,9 +10,9 @@ import pyarrow as pa
 from db.engine import Engine
 from db.errors import EveryhitError, StoreError, TriggerError
 from db.results import ledger
-from db.results.rows import count_rows, insert_rows, insert_select
+from db.results.rows import count_rows, count_without_time, insert_rows, insert_select
 from db.words.headers import words_are_there
-from software_triggers.task.bind import Stage, compute, select
+from software_triggers.task.bind import Stage, check_times, compute, select
 from software_triggers.task.inputs import input_state
 from software_triggers.window import cut, of_cells
 
@@ -99,6 +99,8 @@ def _store_rows(
         read = window.widened(stage.reach)
         if stage.trigger.kind == "sql":
             found = select(engine, stage, read)
+            if stage.t_may_lack:
+                check_times(stage.name, count_without_time(engine, found, stage.params))
             sql = f"SELECT * FROM ({found}) WHERE t >= {window.a} AND t < {window.b}"
             insert_select(engine, stage.lineage, stage.run.cell, attempt, sql, stage.params)
         else:

@@ -237,7 +237,6 @@ WRONG_KINDS = {
     "a list": lambda found: found.with_columns(wire=pl.concat_list("wire")),
     "a number too large": lambda found: found.with_columns(wire=pl.lit(300)),
     "a number below 0": lambda found: found.with_columns(wire=pl.lit(-1)),
-    "nothing": lambda found: found.with_columns(wire=pl.lit(None, pl.UInt8)),
 }
 
 
