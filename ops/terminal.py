@@ -1,12 +1,17 @@
 """The live view of data taking in a terminal."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from rich.console import Group, RenderableType
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
+
+from ops.plain import plain, visible
 
 
 @dataclass(frozen=True)
@@ -28,23 +33,30 @@ class Status:
     trouble: str = ""
 
 
+@contextmanager
+def live_view(console: Console | None = None) -> Iterator[Callable[[Status], None]]:
+    """Yield what draws a status on a screen of its own; what was on the terminal comes back."""
+    with Live(console=console, auto_refresh=False, screen=True) as view:
+        yield lambda status: view.update(draw(status), refresh=True)
+
+
 def draw(status: Status) -> RenderableType:
-    """Return the view for rich."""
+    """Return the view for rich. Trouble stands on top, where the smallest screen shows it."""
     top = Text.assemble(
-        (f"{status.title}  ", "bold"),
-        f"{status.seconds:7.1f} s   {status.words:,} words   {status.words_per_s:,.0f} words/s   ",
+        (f"{visible(status.title, keep='')}  ", "bold"),
+        f"{status.seconds:.1f} s   {status.words:,} words   {status.words_per_s:,.0f} words/s   ",
         f"backlog {status.backlog} windows",
     )
-    quality = Text("   ".join(f"{name} {value}" for name, value in status.quality.items()))
+    trouble = [Text(visible(status.trouble), style="bold red")] if status.trouble else []
+    quality = plain("   ".join(f"{name} {value}" for name, value in status.quality.items()))
     parts: list[RenderableType] = [
         top,
+        *trouble,
         _bars(status.groups),
         _table(status.links, "links"),
         _table(status.stages, "triggers"),
         quality,
     ]
-    if status.trouble:
-        parts.append(Text(status.trouble, style="bold red"))
     return Panel(Group(*parts), subtitle="Ctrl-C ends the run", border_style="dim")
 
 
@@ -53,16 +65,16 @@ def _bars(rates: dict[str, float]) -> Table:
     most = max(rates.values(), default=1.0) or 1.0
     for name, rate in rates.items():
         bar = "█" * round(40 * rate / most)
-        table.add_row(name, f"{rate:>12,.0f}/s", Text(bar, style="cyan"))
+        table.add_row(plain(name), f"{rate:>12,.0f}/s", Text(bar, style="cyan"))
     return table
 
 
 def _table(rows: list[dict[str, Any]], title: str) -> Table:
     table = Table(title=title, title_justify="left", box=None, padding=(0, 2, 0, 0))
     for name in rows[0] if rows else ():
-        table.add_column(name, justify="left" if name == "trigger" else "right")
+        table.add_column(plain(name), justify="left" if name == "trigger" else "right")
     for row in rows:
-        table.add_row(*(_number(value) for value in row.values()))
+        table.add_row(*(plain(_number(value)) for value in row.values()))
     return table
 
 

@@ -1,7 +1,6 @@
 """Every mutation says what it needs, and is recorded, whether it was done, refused or failed."""
 
 import dataclasses
-import json
 from collections.abc import Awaitable, Callable
 from enum import Enum
 from typing import Any
@@ -11,6 +10,7 @@ from strawberry.extensions import FieldExtension
 
 from api.access.roles import Act
 from db.catalogue.audit import note
+from db.json_text import json_text
 
 LONGEST = 10_000
 
@@ -44,7 +44,7 @@ class Recorded(FieldExtension):
                 who=info.context.who.name,
                 role=info.context.who.role,
                 action=info.field_name,
-                arguments=json.dumps(kwargs, default=_plain)[:LONGEST],
+                arguments=json_text(kwargs, default=_plain)[:LONGEST],
                 outcome=outcome[:LONGEST],
             )
 

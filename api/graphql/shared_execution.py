@@ -5,7 +5,6 @@ object by a topic.
 """
 
 import asyncio
-import json
 from collections import OrderedDict
 from collections.abc import Hashable
 from typing import Any, Generic, TypeVar
@@ -14,6 +13,7 @@ from graphql import OperationType
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from api.graphql.context import Context
+from db.json_text import json_text
 
 T = TypeVar("T")
 _KEPT = 64
@@ -67,11 +67,11 @@ def write_message(message: dict[str, Any]) -> str:
     """Return a message to a subscriber as JSON; what is told to several is written once."""
     payload = message.get("payload")
     if message.get("type") != "next" or not isinstance(payload, dict) or set(payload) != {"data"}:
-        return json.dumps(message, separators=(",", ":"))
+        return json_text(message, separators=(",", ":"))
     data = payload["data"]
     text = _written.get(id(data))
     if text is None:
-        text = json.dumps(data, separators=(",", ":"))
+        text = json_text(data, separators=(",", ":"))
         _written.put(id(data), data, text)
-    number = json.dumps(message["id"])
+    number = json_text(message["id"])
     return f'{{"id":{number},"type":"next","payload":{{"data":{text}}}}}'

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from db.engine import Engine
+from db.json_text import json_text
 
 CONFIGURED = "configured"
 """The cause of such a row among the gaps."""
@@ -30,7 +31,7 @@ class Configured:
 
 def detail_of(order: str, who: str, at: str, configuration: Mapping[str, Any]) -> str:
     """Return what is booked, as text."""
-    return json.dumps({"order": order, "who": who, "at": at, "configuration": configuration})
+    return json_text({"order": order, "who": who, "at": at, "configuration": configuration})
 
 
 def list_configured(engine: Engine, run_id: int) -> list[Configured]:

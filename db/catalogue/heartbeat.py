@@ -12,6 +12,8 @@ from typing import Any
 import redis
 from redis.exceptions import RedisError
 
+from db.json_text import json_text
+
 BEAT_S = 1.0
 ALIVE_S = 5
 """Seconds after which somebody of whom nothing is heard counts as dead."""
@@ -27,7 +29,7 @@ def beat(client: redis.Redis, kind: str, **told: Any) -> None:
     """Tell that this process is alive, for ``ALIVE_S`` seconds; silent while Redis is away."""
     name = f"everyhit-{kind}-{socket.gethostname()}-{os.getpid()}"
     try:
-        client.set(name, json.dumps({"at": time.time(), **told}), ex=ALIVE_S)
+        client.set(name, json_text({"at": time.time(), **told}), ex=ALIVE_S)
     except (RedisError, OSError):
         return  # whoever watches sees that nobody beats
 

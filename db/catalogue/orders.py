@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from db.engine import Engine
 from db.errors import UsageError
+from db.json_text import json_text
 
 State = Literal["given", "acknowledged", "partly", "failed"]
 
@@ -52,8 +53,8 @@ def save_order(engine: Engine, entry: OrderEntry) -> OrderEntry:
                 "who": [newer.who],
                 "given_at": pa.array([newer.given_at], pa.timestamp("us", "UTC")),
                 "state": [newer.state],
-                "told": [json.dumps(newer.told)],
-                "answers": [json.dumps(newer.answers)],
+                "told": [json_text(newer.told)],
+                "answers": [json_text(newer.answers)],
             }
         ),
     )

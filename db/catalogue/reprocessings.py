@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from db.engine import Engine, Params
 from db.errors import UsageError
+from db.json_text import json_text
 
 State = Literal["waiting", "running", "done", "failed", "cancelled"]
 Wanted = Mapping[str, Mapping[str, Any]]
@@ -71,10 +72,10 @@ def ask_reprocessing(
 
     Numbers are given as in ``open_run``: of two that take one at a moment, one has it.
     """
-    text = json.dumps(wanted, sort_keys=True)
+    text = json_text(wanted, sort_keys=True)
     for each in unsettled(engine):
         same = (each.run_id, each.a, each.b) == (run_id, *span) and not each.cancelled
-        if same and json.dumps(each.wanted, sort_keys=True) == text:
+        if same and json_text(each.wanted, sort_keys=True) == text:
             return each
     while True:
         last = engine.fetch("SELECT max(number) AS last FROM reprocessings")["last"][0].as_py()
@@ -162,6 +163,6 @@ def _save(engine: Engine, one: Reprocessing, token: str | None = None) -> None:
         "asked_at": pa.timestamp("us", "UTC"),
     }
     row = {name: getattr(one, name) for name in (*kinds, "who", "cancelled")}
-    row["wanted"] = json.dumps(one.wanted, sort_keys=True)
+    row["wanted"] = json_text(one.wanted, sort_keys=True)
     columns = {name: pa.array([value], kinds.get(name)) for name, value in row.items()}
     engine.insert("reprocessings", pa.table(columns), token)

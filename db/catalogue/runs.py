@@ -11,6 +11,7 @@ import pyarrow as pa
 from db.detector import Detector, loads
 from db.engine import Engine
 from db.errors import UsageError
+from db.json_text import json_text
 
 State = Literal["open", "closed"]
 
@@ -155,7 +156,7 @@ def _save(engine: Engine, run: Run, token: str | None = None) -> None:
                 "started_at": pa.array([run.started_at], stamp),
                 "stopped_at": pa.array([run.stopped_at], stamp),
                 "cell": pa.array([run.cell], pa.int64()),
-                "settings": [json.dumps(dict(run.settings))],
+                "settings": [json_text(dict(run.settings))],
                 "note": [run.note],
             }
         ),

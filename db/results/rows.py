@@ -9,6 +9,7 @@ import polars as pl
 import pyarrow as pa
 
 from db.engine import Engine
+from db.json_text import json_text
 from db.results.ledger import CURRENT
 
 
@@ -108,14 +109,14 @@ def enter_lineage(engine: Engine, lineage: Lineage) -> None:
                 "name": [lineage.name],
                 "version": [lineage.version],
                 "kind": [lineage.kind],
-                "params": [json.dumps(dict(lineage.params))],
+                "params": [json_text(dict(lineage.params))],
                 "inputs": pa.array(
                     [list(lineage.inputs.items())], pa.map_(pa.string(), pa.string())
                 ),
                 "reach": pa.array([lineage.reach], pa.int64()),
                 "fingerprint": [lineage.fingerprint],
                 "source": [lineage.source],
-                "columns": [json.dumps(dict(lineage.columns))],
+                "columns": [json_text(dict(lineage.columns))],
                 "first_used": known["first_used"],
             }
         ),

@@ -8,6 +8,7 @@ import typer
 
 from db.errors import EveryhitError
 from ops.cli.commands import load
+from ops.plain import visible
 from ops.settings import settings
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
@@ -29,7 +30,7 @@ def main() -> None:
         )
         app()
     except EveryhitError as fault:
-        typer.echo(f"everyhit: {fault}", err=True)
+        typer.echo(f"everyhit: {visible(str(fault))}", err=True)
         sys.exit(1)
     except KeyboardInterrupt:
         typer.echo("everyhit: interrupted", err=True)

@@ -4,7 +4,6 @@ from typing import Annotated
 
 import platformdirs
 import typer
-from rich.live import Live
 
 from ops.cli import app
 from ops.cli.api import Port, served_beside
@@ -12,7 +11,7 @@ from ops.cli.opening import detector_named, opened
 from ops.cli.show import AsJson, Store, show, show_json
 from ops.demo import demo as telescope
 from ops.services.interrupt import interruptible
-from ops.terminal import draw
+from ops.terminal import live_view
 from readout.simulator.conditions import Conditions
 from readout.simulator.live import live
 
@@ -87,7 +86,7 @@ def _watch(going: telescope.Demo, stop: threading.Event, quiet: bool) -> None:
         while not stop.wait(1.0):
             going.compare()
         return
-    with Live(draw(going.live.status(going.quality())), auto_refresh=False, transient=True) as view:
+    with live_view() as draw:
         while not stop.wait(0.5):
             going.compare()
-            view.update(draw(going.live.status(going.quality())), refresh=True)
+            draw(going.live.status(going.quality()))

@@ -20,6 +20,7 @@ from ops.cli.show import AsJson, Store, show, show_json
 from ops.cli.sources import Force, Form
 from ops.cli.triggers import Events, Triggers, progress_of_job
 from ops.footprint import forget_loading, frugal
+from ops.plain import visible
 from ops.services.interrupt import interruptible
 from ops.settings import settings
 from readout.control.rules import keeping
@@ -117,7 +118,8 @@ def _write(
         readout.close()
     for anomaly in readout.anomalies[:5]:
         typer.echo(
-            f"link {anomaly.link}: {anomaly.cause} {anomaly.detail}; all words are stored", err=True
+            f"link {anomaly.link}: {anomaly.cause} {visible(anomaly.detail)}; all words are stored",
+            err=True,
         )
     seconds = time.perf_counter() - began
     return {
@@ -143,13 +145,13 @@ def _watched(path: Path, source: Source, *, quiet: bool) -> Iterator[Block]:
     """Yield a source's blocks behind a progress bar."""
     size = path.stat().st_size if path.is_file() else None
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         DownloadColumn(),
         TransferSpeedColumn(),
     )
     with Progress(*columns, disable=quiet, transient=True) as bars:
-        bar = bars.add_task(path.name, total=size)
+        bar = bars.add_task(visible(path.name, keep=""), total=size)
         for block in source.blocks:
             yield block
             bars.advance(bar, block.words.nbytes)

@@ -10,7 +10,6 @@ import pyarrow.parquet as pq
 import typer
 from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 from sqlglot import exp
 
 from db.catalogue.runs import Run, find_run
@@ -23,6 +22,7 @@ from db.words.headers import dropped_words
 from ops.cli import app
 from ops.cli.opening import opened, span_of
 from ops.cli.show import From, RunOption, Store, To
+from ops.plain import plain
 from software_triggers.task.names import lineage_of, relations, selection_over
 
 
@@ -131,12 +131,12 @@ def _drawn(columns: Sequence[tuple[str, str]], rows: Sequence[Sequence[str]]) ->
     table = Table()
     for name, kind in columns:
         right = kind.startswith(_NUMBERS)
-        table.add_column(Text(name), justify="right" if right else "left", no_wrap=True)
+        table.add_column(plain(name), justify="right" if right else "left", no_wrap=True)
     for row in rows:
-        table.add_row(*(Text("NULL" if cell == "\\N" else cell) for cell in row))
+        table.add_row(*(plain("NULL" if cell == "\\N" else cell) for cell in row))
     out = io.StringIO()
     Console(file=out, width=_WIDEST).print(table)
-    return out.getvalue()
+    return out.getvalue() + ("" if rows else "0 rows\n")
 
 
 def _warn(engine: Engine, run: Run, span: tuple[int, int], so: str) -> None:

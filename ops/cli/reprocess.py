@@ -173,7 +173,7 @@ def _followed(
     with (
         interruptible() as wish,
         Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             *columns,
             TimeRemainingColumn(),
             disable=quiet,

@@ -22,6 +22,7 @@ from db.time import parse_duration
 from ops.cli import app
 from ops.cli.opening import opened, span_of
 from ops.cli.show import AsJson, From, RunOption, Store, To, show, show_json
+from ops.plain import visible
 from ops.services.interrupt import interruptible
 from ops.services.retention import retention_rules
 from ops.settings import settings
@@ -111,7 +112,7 @@ def apply_(
             except StoreError as fault:
                 if pause is None:
                     raise
-                typer.echo(f"everyhit: {fault}; trying again in {every}", err=True)
+                typer.echo(f"everyhit: {visible(str(fault))}; trying again in {every}", err=True)
             if pause is None or wish.wait(pause):
                 return
 

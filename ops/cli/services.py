@@ -9,6 +9,7 @@ from db.errors import UsageError
 from ops.cli import app
 from ops.cli.opening import opened
 from ops.cli.show import AsJson, Store, show, show_json
+from ops.plain import visible
 from ops.services.broker import set_broker, waiting
 from ops.services.health import Reading, health
 from ops.services.interrupt import interruptible
@@ -101,7 +102,7 @@ def backlog(redis: Redis = None, as_json: AsJson = False) -> None:
     rows = [{"worker": w["name"], "task": w["task"], "seconds": w["seconds"]} for w in workers]
     show(rows, as_json=False, title="workers")
     if conductors and (trouble := conductors[0]["trouble"]):
-        typer.echo(f"the conductor says: {trouble}", err=True)
+        typer.echo(f"the conductor says: {visible(trouble)}", err=True)
 
 
 def of_servers(store: str | None) -> str:

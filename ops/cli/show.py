@@ -1,6 +1,5 @@
 """Tables for people, JSON for programs."""
 
-import json
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
@@ -8,6 +7,9 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 from rich.table import Table
+
+from db.json_text import json_text
+from ops.plain import plain, visible
 
 Store = Annotated[
     str | None, typer.Option("--store", help="Address or folder of the store.", metavar="URL")
@@ -23,28 +25,79 @@ From = Annotated[
 To = Annotated[str | None, typer.Option("--to", help="As --from; the range is half-open.")]
 
 
+_LEAST_TEXT = 8
+"""Characters to which a column of text is folded at most."""
+
+
 def show(rows: Sequence[Mapping[str, Any]], *, as_json: bool, title: str = "") -> None:
-    """Print rows with equal keys as a table, or as a JSON array."""
+    """Print rows with equal keys as a table, or as a JSON array.
+
+    Numbers are never cut: text is folded, and where that is not enough each row is a list.
+    """
     if as_json:
         show_json(list(rows))
         return
+    console = Console(highlight=False)
     if not rows:
-        Console().print(f"{title or 'nothing'}: none")
+        console.print(plain(f"{title or 'nothing'}: none"))
         return
-    table = Table(title=title or None, title_justify="left")
-    for name, value in rows[0].items():
-        table.add_column(name, justify="right" if isinstance(value, int | float) else "left")
-    for row in rows:
-        table.add_row(*(_text(value) for value in row.values()))
-    Console().print(table)
+    columns = {name: [_text(row[name]) for row in rows] for name in rows[0]}
+    numeric = {name: _numeric([row[name] for row in rows]) for name in columns}
+    widest = {name: max(len(name), *map(len, cells)) for name, cells in columns.items()}
+    least = {
+        name: max(map(len, columns[name])) if numeric[name] else min(_LEAST_TEXT, widest[name])
+        for name in columns
+    }
+    if sum(least.values()) + 3 * len(least) + 1 > console.width:
+        _show_lists(console, columns, title)
+        return
+    if title:
+        console.print(plain(title))
+    table = Table()
+    for name in columns:
+        table.add_column(
+            plain(name),
+            justify="right" if numeric[name] else "left",
+            overflow="fold",
+            min_width=least[name],
+        )
+    for row in zip(*columns.values(), strict=True):
+        table.add_row(*map(plain, row))
+    console.print(table)
+
+
+def _show_lists(console: Console, columns: Mapping[str, Sequence[str]], title: str) -> None:
+    """Print each row as lines of name and value."""
+    if title:
+        console.print(plain(title))
+    for row in zip(*columns.values(), strict=True):
+        listed = Table.grid(padding=(0, 2))
+        for name, value in zip(columns, row, strict=True):
+            listed.add_row(plain(name), plain(value))
+        listed.columns[1].overflow = "fold"
+        console.print(listed)
+        console.print()
 
 
 def show_json(value: object) -> None:
     """Print one JSON value on standard output."""
-    sys.stdout.write(json.dumps(value, default=str) + "\n")
+    sys.stdout.write(json_text(value, default=str) + "\n")
+    sys.stdout.flush()
+
+
+def _numeric(values: Sequence[object]) -> bool:
+    known = [value for value in values if value is not None]
+    return bool(known) and all(
+        isinstance(value, int | float) and not isinstance(value, bool) for value in known
+    )
 
 
 def _text(value: object) -> str:
+    """Return a value as a cell has it, in characters that a terminal shows."""
+    return visible(_of(value), keep="")
+
+
+def _of(value: object) -> str:
     if value is None:
         return ""
     if isinstance(value, float):

@@ -15,6 +15,7 @@ from ops.cli import app
 from ops.cli.opening import opened, span_of, wanted_triggers
 from ops.cli.runs import results_of
 from ops.cli.show import AsJson, From, RunOption, Store, To, show, show_json
+from ops.plain import visible
 from ops.settings import settings
 from software_triggers.conductor.conductor import Job
 from software_triggers.registry import (
@@ -69,7 +70,7 @@ def show_(
         show_json(whole | {"results": results, "failures": failures})
         return
     show([_line(trigger)], as_json=False)
-    typer.echo(trigger.source)
+    typer.echo(visible(trigger.source, keep="\n\t"))
     if found:
         show(results, as_json=False, title=f"results in run {found.run_id}")
         show(failures, as_json=False, title="failures")
@@ -156,7 +157,7 @@ class progress_of_job:  # noqa: N801 - a context manager
 
     def __init__(self, *, quiet: bool) -> None:
         self._bars = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
             TimeElapsedColumn(),

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.live import Live
 
 from db.errors import SourceError
 from ops.cli import app
@@ -16,7 +15,7 @@ from ops.cli.sources import Force, Form
 from ops.cli.triggers import Events, Params, Triggers
 from ops.services.interrupt import interruptible
 from ops.services.live_run import LiveRun, live_run
-from ops.terminal import draw
+from ops.terminal import live_view
 from readout.link.unwrap import run_start
 from readout.source.block import Block
 from readout.source.open import open_source
@@ -94,6 +93,6 @@ class watched:  # noqa: N801 - a context manager
             self._thread.join()
 
     def _draw(self) -> None:
-        with Live(draw(self._live.status()), auto_refresh=False, transient=True) as view:
+        with live_view() as draw:
             while not self._stop.wait(0.5):
-                view.update(draw(self._live.status()), refresh=True)
+                draw(self._live.status())

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from db.catalogue.runs import Run
 from db.errors import UsageError
+from ops.plain import visible
 
 try:
     import matplotlib as mpl
@@ -61,8 +62,9 @@ def save(figure: Figure, out: Path) -> None:
 
 
 def title(run: Run) -> str:
-    """Return how pictures call a run."""
-    name = "" if run.name == f"run {run.run_id}" else f" ({run.name})"
+    """Return how pictures call a run; a dollar in its name begins no formula."""
+    named = visible(run.name, keep="").replace("$", r"\$")
+    name = "" if run.name == f"run {run.run_id}" else f" ({named})"
     return f"run {run.run_id}{name} · {run.detector.name}"
 
 

@@ -18,6 +18,7 @@ from redis.exceptions import RedisError
 
 from db.catalogue.heartbeat import alive, shown
 from db.errors import StoreError
+from db.json_text import json_text
 
 _log = structlog.get_logger()
 
@@ -89,13 +90,13 @@ def readouts(client: redis.Redis) -> list[dict[str, Any]]:
 
 def give(client: redis.Redis, order: Order) -> None:
     """Put an order on the stream."""
-    client.xadd(STREAM, {"order": json.dumps(asdict(order))}, maxlen=KEPT)
+    client.xadd(STREAM, {"order": json_text(asdict(order))}, maxlen=KEPT)
 
 
 def answer(client: redis.Redis, said: Answer) -> None:
     """Put an answer where the order's giver waits for it."""
     name = _answers(said.order_id)
-    client.xadd(name, {"answer": json.dumps(asdict(said))}, maxlen=KEPT)
+    client.xadd(name, {"answer": json_text(asdict(said))}, maxlen=KEPT)
     client.expire(name, _DAY_S)
 
 

@@ -17,6 +17,7 @@ from db.catalogue.reprocessings import Reprocessing
 from db.catalogue.runs import Run, find_run
 from db.engine import Engine
 from db.errors import EveryhitError, StoreError
+from db.json_text import json_text
 from db.words.shards import home_of
 from software_triggers.conductor.progress import Handle, Task
 from software_triggers.registry import triggers_of_run
@@ -155,7 +156,7 @@ def celery_submit(
     A task that the broker does not take has failed. The identity of a task begins with ``of`` and
     tells its run, lineage, windows, and which sending it is: for whoever reads the log.
     """
-    told = json.dumps(wanted)
+    told = json_text(wanted)
     sendings: Counter[tuple[str, int, int]] = Counter()
     started = secrets.token_hex(3)
 
