@@ -12,7 +12,7 @@ from fastapi import APIRouter, Request, Response
 
 from api.access.roles import AccessError
 from api.state import Desk
-from db.engine.owner import run_statement
+from db.engine.owner import STATEMENTS, run_statement
 
 
 def door_routes(desk: Desk) -> APIRouter:
@@ -36,7 +36,7 @@ def door_routes(desk: Desk) -> APIRouter:
     @router.post("/engine/{what}")
     async def statement(request: Request, what: str) -> Response:
         check(request)
-        if what not in ("fetch", "execute"):
+        if what not in STATEMENTS:
             return Response(status_code=404)
         answer = await desk.ask_bulk(run_statement, engine, what, await request.body())
         if what == "execute":

@@ -13,6 +13,23 @@ from db.errors import StoreError
 
 Value = int | float | str | Sequence[int] | Sequence[str]
 Params = Mapping[str, Value]
+Bounds = Mapping[str, float]
+"""Settings of the engine that bound what a statement costs."""
+
+
+class Reader(Protocol):
+    """The store for SQL that people wrote: it may read what a query needs, within bounds."""
+
+    def fetch(
+        self, sql: str, params: Params | None = None, bounds: Bounds | None = None
+    ) -> pa.Table:
+        """Return the result of a SELECT; raises StoreError where it passes a bound.
+
+        ``bounds`` tighten those of the reader, except on servers, where nobody can move them.
+        """
+
+    def describe(self, sql: str, params: Params | None = None) -> list[tuple[str, str]]:
+        """Return name and type of what a SELECT returns, in the engine's own words."""
 
 
 class Engine(Protocol):
@@ -40,8 +57,8 @@ class Engine(Protocol):
         """This shard alone: reads and writes what lies on it."""
 
     @property
-    def reader(self) -> "Engine":
-        """The same store for SQL that people wrote: it may read what a query needs, no more."""
+    def reader(self) -> Reader:
+        """The same store for SQL that people wrote."""
 
     def execute(self, sql: str, params: Params | None = None) -> None:
         """Run a statement that returns nothing; raises StoreError with the engine's words."""

@@ -1,11 +1,13 @@
 import threading
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import chdb
 import pyarrow as pa
 
 from db.engine import Params
+from db.engine.chdb_reader import ChdbReader, write_configuration
 from db.errors import StoreError
 
 DATABASE = "everyhit"
@@ -23,17 +25,19 @@ class ChdbEngine:
         self.shards = (self,)
         self.inserts_at_once = 1
         self.here = self
-        self.reader = self
-        self._folder = folder
+        self._access = TemporaryDirectory(prefix="everyhit-")
+        config = write_configuration(Path(self._access.name), DATABASE)
+        self._address = f"{folder}?config-file={config}"
         self._mine = threading.local()
         self._lock = threading.Lock()
         self._connections: list[Any] = []
         self._closed = False
         try:
-            self._first = _connect(folder)
+            self._first = _connect(self._address)
         except RuntimeError as fault:
             raise StoreError(f"the engine can't open {folder}: {_said(fault)}") from None
         self._first.query(f"CREATE DATABASE IF NOT EXISTS {DATABASE}")
+        self.reader = ChdbReader(self)
 
     def execute(self, sql: str, params: Params | None = None) -> None:
         """Run a statement that returns nothing; raises StoreError with the engine's words."""
@@ -77,6 +81,7 @@ class ChdbEngine:
                 connection.close()
             self._connections.clear()
             self._first.close()
+            self._access.cleanup()
 
     def _query(self, sql: str, fmt: str, params: Params | None, block: pa.Table = None) -> Any:
         connection = self._connection()
@@ -100,7 +105,7 @@ class ChdbEngine:
             with self._lock:
                 if self._closed:
                     raise StoreError("the store is closed")
-                connection = _connect(self._folder)
+                connection = _connect(self._address)
                 self._connections.append(connection)
             connection.query(f"USE {DATABASE}")
             # One thread a statement: workers give the parallelism, and a single stream lets the
@@ -127,8 +132,8 @@ def _escaped(value: Any) -> Any:
 _ESCAPES = str.maketrans({"\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"})
 
 
-def _connect(folder: Path) -> Any:
-    return chdb.connect(str(folder))  # type: ignore[no-untyped-call]
+def _connect(address: str) -> Any:
+    return chdb.connect(address)  # type: ignore[no-untyped-call]
 
 
 def _said(fault: Exception) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pyarrow as pa
 
-from db.engine import Engine, Params
+from db.engine import Bounds, Engine, Params
 from db.errors import StoreError
 
 FILE = "door.json"
@@ -23,8 +23,11 @@ class Door:
     secret: str
 
 
+STATEMENTS = ("fetch", "execute", "read", "describe")
+
+
 def run_statement(engine: Engine, what: str, content: bytes) -> bytes:
-    """Run what ``RemoteEngine`` sent as ``fetch`` or ``execute``, and return what it reads back.
+    """Run one of ``STATEMENTS`` that ``RemoteEngine`` sent, and return what it reads back.
 
     Raises StoreError with the engine's words.
     """
@@ -32,7 +35,12 @@ def run_statement(engine: Engine, what: str, content: bytes) -> bytes:
     if what == "execute":
         engine.execute(asked["sql"], asked["params"])
         return b""
-    table = engine.fetch(asked["sql"], asked["params"])
+    if what == "describe":
+        return json.dumps(engine.reader.describe(asked["sql"], asked["params"])).encode()
+    if what == "read":
+        table = engine.reader.fetch(asked["sql"], asked["params"], asked["bounds"])
+    else:
+        table = engine.fetch(asked["sql"], asked["params"])
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, table.schema) as writer:
         writer.write_table(table)
@@ -56,6 +64,26 @@ def find_door(folder: Path) -> Door | None:
         return None
 
 
+@dataclass(frozen=True)
+class RemoteReader:
+    """The owner's engine for SQL that people wrote."""
+
+    engine: "RemoteEngine"
+
+    def fetch(
+        self, sql: str, params: Params | None = None, bounds: Bounds | None = None
+    ) -> pa.Table:
+        """Return the result of a SELECT, within the bounds of the owner's reader or tighter."""
+        answer = self.engine._ask("read", sql, params, bounds=dict(bounds or {}))
+        return pa.ipc.open_stream(answer).read_all()
+
+    def describe(self, sql: str, params: Params | None = None) -> list[tuple[str, str]]:
+        """Return name and type of what a SELECT returns, in the engine's own words."""
+        return [
+            (name, kind) for name, kind in json.loads(self.engine._ask("describe", sql, params))
+        ]
+
+
 class RemoteEngine:
     """Speaks to the owner's engine; every statement is a request."""
 
@@ -66,7 +94,7 @@ class RemoteEngine:
         self.shards = (self,)
         self.inserts_at_once = 1
         self.here = self
-        self.reader = self
+        self.reader = RemoteReader(self)
 
     @cached_property
     def database(self) -> str:
@@ -97,8 +125,8 @@ class RemoteEngine:
         """Release the connection."""
         self._http.close()
 
-    def _ask(self, what: str, sql: str, params: Params | None) -> bytes:
-        told = {"sql": sql, "params": dict(params or {})}
+    def _ask(self, what: str, sql: str, params: Params | None, **more: object) -> bytes:
+        told = {"sql": sql, "params": dict(params or {}), **more}
         return self._post(what, {}, json.dumps(told).encode())
 
     def _post(self, what: str, given: dict[str, str], content: bytes) -> bytes:

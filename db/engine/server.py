@@ -6,12 +6,13 @@ import threading
 import weakref
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
 from clickhouse_driver import errors
 
-from db.engine import Params
+from db.engine import Bounds, Params
 from db.engine.address import Address
 from db.engine.errors import told
 from db.engine.native.connection import ArrowConnection
@@ -61,7 +62,7 @@ class ClickHouseEngine:
         """The store from the point of view of each shard."""
         self.inserts_at_once = 2
         """Inserts into a shard that are worth having under way."""
-        self.reader = self
+        self.reader = ReaderAccount(self)
         """The store for SQL that people wrote; see ``db.user_sql.reader_account``."""
         self.address = address
         self._host, self._port = address.hosts[home]
@@ -124,7 +125,12 @@ class ClickHouseEngine:
 
     def close(self) -> None:
         """Release all connections, those to other shards too. Further calls raise StoreError."""
-        for engine in {*self.shards, *(shard.here for shard in self.shards), self.reader, self}:
+        for engine in {
+            *self.shards,
+            *(shard.here for shard in self.shards),
+            self.reader.engine,
+            self,
+        }:
             engine._close()
 
     def _close(self) -> None:
@@ -179,11 +185,29 @@ class ClickHouseEngine:
         return connection
 
 
+@dataclass(frozen=True)
+class ReaderAccount:
+    """The servers as their reader sees them, within the bounds of its account."""
+
+    engine: ClickHouseEngine
+
+    def fetch(
+        self, sql: str, params: Params | None = None, bounds: Bounds | None = None
+    ) -> pa.Table:
+        """Return the result of a SELECT; the account's bounds hold, whatever is given."""
+        return self.engine.fetch(sql, params)
+
+    def describe(self, sql: str, params: Params | None = None) -> list[tuple[str, str]]:
+        """Return name and type of what a SELECT returns, in the engine's own words."""
+        rows = self.engine.fetch(f"DESCRIBE ({sql})", params).to_pylist()
+        return [(row["name"], row["type"]) for row in rows]
+
+
 def connect(address: Address) -> ClickHouseEngine:
     """Return the store from the point of view of its first shard. Nothing is asked yet."""
     first = _connect(address)
     whole = whole_name(address.database) if len(address.hosts) > 1 else ""
-    reader = ClickHouseEngine(reader_of(address), 0, whole, {})
+    reader = ReaderAccount(ClickHouseEngine(reader_of(address), 0, whole, {}))
     for shard in first.shards:
         shard.reader = shard.here.reader = reader
     return first

@@ -1,15 +1,38 @@
 """Spans of statements. Only imported where somebody wants them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 
 import pyarrow as pa
 from opentelemetry.trace import Span, SpanKind, Tracer
 
-from db.engine import Engine, Params
+from db.engine import Bounds, Engine, Params, Reader
 
 LONGEST = 2000
 """Characters of a statement that a span has."""
+
+
+@dataclass(frozen=True)
+class TracedReader:
+    """A reader whose statements are spans."""
+
+    reader: Reader
+    span: Callable[[str, str], AbstractContextManager[Span]]
+
+    def fetch(
+        self, sql: str, params: Params | None = None, bounds: Bounds | None = None
+    ) -> pa.Table:
+        """Return the result of a SELECT."""
+        with self.span("fetch", sql) as span:
+            found = self.reader.fetch(sql, params, bounds)
+            span.set_attribute("db.response.returned_rows", found.num_rows)
+            return found
+
+    def describe(self, sql: str, params: Params | None = None) -> list[tuple[str, str]]:
+        """Return name and type of what a SELECT returns."""
+        with self.span("describe", sql):
+            return self.reader.describe(sql, params)
 
 
 class TracedEngine:
@@ -39,9 +62,9 @@ class TracedEngine:
         return TracedEngine(self._engine.here, self._tracer)
 
     @property
-    def reader(self) -> Engine:
+    def reader(self) -> Reader:
         """The same for SQL that people wrote."""
-        return TracedEngine(self._engine.reader, self._tracer)
+        return TracedReader(self._engine.reader, self._span)
 
     def execute(self, sql: str, params: Params | None = None) -> None:
         """Run a statement that returns nothing."""

@@ -50,5 +50,4 @@ def fetch_text(
 
 def columns_of(engine: Engine, sql: str, params: Params | None = None) -> list[tuple[str, str]]:
     """Return name and type of what a SELECT returns, in the engine's own words."""
-    described = engine.reader.fetch(f"DESCRIBE ({sql})", params)
-    return list(zip(described["name"].to_pylist(), described["type"].to_pylist(), strict=True))
+    return engine.reader.describe(sql, params)

@@ -310,6 +310,12 @@ def _check_tables(nodes: list[Node], names: list[str]) -> None:
         raise SqlError(f"with its WITH clauses the query reads more than {MOST_TABLES_READ} tables")
 
 
+_FUNCTIONS: set[str] = set()
+
+
 def _functions(engine: Engine) -> frozenset[str]:
-    found = engine.fetch("SELECT DISTINCT lower(name) AS name FROM system.functions")
-    return frozenset(found["name"].to_pylist())
+    """Return the names of all functions of the engine, in small letters; asked once."""
+    if not _FUNCTIONS:
+        found = engine.fetch("SELECT DISTINCT lower(name) AS name FROM system.functions")
+        _FUNCTIONS.update(found["name"].to_pylist())
+    return frozenset(_FUNCTIONS)

@@ -10,12 +10,13 @@ def fetch_limited(
 ) -> pa.Table:
     """Return the result of a SELECT with bounds: so many seconds, so many rows, 2 GB.
 
-    On servers it runs as the reader, whose own bounds can't be moved. Raises StoreError where a
+    It runs as the reader, whose own bounds can't be moved on servers. Raises StoreError where a
     bound is passed.
     """
-    if engine.reader is not engine:
-        return engine.reader.fetch(sql, params)
-    return engine.fetch(limited(sql, seconds, rows), params)
+    bounds = {"max_execution_time": seconds}
+    return engine.reader.fetch(
+        sql, params, bounds | ({} if rows is None else {"max_result_rows": rows})
+    )
 
 
 def limited(sql: str, seconds: float, rows: int | None = None) -> str:

@@ -66,7 +66,7 @@ def create_statements(address: Address, databases: list[str]) -> Iterator[str]:
         f"CREATE USER OR REPLACE {reader.user}"
         f" IDENTIFIED WITH sha256_hash BY '{_sha256(reader)}' SETTINGS {limits}"
     )
-    for grant in _grants(databases):
+    for grant in grants(databases):
         yield f"{grant} TO {reader.user}"
 
 
@@ -74,19 +74,20 @@ def reader_xml(address: Address, databases: list[str]) -> str:
     """Return the same as a file for a server's ``users.d``."""
     reader = reader_of(address)
     limits = "".join(f"      <{name}>{value}</{name}>\n" for name, value in LIMITS.items())
-    grants = "".join(f"        <query>{escape(g)}</query>\n" for g in _grants(databases))
+    granted = "".join(f"        <query>{escape(g)}</query>\n" for g in grants(databases))
     return (
         f"<clickhouse>\n  <profiles>\n    <{reader.user}>\n{limits}    </{reader.user}>\n"
         f"  </profiles>\n  <users>\n    <{reader.user}>\n"
         f"      <password_sha256_hex>{_sha256(reader)}</password_sha256_hex>\n"
         "      <networks><ip>::/0</ip></networks>\n"
         f"      <profile>{reader.user}</profile>\n      <quota>default</quota>\n"
-        f"      <grants>\n{grants}      </grants>\n"
+        f"      <grants>\n{granted}      </grants>\n"
         f"    </{reader.user}>\n  </users>\n</clickhouse>\n"
     )
 
 
-def _grants(databases: list[str]) -> Iterator[str]:
+def grants(databases: list[str]) -> Iterator[str]:
+    """Return the SQL that lets the reader read, without the name of whom it is granted to."""
     return (f"GRANT SELECT ON {base}.{table}" for base in databases for table in _TABLES)
 
 

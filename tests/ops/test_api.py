@@ -7,6 +7,7 @@ import stat
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import httpx
@@ -108,6 +109,47 @@ def test_commands_work_beside_a_running_server(store, words, tmp_path):
         alone = everyhit("demo", "--duration", "1", "--store", store, code=1)
         assert "is in use by process" in alone
     assert not door.exists()
+
+
+HUGE = [
+    "SELECT 1 FROM " + ", ".join(f"a{n}" for n in range(3000)),
+    "WITH " + ", ".join(f"a{n} AS (SELECT 1)" for n in range(3000)) + " SELECT 1",
+    "WITH a0 AS (SELECT 1 AS x), "
+    + ", ".join(f"a{n + 1} AS (SELECT a.x FROM a{n} AS a, a{n} AS b)" for n in range(30))
+    + " SELECT count() FROM a30",
+    "SELECT " + "(" * 20_000,
+    "SELECT " + " + ".join(["t"] * 4000) + " FROM hits",
+]
+
+
+def test_texts_that_take_long_to_check_are_refused_soon_and_hold_up_nobody(store):
+    with api(store) as (server, url, token):
+        opened_run(url, token)
+        head = {"Authorization": f"Bearer {token}"}
+
+        def ask(sql):
+            return httpx.post(f"{url}/query", json={"sql": sql}, headers=head, timeout=60)
+
+        with ThreadPoolExecutor(20) as pool:
+            began = time.monotonic()
+            asked = [pool.submit(ask, sql) for sql in HUGE * 4]
+            assert httpx.get(f"{url}/healthz", timeout=10).status_code == 200
+            answers = [each.result() for each in asked]
+        assert {answer.status_code for answer in answers} == {400}
+        assert {answer.json()["code"] for answer in answers} == {"sql"}
+        assert time.monotonic() - began < 30
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(10) == 0
+
+
+def test_a_query_from_the_command_line_has_bounds(store):
+    greedy = "SELECT groupArray(number) AS x FROM numbers(1000000000)"
+    with api(store) as (_, url, token):
+        opened_run(url, token)
+        assert "MEMORY_LIMIT" in everyhit("query", greedy, "--store", store, code=1)
+    assert "MEMORY_LIMIT" in everyhit("query", greedy, "--store", store, code=1)
+    many = "SELECT number FROM numbers(30000000)"
+    assert "TOO_MANY_ROWS" in everyhit("query", many, "--store", store, code=1)
 
 
 def test_tokens_from_the_command_line_open_a_running_server(store):

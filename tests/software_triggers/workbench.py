@@ -144,6 +144,10 @@ class Mortal:
     def execute(self, *args):
         return self._step("execute", *args)
 
+    def describe(self, sql, params=None):
+        self._step("fetch", "SELECT 1")
+        return self.engine.reader.describe(sql, params)
+
     def define(self, *args):
         return self._step("define", *args)
 
