@@ -63,7 +63,8 @@ class ChdbReader:
 
     def _ask(self, question: str, sql: str, params: Params | None) -> pa.Table:
         view = f"{VIEWS}.q{secrets.token_hex(8)}"
-        given = ", ".join(f"{name} = {_literal(value)}" for name, value in (params or {}).items())
+        used = {name: v for name, v in (params or {}).items() if f"{{{name}:" in sql}
+        given = ", ".join(f"{name} = {_literal(value)}" for name, value in used.items())
         try:
             self._engine.execute(
                 f"CREATE VIEW {view} DEFINER = {USER} SQL SECURITY DEFINER AS {sql}"

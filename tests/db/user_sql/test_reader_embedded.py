@@ -79,3 +79,7 @@ def test_nothing_is_left_of_a_statement(chdb_engine):
         chdb_engine.reader.fetch("SELECT * FROM tokens")
     left = chdb_engine.fetch("SELECT count() AS n FROM system.tables WHERE database = 'asked'")
     assert left["n"][0].as_py() == 0
+
+
+def test_a_parameter_that_is_not_used_is_no_harm(chdb_engine):
+    assert chdb_engine.reader.fetch("SELECT 1 AS x", {"v": 5})["x"].to_pylist() == [1]
