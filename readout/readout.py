@@ -253,7 +253,7 @@ class Readout:
         """The chunk without its words, which are booked as lost, if its source can't wait."""
         if chunk.link not in self._cannot_wait or not chunk.n_hits:
             return chunk
-        self.overflowed += len(chunk.words)
-        a, b, n = chunk.t_first, chunk.t_last + 1, len(chunk.words)
+        self.overflowed += chunk.n_hits
+        a, b, n = chunk.t_first, chunk.t_last + 1, chunk.n_hits
         self._booking.lost(chunk.link, "spool_overflow", a, b, n)
         return replace(chunk, n_hits=0, n_corrupt=0, words=chunk.words[:0])

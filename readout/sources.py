@@ -36,7 +36,7 @@ class Sources:
 
     @property
     def lost(self) -> int:
-        """Words that never came, by their senders' counts."""
+        """Hits that never came, by their senders' counts."""
         return sum(tcp.lost for tcp in self._tcp) + sum(udp.lost for udp in self._udp)
 
     @property

@@ -97,7 +97,7 @@ class Gap:
     dead: bool = strawberry.field(
         description="Nothing of the link can be trusted; false where words were removed by a rule."
     )
-    n_lost: Int64 = strawberry.field(description="Words that are known to be missing.")
+    n_lost: Int64 = strawberry.field(description="Hits that are known to be missing.")
     detail: str
 
 

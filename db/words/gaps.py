@@ -22,7 +22,8 @@ class Gap:
     """True where nothing of the link can be trusted; False for a prefilter or a prescale, which
     removed words by a known rule."""
     n_lost: int = 0
-    """Words that are known to be missing."""
+    """Hits that are known to be missing, other words of a hit's length among them: what ``n_hits``
+    counts of a chunk."""
     detail: str = ""
 
 

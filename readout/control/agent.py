@@ -60,9 +60,9 @@ class OnOrders:
     taking: Readout | None = None
     silence: Silence | None = None
     dropped: dict[int, int] = field(default_factory=dict)
-    """Words of each link that came while no run was on."""
+    """Hits of each link that came while no run was on."""
     overflowed: int = 0
-    """Words of all runs for which the spool had no room."""
+    """Hits of all runs for which the spool had no room."""
     _ending: Order | None = None
 
     def __post_init__(self) -> None:
@@ -73,7 +73,8 @@ class OnOrders:
 
         A run that is on then is left open: a readout of the same name and spool goes on with it.
         """
-        while not self._over():
+        # A run that is on is taken to its end, though the stop came before its first word.
+        while self.taking is not None or not self._over():
             readout, silence = self.taking, self.silence
             if readout is None or silence is None:
                 self._idle()
@@ -141,7 +142,8 @@ class OnOrders:
     def _idle(self) -> None:
         self._obey()
         if self.taking is None and (block := self.feed.next()):
-            self.dropped[block.link] = self.dropped.get(block.link, 0) + len(block.words)
+            n_hits = len(block.words) // self.detector.words_per_hit
+            self.dropped[block.link] = self.dropped.get(block.link, 0) + n_hits
             if block.place:
                 self.safe({block.link: block.place})
 

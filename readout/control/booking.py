@@ -27,7 +27,7 @@ class Booking:
         return gaps
 
     def lost(self, link: int, cause: str, a: int, b: int, n_lost: int) -> None:
-        """Words of times [a, b) that never came, or for which there was no room."""
+        """Hits of times [a, b) that never came, or for which there was no room."""
         self.gaps.append(Gap(self.run_id, link, cause, a, b, n_lost=n_lost))
 
     def odd(self, anomaly: Anomaly) -> None:

@@ -25,7 +25,7 @@ class Block:
     place: "Place | None" = None
     """Where the block ends in its sender's count, if the sender counts."""
     lost: int = 0
-    """Words that are known to be missing just before these."""
+    """Hits that are known to be missing just before these."""
     can_wait: bool = True
     """False if the source loses what isn't taken in time."""
 

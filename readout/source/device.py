@@ -4,6 +4,7 @@ import os
 import select
 import stat
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from db.detector import Detector
 from db.errors import SourceError, UsageError
 from readout.source.binary import BLOCK_BYTES, read_words
 from readout.source.block import Block
+
+_DRAIN_S = 1.0
 
 
 def read_device(
@@ -54,14 +57,19 @@ def _blocks(
 
 
 class _Device:
-    """A stream that waits for data, and ends at ``stop``."""
+    """A stream that waits for data, and ends at ``stop``, when what it held by then is read."""
 
     def __init__(self, descriptor: int, stop: threading.Event) -> None:
         self._descriptor, self._stop = descriptor, stop
+        self._until: float | None = None
 
     def readinto(self, buffer: memoryview, /) -> int | None:
         """Wait for data and put them into the buffer: how much, 0 at the end."""
         while not self._stop.is_set():
             if select.select([self._descriptor], [], [], 0.1)[0]:
                 return os.readv(self._descriptor, [buffer])
+        # A device that never runs dry is left all the same.
+        self._until = self._until or time.monotonic() + _DRAIN_S
+        if time.monotonic() < self._until and select.select([self._descriptor], [], [], 0)[0]:
+            return os.readv(self._descriptor, [buffer])
         return 0

@@ -10,11 +10,15 @@ A frame is a header of 24 bytes, little-endian, and words of 8 bytes:
     n_words   u32      words that follow: whole hits, at most 65,536 words
     first     u64      words of this link in this stream before the first one here
 
-Since words are counted, not frames, what is lost or comes twice is known to the word.
+Since words are counted, not frames, what is lost or comes twice is known to the word. A stream
+counts from 0, and its number never names another one of the link: what comes again is dropped.
 
 TCP: a sender that (re)connects says hello for each of its links, where ``first`` is the oldest
 word that it can still send. The answer is a hello too: ``first`` is the word from which to go on.
 A place says that all words before ``first`` are safe and may be forgotten.
+
+UDP: what is missing before the first packet of a stream is lost. A sender whose count began long
+before somebody listened may say hello first: what lies before its ``first`` is nobody's loss.
 """
 
 from dataclasses import dataclass

@@ -47,11 +47,11 @@ class TcpSource:
         places: Mapping[int, Place],
         stop: threading.Event,
     ) -> None:
-        self._places = dict(places)
+        self._places = {(link, place.stream): place for link, place in places.items()}
         self._words_per_hit, self._stop = words_per_hit, stop
         self._of_link: dict[int, _Connection] = {}
         self.lost = 0
-        """Words that their senders no longer had."""
+        """Hits that their senders no longer had."""
         self._lock = threading.Lock()
         self._selector = selectors.DefaultSelector()
         try:
@@ -147,19 +147,20 @@ class TcpSource:
         assert header is not None
         assert words is not None
         link, first = header.link, header.first
-        place = self._places.get(link)
-        if place is None or place.stream != header.stream:
-            place = self._places[link] = Place(header.stream, first)
+        # A stream that comes again after another one is known again.
+        key = link, header.stream
+        place = self._places.setdefault(key, Place(header.stream, first))
         connection.links.add(link)
         self._of_link[link] = connection
         if header.kind == HELLO:
             # Words that the sender no longer has are booked when the first ones after them come.
             self._send(connection, HELLO, link, Place(header.stream, max(place.words, first)))
         elif header.n_words:
-            known, lost = max(0, place.words - first), max(0, first - place.words)
+            known = max(0, place.words - first)
+            lost = max(0, first - place.words) // self._words_per_hit
             self.lost += lost
             if known < header.n_words:
-                place = self._places[link] = Place(header.stream, first + header.n_words)
+                place = self._places[key] = Place(header.stream, first + header.n_words)
                 yield Block(link, words[known:], place=place, lost=lost)
 
     def _send(self, connection: _Connection, kind: int, link: int, place: Place) -> None:

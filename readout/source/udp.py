@@ -13,7 +13,7 @@ import structlog
 from db.errors import UsageError
 from db.words.chunk import Words
 from readout.source.block import Block, Place
-from readout.source.frame import HEADER, MAGIC, VERSION, WORDS
+from readout.source.frame import HEADER, HELLO, MAGIC, VERSION, WORDS
 
 _log = structlog.get_logger()
 
@@ -21,12 +21,15 @@ _PACKETS = 128
 _PACKET_BYTES = 1 << 16
 _HEADS = np.dtype("<S4,u1,u1,<u2,<u4,<u4,<u8")
 _BUFFER_BYTES = 64 << 20
+_DRAIN_S = 1.0
+"""How long packets are still taken after the stop: as long as the socket holds some, at most."""
 
 
 @dataclass
-class _Link:
-    """One link's words that came before those they follow."""
+class _Stream:
+    """What came of a link's stream, and its words that came before those they follow."""
 
+    link: int
     place: Place
     early: dict[int, Words] = field(default_factory=dict)
     """Words by their position in the stream."""
@@ -38,8 +41,10 @@ class UdpSource:
     """Listens on ``host:port`` for packets, each a frame of words (see ``frame``).
 
     Packets that overtake others wait for them, until ``window`` have, or for ``patience_s``: then
-    what is missing counts as lost. So does what the kernel dropped because its buffer was full.
-    Iterate over ``blocks`` in one thread.
+    what is missing counts as lost. So does what the kernel dropped because its buffer was full, and
+    what is missing before the first packet of a stream, which counts from 0 unless a hello of the
+    sender says otherwise. A stream that was seen before is known again. Iterate over ``blocks`` in
+    one thread.
     """
 
     def __init__(
@@ -54,10 +59,12 @@ class UdpSource:
     ) -> None:
         self._words_per_hit, self._stop = words_per_hit, stop
         self._window, self._patience_s = window, patience_s
-        self._links = {link: _Link(place) for link, place in places.items()}
+        known = [_Stream(link, place) for link, place in places.items()]
+        self._current = {each.link: each for each in known}
+        self._streams = {(each.link, each.place.stream): each for each in known}
         self._rows = np.empty((_PACKETS, _PACKET_BYTES), np.uint8)
         self.lost = 0
-        """Words that never came."""
+        """Hits that never came."""
         self.repeated = 0
         """Packets that brought nothing new."""
         self.foreign = 0
@@ -91,14 +98,18 @@ class UdpSource:
             if select.select([self._socket], [], [], self._patience_s / 2)[0]:
                 yield from self._sort_in(self._receive())
             now = time.monotonic()
-            for link, state in self._links.items():
-                while state.early and (
-                    len(state.early) >= self._window or now - state.since > self._patience_s
+            for stream in self._streams.values():
+                while stream.early and (
+                    len(stream.early) >= self._window or now - stream.since > self._patience_s
                 ):
-                    yield self._after_loss(link, state)
-        for link, state in self._links.items():
-            while state.early:
-                yield self._after_loss(link, state)
+                    yield self._after_loss(stream)
+        # What came before the stop is in the socket, and nobody would send it again.
+        until = time.monotonic() + _DRAIN_S
+        while time.monotonic() < until and (sizes := self._receive()):
+            yield from self._sort_in(sizes)
+        for stream in self._streams.values():
+            while stream.early:
+                yield self._after_loss(stream)
 
     def close(self) -> None:
         """Close the socket."""
@@ -115,62 +126,69 @@ class UdpSource:
         return sizes
 
     def _sort_in(self, sizes: list[int]) -> Iterator[Block]:
-        """One block for each link of the words that can be handed on."""
+        """One block for each stream of the words that can be handed on."""
         n = len(sizes)
         heads = self._rows[:n, : HEADER.size].copy().view(_HEADS)[:, 0]
-        ready: dict[int, list[Words]] = {}
+        ready: dict[tuple[int, int], list[Words]] = {}
         for row, size, head in zip(self._rows, sizes, heads.tolist(), strict=False):
-            magic, version, kind, link, stream, n_words, first = head
+            magic, version, kind, link, number, n_words, first = head
             whole = size == HEADER.size + 8 * n_words and not n_words % self._words_per_hit
-            if (magic, version, kind, whole) != (MAGIC, VERSION, WORDS, True):
+            known = kind == WORDS or (kind == HELLO and not n_words)
+            if (magic, version, whole, known) != (MAGIC, VERSION, True, True):
                 self._count_foreign()
                 continue
-            state = self._links.get(link)
-            if state is None or state.place.stream != stream:
-                if state and (rest := ready.pop(link, None)):
-                    yield self._block(link, state, rest)
-                while state and state.early:
-                    yield self._after_loss(link, state)
-                state = self._links[link] = _Link(Place(stream, first))
+            stream = self._streams.get((link, number))
+            if stream is None:
+                if before := self._current.get(link):
+                    if rest := ready.pop((link, before.place.stream), None):
+                        yield self._block(before, rest)
+                    while before.early:
+                        yield self._after_loss(before)
+                stream = _Stream(link, Place(number, first if kind == HELLO else 0))
+                self._current[link] = self._streams[link, number] = stream
             words = row[HEADER.size : size].view("<u8")
-            self._take(state, first, words, ready.setdefault(link, []))
-        for link, pieces in ready.items():
+            if len(words):
+                self._take(stream, first, words, ready.setdefault((link, number), []))
+        for key, pieces in ready.items():
             if pieces:
-                yield self._block(link, self._links[link], pieces)
+                yield self._block(self._streams[key], pieces)
 
-    def _take(self, state: _Link, first: int, words: Words, ready: list[Words]) -> None:
+    def _take(self, stream: _Stream, first: int, words: Words, ready: list[Words]) -> None:
         """Append the words, and those that waited for them; or let them wait."""
-        at = state.place.words
+        at = stream.place.words
         if first > at:
-            if not state.early:
-                state.since = time.monotonic()
-            held = state.early.get(first)
+            if not stream.early:
+                stream.since = time.monotonic()
+            held = stream.early.get(first)
             self.repeated += held is not None
             if held is None or len(held) < len(words):
-                state.early[first] = words.copy()
+                stream.early[first] = words.copy()
             return
         if first + len(words) <= at:
-            self.repeated += bool(len(words))
+            self.repeated += 1
             return
         ready.append(words[at - first :])
-        state.place = Place(state.place.stream, first + len(words))
-        while state.early and (nearest := min(state.early)) <= state.place.words:
-            self._take(state, nearest, state.early.pop(nearest), ready)
+        stream.place = Place(stream.place.stream, first + len(words))
+        while stream.early and (nearest := min(stream.early)) <= stream.place.words:
+            self._take(stream, nearest, stream.early.pop(nearest), ready)
 
-    def _after_loss(self, link: int, state: _Link) -> Block:
+    def _after_loss(self, stream: _Stream) -> Block:
         """The words that waited longest, without those that they waited for."""
-        nearest = min(state.early)
-        lost = nearest - state.place.words
+        nearest = min(stream.early)
+        lost = (nearest - stream.place.words) // self._words_per_hit
         self.lost += lost
-        state.place = Place(state.place.stream, nearest)
+        stream.place = Place(stream.place.stream, nearest)
         ready: list[Words] = []
-        self._take(state, nearest, state.early.pop(nearest), ready)
-        state.since = time.monotonic()
-        return self._block(link, state, ready, lost)
+        self._take(stream, nearest, stream.early.pop(nearest), ready)
+        stream.since = time.monotonic()
+        return self._block(stream, ready, lost)
 
-    def _block(self, link: int, state: _Link, pieces: list[Words], lost: int = 0) -> Block:
+    def _block(self, stream: _Stream, pieces: list[Words], lost: int = 0) -> Block:
+        # A stream that was left is no place to go on from.
+        place = stream.place if stream is self._current[stream.link] else None
         # Always a copy: the rows are used again.
-        return Block(link, np.concatenate(pieces), place=state.place, lost=lost, can_wait=False)
+        words = np.concatenate(pieces)
+        return Block(stream.link, words, place=place, lost=lost, can_wait=False)
 
     def _count_foreign(self) -> None:
         self.foreign += 1

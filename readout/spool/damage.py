@@ -8,9 +8,7 @@ from db.words.gaps import Gap
 from readout.spool.batch_file import BatchFile
 
 
-def stand_ins(
-    file: BatchFile, stored: Callable[[Chunk], bool], words_per_hit: int
-) -> tuple[list[Chunk], list[Gap]]:
+def stand_ins(file: BatchFile, stored: Callable[[Chunk], bool]) -> tuple[list[Chunk], list[Gap]]:
     """Chunks without words, so that watermarks go on, and the gaps where the words are missing.
 
     None for a chunk that is ``stored`` all the same. The words may still be in the file, which is
@@ -25,7 +23,7 @@ def stand_ins(
             "spool_damaged",
             chunk.t_first,
             chunk.t_last + 1,
-            n_lost=chunk.n_hits * words_per_hit,
+            n_lost=chunk.n_hits,
             detail=f"see {aside} in the spool",
         )
         for chunk in chunks

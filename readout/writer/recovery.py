@@ -32,7 +32,7 @@ def book_damage(spool: Spool, to_store: ToStore, writer: Writer) -> None:
         return any(has_chunk(shard, chunk) for shard in to_store.engine.shards)
 
     for number, file in spool.lost():
-        chunks, gaps = stand_ins(file, stored, to_store.detector(file.run_id).words_per_hit)
+        chunks, gaps = stand_ins(file, stored)
         newest = spool.newest
         if chunks and newest is not None:
             parts = in_parts(chunks, gaps, to_store.home)

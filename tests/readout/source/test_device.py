@@ -9,6 +9,15 @@ from db.errors import SourceError, UsageError
 from readout.source.device import read_device
 
 
+def test_what_a_pipe_holds_at_the_stop_is_read(tmp_path):
+    stop = threading.Event()
+    os.mkfifo(tmp_path / "pipe")
+    blocks = read_device(tmp_path / "pipe", TOY, stop)
+    (tmp_path / "pipe").write_bytes(toy_words(range(3000)).tobytes())
+    stop.set()
+    assert sum(len(block.words) for block in blocks) == 3000
+
+
 def test_a_pipe_is_read_across_writers_until_it_is_stopped(tmp_path):
     path, stop, blocks = tmp_path / "pipe", threading.Event(), []
     os.mkfifo(path)

@@ -108,6 +108,15 @@ def test_another_stream_begins_anew():
     assert [(b.lost, b.place) for b in blocks] == [(0, Place(2, 5))]
 
 
+def test_a_stream_that_comes_again_is_known_again():
+    with listening() as (source, blocks), connect(source) as sock:
+        for stream in (1, 2, 1):
+            said_hello(sock, 0, stream=stream)
+            sock.sendall(frame(0, counted(0, 5), stream=stream))
+        assert said_hello(sock, 0, stream=1) == 5
+    assert [b.place for b in blocks] == [Place(1, 5), Place(2, 5)]
+
+
 @pytest.mark.parametrize(
     "nonsense", [b"GET / HTTP/1.1\r\nHost: here\r\n\r\n", b"EHWF\x02" + bytes(19), b"EHWF\x01\x00"]
 )

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from db.errors import UsageError
 from readout.source.block import Place
+from readout.source.frame import HELLO
 from readout.source.udp import UdpSource
 
 
@@ -19,10 +20,10 @@ def quiet():
         yield said
 
 
-def received(packets, places=(), **options):
+def received(packets, places=(), words_per_hit=1, **options):
     """The blocks that come of these packets, and the source."""
     stop = threading.Event()
-    source = UdpSource(("127.0.0.1", 0), 1, dict(places), stop, **options)
+    source = UdpSource(("127.0.0.1", 0), words_per_hit, dict(places), stop, **options)
     blocks = []
 
     def read():
@@ -74,6 +75,7 @@ def test_what_comes_is_in_order_and_once_and_what_does_not_is_counted(
 def test_links_are_kept_apart_and_a_new_count_begins_anew():
     packets = [
         frame(0, counted(0, 5), link=0),
+        frame(70, [], link=3, kind=HELLO),
         frame(70, counted(70, 5, link=3), link=3),
         frame(5, counted(5, 2), link=0),
         frame(0, counted(0, 4), link=0, stream=2),
@@ -86,6 +88,45 @@ def test_links_are_kept_apart_and_a_new_count_begins_anew():
     (other,) = [b for b in blocks if b.link == 3]
     assert (other.place, other.lost) == (Place(1, 75), 0)
     assert source.lost == 0
+
+
+def test_what_is_lost_before_a_streams_first_packet_is_counted():
+    blocks, source = received([frame(70, counted(70, 5)), frame(9, counted(9, 3), stream=2)])
+    assert [(b.lost, b.place) for b in blocks] == [(70, Place(1, 75)), (9, Place(2, 12))]
+    assert source.lost == 79
+
+
+def test_what_is_lost_counts_hits():
+    blocks, source = received([frame(12, counted(12, 6))], words_per_hit=3)
+    assert [b.lost for b in blocks] == [source.lost] == [4]
+
+
+@given(st.lists(st.tuples(st.integers(1, 3), st.integers(0, 9)), max_size=40))
+@settings(max_examples=20)
+def test_a_stream_that_comes_again_is_known_again(sent):
+    packets = [
+        frame(5 * at, counted(5 * at, 5) + stream * 1000, stream=stream) for stream, at in sent
+    ]
+    blocks, _ = received(packets, patience_s=0.001)
+    words = [w for block in blocks for w in block.words.tolist()]
+    assert len(set(words)) == len(words)
+    assert {w // 5 for w in words} <= {(1000 * stream + 5 * at) // 5 for stream, at in sent}
+    if sent == sorted(sent):
+        assert len(words) == 5 * len(set(sent))
+    left = [b.place.stream for b in blocks if b.place]
+    assert left == sorted(left, key=[stream for stream, _ in sent].index)
+
+
+def test_what_the_socket_holds_at_the_stop_is_taken():
+    stop = threading.Event()
+    source = UdpSource(("127.0.0.1", 0), 1, {}, stop)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        for k in range(300):
+            sender.sendto(frame(32 * k, counted(32 * k, 32)), ("127.0.0.1", source.port))
+    stop.set()
+    words = [w for block in source.blocks() for w in block.words.tolist()]
+    source.close()
+    assert words == list(range(300 * 32))
 
 
 def test_what_was_lost_while_nobody_listened_is_counted():
