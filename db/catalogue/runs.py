@@ -14,6 +14,7 @@ from db.errors import UsageError
 from db.json_text import json_text
 
 State = Literal["open", "closed"]
+LONGEST_NAME = 100
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,10 @@ def open_run(
 
     Of several clients that take a number at the same moment the store keeps the first, and the
     others take the next. They are told apart by their revisions, which begin at random.
+
+    Raises UsageError for a name that ``check_name`` refuses.
     """
+    check_name(name)
     while True:
         last = engine.fetch("SELECT max(run_id) AS last FROM runs")["last"][0].as_py()
         run = Run(
@@ -73,6 +77,29 @@ def open_run(
         _save(engine, run, token=f"run {run.run_id}")
         if find_run(engine, run.run_id).revision == run.revision:
             return run
+
+
+def check_name(name: str) -> None:
+    """Raise UsageError unless a new run may have the name.
+
+    Names have up to 100 characters that can be printed, of any script, and spaces between them.
+    Runs of other names, of older versions, are found and shown as all others.
+    """
+    if len(name) > LONGEST_NAME:
+        raise UsageError(
+            f"the name of a run has up to {LONGEST_NAME} characters: {name[:20]}… has {len(name)}"
+        )
+    if not name.isprintable() or name != name.strip():
+        raise UsageError(
+            f"{name!r} is no name of a run: write characters that can be printed,"
+            " and spaces only between them"
+        )
+
+
+def name_of_file(file: str) -> str:
+    """Return the name of a run for the name of a file, whose characters may be any."""
+    shown = "".join(c if c.isprintable() else "?" for c in file)
+    return shown.strip()[:LONGEST_NAME].strip()
 
 
 def close_run(engine: Engine, run: Run, stopped_at: datetime | None = None) -> Run:

@@ -2,6 +2,8 @@
 
 import logging
 import sys
+from collections.abc import Mapping, MutableMapping
+from typing import Any
 
 import structlog
 import typer
@@ -24,7 +26,9 @@ def main() -> None:
     load(sys.argv[1:])
     try:
         level = logging.getLevelName(settings().log_level.upper())
+        *before, render = structlog.get_config()["processors"]
         structlog.configure(
+            processors=[*before, _printed, render],
             wrapper_class=structlog.make_filtering_bound_logger(level),
             logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         )
@@ -35,3 +39,13 @@ def main() -> None:
     except KeyboardInterrupt:
         typer.echo("everyhit: interrupted", err=True)
         sys.exit(130)
+
+
+def _printed(logger: object, method: str, told: MutableMapping[str, Any]) -> Mapping[str, Any]:
+    """Let nothing into a log that a terminal would act on; a trace keeps its lines."""
+    return {
+        key: visible(value, "\n" if key in ("trace", "exception") else "")
+        if isinstance(value, str)
+        else value
+        for key, value in told.items()
+    }

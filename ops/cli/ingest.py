@@ -8,7 +8,7 @@ import typer
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
 from db import store as storage
-from db.catalogue.runs import Run, close_run, open_run
+from db.catalogue.runs import Run, close_run, name_of_file, open_run
 from db.engine import Engine
 from db.errors import SourceError
 from db.time import duration_ticks
@@ -70,7 +70,7 @@ def ingest(
         new = open_run(
             at.engine,
             declared,
-            name=run or files[0].name,
+            name=run or name_of_file(files[0].name),
             cell=cell,
             settings={"events": events.split(",")} if events else {},
         )

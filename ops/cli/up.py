@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from db.catalogue.runs import name_of_file
 from db.errors import SourceError
 from ops.cli import app
 from ops.cli.api import Port, served_beside
@@ -59,7 +60,12 @@ def up(
         wanted = wanted_triggers(names, param or [])
         with (
             live_run(
-                at, declared, wanted, name=run or source.name, events=candidates, origin=origin
+                at,
+                declared,
+                wanted,
+                name=run or name_of_file(source.name),
+                events=candidates,
+                origin=origin,
             ) as live,
             watched(live, quiet=as_json),
         ):

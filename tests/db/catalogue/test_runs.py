@@ -3,9 +3,19 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from ticks import TOY
 
-from db.catalogue.runs import amend_run, close_run, find_run, list_runs, open_run
+from db.catalogue.runs import (
+    amend_run,
+    check_name,
+    close_run,
+    find_run,
+    list_runs,
+    name_of_file,
+    open_run,
+)
 from db.detector import loads
 from db.errors import UsageError
 
@@ -100,3 +110,37 @@ def test_numbers_do_not_wrap_around_to_other_runs(engine):
     run = open_run(engine, TOY, cell=1)
     with pytest.raises(UsageError, match="there is no run"):
         find_run(engine, run.run_id + 2**32)
+
+
+ODD = ["\x1b[31mred", "two\nlines", "nul\x00", " spaced ", "\u202eright to left", "x" * 101]
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_a_new_run_has_no_name_that_a_terminal_would_act_on(engine, name):
+    before = len(list_runs(engine))
+    with pytest.raises(UsageError, match="name") as told:
+        open_run(engine, TOY, name=name, cell=7)
+    assert str(told.value).isprintable()
+    assert len(list_runs(engine)) == before
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_a_run_of_such_a_name_from_before_is_found_and_goes_on(engine, name):
+    old = amend_run(engine, open_run(engine, TOY, cell=7), name=name)
+    assert find_run(engine, old.run_id).name == name
+    if "\0" not in name:
+        assert find_run(engine, name) == old
+    assert close_run(engine, old).name == name
+
+
+@pytest.mark.parametrize(
+    "name", ["beam [/7]", "µ 2026/11 (cosmics)", "宇宙線", "a 'quoted' \\ one"]
+)
+def test_names_of_any_script_are_taken(engine, name):
+    assert find_run(engine, open_run(engine, TOY, name=name, cell=7).name).name == name
+
+
+@given(st.text(max_size=300))
+def test_every_file_s_name_gives_a_name_for_a_run(file):
+    check_name(name_of_file(file))
+    assert name_of_file(file) or not file.strip()
