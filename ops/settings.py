@@ -9,6 +9,7 @@ from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from db.errors import UsageError
+from software_triggers.isolation.limits import Limits
 
 
 class Settings(BaseSettings):
@@ -33,6 +34,17 @@ class Settings(BaseSettings):
         default=0.1, gt=0, description="seconds that the readout holds words back at most"
     )
     workers: int = Field(default=2, ge=1, description="worker threads of the embedded process")
+    trigger_s: float = Field(
+        default=30.0,
+        gt=0,
+        description="seconds that a Python trigger may take to load, or for one window;"
+        " with more than 30, raise --lost-after of the conductor to four times as much",
+    )
+    trigger_memory_mb: int = Field(
+        default=2000,
+        ge=200,
+        description="megabytes that the process of a Python trigger may take",
+    )
     latency: str = Field(
         default="10 s",
         description="time after which windows run although a link's watermark lags behind",
@@ -91,6 +103,11 @@ class Settings(BaseSettings):
         default=15, gt=0, description="seconds without an answer of a shard that are an alarm"
     )
     log_level: str = Field(default="WARNING", description="DEBUG, INFO, WARNING or ERROR")
+
+
+def trigger_limits() -> Limits:
+    """Return what the processes of triggers may take."""
+    return Limits(settings().trigger_s, settings().trigger_memory_mb)
 
 
 @lru_cache

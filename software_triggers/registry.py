@@ -1,19 +1,18 @@
 """Where triggers come from: built in, installed, a folder, the store."""
 
-import importlib.util
-import sys
 from collections.abc import Iterable, Iterator
 from importlib import import_module
 from importlib.metadata import entry_points
 from importlib.resources import files
 from pathlib import Path
-from types import ModuleType
 
 from db.catalogue.runs import Run
 from db.catalogue.triggers import list_registered, save_registered
 from db.engine import Engine
-from db.errors import EveryhitError, TriggerError
+from db.errors import EveryhitError, StoreError, TriggerError
 from software_triggers import library
+from software_triggers.isolation.isolated import load_isolated
+from software_triggers.isolation.origin import Origin, triggers_in
 from software_triggers.library.events import event_builder
 from software_triggers.trigger import Trigger, sql_trigger
 
@@ -57,11 +56,13 @@ def load_file(path: Path) -> list[Trigger]:
     try:
         if path.suffix == ".sql":
             return [sql_trigger(path.read_text())]
-        return _of_module(_import_file(path))
+        return list(load_isolated(Origin(str(path), path.read_bytes())))
     except OSError as fault:
         raise TriggerError(f"can't read {path}: {fault.strerror}") from None
+    except StoreError:
+        raise
     except EveryhitError as fault:
-        raise TriggerError(f"{path}: {fault}") from None
+        raise TriggerError(f"{path}: {fault}") from fault
     except Exception as fault:
         raise TriggerError(f"{path}: {type(fault).__name__}: {fault}") from fault
 
@@ -86,26 +87,12 @@ def _built_in() -> Iterator[Trigger]:
         if file.name.endswith(".sql"):
             yield sql_trigger(file.read_text())
     for name in _BUILT_IN:
-        yield from _of_module(import_module(f"{library.__name__}.{name}"))
+        yield from triggers_in(import_module(f"{library.__name__}.{name}"))
 
 
 def _installed() -> Iterator[Trigger]:
     for point in entry_points(group=ENTRY_POINTS):
         try:
-            loaded = point.load()
-        except Exception as fault:
+            yield from load_isolated(Origin(plug_in=point.value))
+        except TriggerError as fault:
             raise TriggerError(f"plug-in {point.value} can't be loaded: {fault}") from fault
-        yield from [loaded] if isinstance(loaded, Trigger) else _of_module(loaded)
-
-
-def _of_module(module: ModuleType) -> list[Trigger]:
-    return [value for value in vars(module).values() if isinstance(value, Trigger)]
-
-
-def _import_file(path: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(f"everyhit_trigger_{path.stem}", path)
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # inspect.getsource looks for it there
-    spec.loader.exec_module(module)
-    return module

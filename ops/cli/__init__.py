@@ -11,7 +11,8 @@ import typer
 from db.errors import EveryhitError
 from ops.cli.commands import load
 from ops.plain import visible
-from ops.settings import settings
+from ops.settings import settings, trigger_limits
+from software_triggers.isolation.limits import set_limits
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 
@@ -32,6 +33,7 @@ def main() -> None:
             wrapper_class=structlog.make_filtering_bound_logger(level),
             logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         )
+        set_limits(trigger_limits())
         app()
     except EveryhitError as fault:
         typer.echo(f"everyhit: {visible(str(fault))}", err=True)

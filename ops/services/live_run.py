@@ -18,7 +18,7 @@ from ops.services.embedded import conductor_thread, worker_threads
 from ops.settings import settings
 from ops.terminal import Status
 from readout.readout import Readout
-from software_triggers.conductor.conductor import Job
+from software_triggers.conductor.conductor import LOST_AFTER_S, Job
 from software_triggers.registry import triggers_of_run
 from software_triggers.task.bind import bind
 
@@ -140,7 +140,8 @@ def live_run(
     with worker_threads(engine, settings().workers, settings().triggers):
         stages = bind(engine, run, triggers_of_run(engine, run, settings().triggers), wanted)
         latency = duration_ticks(settings().latency, detector.tick)
-        job = Job(engine, run, stages, latency=latency)
+        patience = max(LOST_AFTER_S, 4 * settings().trigger_s)
+        job = Job(engine, run, stages, latency=latency, lost_after_s=patience)
         readout = Readout(engine, run, origin, flush_s=settings().flush_s)
         with conductor_thread([job], wanted) as conductor:
             try:

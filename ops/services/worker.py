@@ -23,6 +23,8 @@ from db.child_process import start_python
 from db.errors import StoreError
 from db.store import open_store
 from ops.services.broker import set_broker
+from ops.settings import trigger_limits
+from software_triggers.isolation.limits import set_limits
 from software_triggers.running.celery_tasks import Bench, app, attach
 
 _log = structlog.get_logger()
@@ -81,6 +83,7 @@ def start_worker(work: Work) -> "subprocess.Popen[bytes]":
 
 def main() -> None:
     """Be one worker process: what it works for comes on stdin."""
+    set_limits(trigger_limits())
     work = _WORK.validate_json(sys.stdin.read())
     signals.setup_logging.connect(lambda **_: None, weak=False)
     # The worker never takes code from a message: being root adds nothing to fear here.

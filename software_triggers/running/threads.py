@@ -1,5 +1,6 @@
 """A conductor's tasks on threads of this process: for files, reprocessing, tests."""
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -101,7 +102,7 @@ def run_stages(
     stages = bind(
         engine, run, triggers, wanted, lambda stages: refuse_dropped(engine, stages, span)
     )
-    job = Job(engine, run, stages, span)
+    job = Job(engine, run, stages, span, lost_after_s=math.inf)  # a thread can't be lost
     job.close()
     with thread_submit(engine, n_threads) as submit:
 

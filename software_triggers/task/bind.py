@@ -17,6 +17,7 @@ from db.relations.query import columns_of
 from db.results.rows import Lineage, create_table, enter_lineage
 from db.user_sql.confine import confined
 from db.words.hits_view import create_views
+from software_triggers.isolation.process import CallError
 from software_triggers.task.relations import frames, relations_of
 from software_triggers.trigger import SOURCES, Trigger, in_ticks
 from software_triggers.window import Window
@@ -236,14 +237,20 @@ def _sql_columns(engine: Engine, stage: Stage) -> dict[str, str]:
 def _frame_columns(engine: Engine, stage: Stage) -> dict[str, str]:
     try:
         rows = compute(engine, stage, Window(0, 0))
-    except EveryhitError:
-        raise
+    except EveryhitError as fault:
+        if not isinstance(fault, CallError):
+            raise
+        raise _no_columns(stage, str(fault)) from fault
     except Exception as fault:
-        raise TriggerError(
-            f"trigger {stage.name} fails on a window without hits:"
-            f" {type(fault).__name__}: {fault}; it must return its columns then, too"
-        ) from fault
+        raise _no_columns(stage, f"{type(fault).__name__}: {fault}") from fault
     return {name: _sql_type(stage, name, kind) for name, kind in rows.schema.items()}
+
+
+def _no_columns(stage: Stage, told: str) -> TriggerError:
+    return TriggerError(
+        f"trigger {stage.name} fails on a window without hits: {told};"
+        " it must return its columns then, too"
+    )
 
 
 def _checked(stage: Stage, columns: dict[str, str]) -> dict[str, str]:

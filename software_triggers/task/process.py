@@ -12,6 +12,7 @@ from db.errors import EveryhitError, StoreError, TriggerError
 from db.results import ledger
 from db.results.rows import count_rows, count_without_time, insert_rows, insert_select
 from db.words.headers import words_are_there
+from software_triggers.isolation.process import CallError
 from software_triggers.task.bind import Stage, check_times, compute, select
 from software_triggers.task.inputs import input_state
 from software_triggers.window import cut, of_cells
@@ -19,6 +20,8 @@ from software_triggers.window import cut, of_cells
 # Words that a window may bring into memory at once; larger ones are cut, since results do not
 # depend on the tiling.
 MOST_HITS = 1_500_000
+# Seconds that windows in a row may cost on which the trigger's process ends.
+MOST_LOST_S = 60.0
 
 
 def process(
@@ -65,7 +68,8 @@ def _attempt(
     complete: bool,
     worker: str,
     most_hits: int,
-) -> None:
+) -> bool:
+    """Bring a row of cells up to date; whether all went well."""
     began = time.perf_counter()
     attempt = secrets.randbits(63)
     first, stop = int(cells["cell"][0]), int(cells["cell"][-1]) + 1
@@ -76,11 +80,18 @@ def _attempt(
         if stage.trigger.kind != "sql" or not fault.of_the_query:
             raise
         _fail(engine, stage, cells, fault, worker, most_hits, complete=complete)
+    except CallError as fault:
+        if not fault.ended or len(cells) == 1:
+            _fail(engine, stage, cells, fault, worker, most_hits, complete=complete)
+        else:
+            _one_by_one(engine, stage, cells, worker, most_hits, complete=complete)
     except (Exception, pl.exceptions.PanicException) as fault:
         _fail(engine, stage, cells, fault, worker, most_hits, complete=complete)
     else:
         counted = count_rows(engine, stage.lineage, attempt, first, stop)
         _commit(engine, stage, cells, counted, attempt, worker, began, complete=complete)
+        return True
+    return False
 
 
 def _check_words(engine: Engine, stage: Stage, first: int, stop: int) -> None:
@@ -162,6 +173,30 @@ def _fail(
     _set_aside(engine, stage, cells, fault, worker)
 
 
+def _one_by_one(
+    engine: Engine,
+    stage: Stage,
+    cells: pl.DataFrame,
+    worker: str,
+    most_hits: int,
+    *,
+    complete: bool,
+) -> None:
+    """Try each cell alone, after the process of the trigger ended on all of them.
+
+    When cells that fail in a row have cost ``MOST_LOST_S``, the rest is set aside untried, so that
+    a trigger that always hangs leaves the workers to others.
+    """
+    lost_s = 0.0
+    for n, cell in enumerate(cells.iter_slices(1), 1):
+        began = time.monotonic()
+        good = _attempt(engine, stage, cell, complete=complete, worker=worker, most_hits=most_hits)
+        lost_s = 0.0 if good else lost_s + time.monotonic() - began
+        if lost_s > MOST_LOST_S and n < len(cells):
+            _set_aside(engine, stage, cells[n:], _UNTRIED, worker)
+            return
+
+
 def set_aside(engine: Engine, stage: Stage, cell: int, fault: Exception, worker: str = "") -> None:
     """Enter a cell as failed, for a reason that shows only outside its task: it hangs, say."""
     state = input_state(engine, stage, cell, cell + 1)
@@ -207,6 +242,12 @@ def _set_aside(
 _DROPPED = TriggerError(
     "its raw words were dropped before it was asked: everyhit retention show tells which can be"
     " brought back"
+)
+
+_UNTRIED = TriggerError(
+    f"not tried: the trigger's process ended on the windows before it for {MOST_LOST_S:g} s:"
+    " mend the trigger, or give it more time or memory (EVERYHIT_TRIGGER_S,"
+    " EVERYHIT_TRIGGER_MEMORY_MB)"
 )
 
 
