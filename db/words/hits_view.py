@@ -71,8 +71,10 @@ def _unfold(detector: Detector) -> str:
     n = detector.words_per_hit
     if n == 1:
         return "ARRAY JOIN words AS w0"
+    # The lambda sees a word and its place, never the whole array: the engine would carry that into
+    # each of its elements.
     parts = (
-        f"arrayMap(i -> words[i * {n} + {k + 1}], range(intDiv(length(words), {n}))) AS w{k}"
+        f"arrayFilter((w, i) -> i % {n} = {(k + 1) % n}, words, arrayEnumerate(words)) AS w{k}"
         for k in range(n)
     )
     return "ARRAY JOIN " + ", ".join(parts)

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import numpy as np
 import pytest
@@ -7,10 +8,10 @@ from hypothesis import strategies as st
 from ticks import CORRUPT, HIT, MARK, NOW, SLICE, TOY, UNTIMED, Hit, toy_chunk, toy_run, write
 
 from db.catalogue.runs import open_run
-from db.detector import load, loads
+from db.detector import encode, load, loads
 from db.words.chunk import Chunk
 from db.words.chunks import write_chunks
-from db.words.hits_view import create_views, key
+from db.words.hits_view import create_views, hits_sql, key
 
 pytestmark = pytest.mark.every_store  # its promises hold on servers, too
 
@@ -125,3 +126,34 @@ def test_the_declaration_decides_how_old_words_are_read(engine):
         create_views(engine, detector)
         again = replace(run, declaration=detector.source)
         assert shown(engine, "hits", again, 0, 10, "wire") == [(wire,)]
+
+
+@pytest.mark.parametrize("words_per_hit", [1, 2, 3])
+def test_reading_hits_of_several_words_takes_little_memory(engine, words_per_hit):
+    n, n_chunks = words_per_hit, 8
+    last = f"word = {n - 1}, bits = [0, 15]" if n > 1 else "bits = [48, 63]"
+    detector = loads(f"""
+        name = "wide{n}"
+        title = "{n} words a hit"
+        words_per_hit = {n}
+        fields = {{ ts = {{ bits = [0, 47] }}, adc = {{ {last} }} }}
+        clock = {{ tick_ns = 1, time = "ts", disorder = "1 us", slice = "100 ms" }}
+    """)
+    run = open_run(engine, detector, cell=detector.slice)
+    create_views(engine, detector)
+    size, total = 65536, 0
+    for k in range(n_chunks):
+        ts = np.arange(size) + k * detector.slice
+        adc = ts % 999
+        total += int(adc.sum())
+        words = encode(detector, {"ts": ts, "adc": adc})
+        first, end = int(ts[0]), int(ts[-1])
+        chunk = Chunk(run.run_id, 0, k, 0, first, end, end, size, 0, words)
+        write_chunks(engine, [chunk], detector, datetime.now(UTC))
+    stop = n_chunks * detector.slice
+    viewed = f"SELECT t, adc FROM hits_{key(detector)}(run = {run.run_id}, a = 0, b = {stop})"
+    for hits in (viewed, hits_sql(detector, run.run_id, 0, stop)):
+        found = engine.fetch(
+            f"SELECT count() AS n, sum(adc) AS s FROM ({hits}) SETTINGS max_memory_usage = 250000000"
+        )
+        assert found.to_pylist() == [{"n": n_chunks * size, "s": total}]
