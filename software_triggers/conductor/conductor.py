@@ -217,8 +217,12 @@ class Job:
                     progress.commit([a])
                     continue
                 self._submit(progress, submit, now, a, b, complete=b <= sure)
-            # What is up to date was done by another conductor, or by a task given up for lost.
-            for a, b in _spans(sorted(set(range(first, stop)).difference(old["cell"])), most_cells):
+            # What is up to date was done by another conductor, or by a task given up for lost; it
+            # may have run before every watermark had passed.
+            current = sorted(set(range(first, stop)).difference(old["cell"]))
+            hasty = set(known.filter(~pl.col("complete"))["cell"])
+            progress.incomplete |= hasty.intersection(current)
+            for a, b in _spans(current, most_cells):
                 progress.commit(range(a, b))
                 for reader in self._readers(progress):
                     reader.suspect(a * self.run.cell, b * self.run.cell)

@@ -12,7 +12,7 @@ SDL = Path(api.__file__ or "").parent / "schema.graphql"
 def test_the_schema_in_the_repository_is_the_one_that_is_served():
     assert SDL.read_text() == schema.as_str() + "\n", (
         "the schema has changed: if that is meant, write it anew with"
-        " python -m api.schema > api/schema.graphql, and say so in the changelog"
+        " python -m api.graphql.schema > api/schema.graphql, and say so in the changelog"
     )
 
 
