@@ -102,7 +102,7 @@ class Desk:
     def spool(self) -> Path:
         """Folder for files that are made to be sent, on the store's own disk."""
         folder = self.store.folder / "outgoing"
-        folder.mkdir(exist_ok=True)
+        folder.mkdir(0o700, exist_ok=True)
         return folder
 
     async def ask(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

@@ -82,7 +82,7 @@ def _on_servers(url: str, *, some: bool) -> Iterator[Store]:
     address = parse_address(url)
     named = str(address).encode()
     folder = platformdirs.user_data_path("everyhit") / blake2b(named, digest_size=8).hexdigest()
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(0o700, parents=True, exist_ok=True)
     engine = connect(address)
     try:
         check_schema(engine, some=some)
@@ -96,10 +96,14 @@ def _embedded(url: str) -> Iterator[Store]:
 
     folder = store_folder(url)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(0o700, parents=True, exist_ok=True)
+        inside = folder / "engine"
+        inside.mkdir(exist_ok=True)
+        inside.chmod(0o700)  # whoever else could read its files would need no token
         lock = (folder / "lock").open("a+")
     except OSError as fault:
-        raise StoreError(f"can't create a store in {folder}: {fault.strerror}") from None
+        at = fault.filename or folder
+        raise StoreError(f"can't create a store in {at}: {fault.strerror}") from None
     with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -113,7 +117,7 @@ def _embedded(url: str) -> Iterator[Store]:
         lock.write(f"process {os.getpid()} ({' '.join(sys.argv)[:120]})")
         lock.flush()
         _enough_room(folder)
-        engine = ChdbEngine(folder / "engine")
+        engine = ChdbEngine(inside)
         try:
             migrate(engine)
             yield Store(url, folder, engine)

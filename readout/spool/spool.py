@@ -66,7 +66,7 @@ class Spool:
         self.damage: list[str] = []
         """What was found damaged, a line each."""
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(0o700, parents=True, exist_ok=True)
             self._owner = (folder / "lock").open("a")
         except OSError as fault:
             raise StoreError(f"can't make a spool in {folder}: {fault.strerror}") from None
