@@ -63,7 +63,7 @@ def load_file(path: Path) -> list[Trigger]:
         raise
     except EveryhitError as fault:
         raise TriggerError(f"{path}: {fault}") from fault
-    except Exception as fault:
+    except (Exception, SystemExit) as fault:
         raise TriggerError(f"{path}: {type(fault).__name__}: {fault}") from fault
 
 

@@ -24,6 +24,21 @@ def save_failures(
     engine.insert("failures", pa.table(rows))
 
 
+def windows_set_aside(engine: Engine, run_id: int, lineages: Sequence[str]) -> pl.DataFrame:
+    """Return lineage, cell and error of the windows whose newest entry is a failure, in order."""
+    table = engine.fetch(
+        "SELECT lineage, cell, error FROM ("
+        " SELECT lineage, cell, argMax(attempt, (revision, n_inputs, attempt)) AS newest"
+        " FROM ledger WHERE run_id = {run:UInt32} AND has({lineages:Array(String)}, lineage)"
+        " GROUP BY lineage, cell HAVING newest = 0) AS aside"
+        " JOIN (SELECT lineage, cell, anyLast(error) AS error FROM failures"
+        " WHERE run_id = {run:UInt32} AND has({lineages:Array(String)}, lineage)"
+        " GROUP BY lineage, cell) AS told USING (lineage, cell) ORDER BY cell, lineage",
+        {"run": run_id, "lineages": list(lineages)},
+    )
+    return pl.DataFrame(pl.from_arrow(table))
+
+
 def list_failures(
     engine: Engine, run_id: int, lineages: Sequence[str], most: int = 20
 ) -> pl.DataFrame:

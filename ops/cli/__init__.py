@@ -9,6 +9,7 @@ import structlog
 import typer
 
 from db.errors import EveryhitError
+from ops.cli.answer import keep_apart
 from ops.cli.commands import load
 from ops.plain import visible
 from ops.settings import settings, trigger_limits
@@ -23,7 +24,11 @@ def everyhit() -> None:
 
 
 def main() -> None:
-    """Run the command line; a user's mistake is one line on stderr and exit code 1."""
+    """Run the command line; a user's mistake is one line on stderr and exit code 1.
+
+    ``ops.cli.outcome`` tells the other codes.
+    """
+    keep_apart(sys.argv[1:])
     load(sys.argv[1:])
     try:
         level = logging.getLevelName(settings().log_level.upper())

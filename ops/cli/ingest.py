@@ -15,6 +15,7 @@ from db.time import duration_ticks
 from db.words.hits_view import create_views
 from ops.cli import app
 from ops.cli.opening import detector_named, opened, wanted_triggers
+from ops.cli.outcome import end_with_failures
 from ops.cli.runs import results_of
 from ops.cli.show import AsJson, Store, show, show_json
 from ops.cli.sources import Force, Form
@@ -80,14 +81,15 @@ def ingest(
         wanted = [*(trigger or []), *(["events"] if events else [])]
         if wanted and fault is None:
             results = _trigger(at.engine, new, wanted, quiet=as_json)
-    if as_json:
-        show_json(summary | {"results": results})
-    else:
-        show([summary], as_json=False, title="stored")
-        if results:
-            show(results, as_json=False, title="results")
-    if fault is not None:
-        raise fault
+        if as_json:
+            show_json(summary | {"results": results})
+        else:
+            show([summary], as_json=False, title="stored")
+            if results:
+                show(results, as_json=False, title="results")
+        if fault is not None:
+            raise fault
+        end_with_failures(at.engine, new, results)
 
 
 def _write(

@@ -20,6 +20,7 @@ from db.relations.relation import Relation
 from db.user_sql.confine import UserSelect, confined
 from db.words.headers import dropped_words
 from ops.cli import app
+from ops.cli.answer import write_answer
 from ops.cli.opening import opened, span_of
 from ops.cli.show import From, RunOption, Store, To
 from ops.plain import plain
@@ -161,5 +162,4 @@ def write(content: bytes, fmt: Format, out: Path | None) -> None:
         return
     if fmt in (Format.ARROW, Format.PARQUET) and sys.stdout.isatty():
         raise UsageError(f"{fmt} is binary: name a file with --out, or send it on with a pipe")
-    sys.stdout.buffer.write(content)
-    sys.stdout.buffer.flush()
+    write_answer(content)

@@ -22,6 +22,7 @@ from db.errors import EveryhitError, StoreError, UsageError
 from db.store import Store as OpenStore
 from ops.cli import app
 from ops.cli.opening import opened, span_of, wanted_triggers
+from ops.cli.outcome import end_with_failures
 from ops.cli.runs import results_of
 from ops.cli.show import AsJson, From, RunOption, Store, To, show, show_json
 from ops.cli.triggers import Params, Triggers
@@ -203,8 +204,7 @@ def _show_results(
     mine = {stage.lineage.lineage for stage in bind(engine, run, known, one.wanted)}
     results = [r for r in results_of(engine, run) if r["lineage"] in mine]
     show(results, as_json=as_json, title=f"results in run {run.run_id}")
-    if any(r["failed"] for r in results) and not as_json:
-        typer.echo(f"some windows failed: everyhit trigger show NAME --run {run.run_id}", err=True)
+    end_with_failures(engine, run, results)
 
 
 def _line(one: Reprocessing) -> dict[str, object]:

@@ -1,3 +1,4 @@
+from collections import Counter
 from typing import Annotated, Any
 
 import typer
@@ -6,10 +7,13 @@ from db.catalogue.progress import extent, link_totals, result_totals
 from db.catalogue.runs import Run, find_run, list_runs
 from db.detector import Detector
 from db.engine import Engine
+from db.results.failures import windows_set_aside
 from db.words.gaps import live_ticks, read_gaps
 from ops.cli import app
 from ops.cli.opening import opened
 from ops.cli.show import AsJson, Store, show, show_json
+
+Results = list[dict[str, Any]]
 
 runs = typer.Typer(help="The catalogue of runs.", no_args_is_help=True)
 app.add_typer(runs, name="run")
@@ -69,9 +73,12 @@ def links_of(engine: Engine, run: Run) -> list[dict[str, Any]]:
     ]
 
 
-def results_of(engine: Engine, run: Run) -> list[dict[str, Any]]:
+def results_of(engine: Engine, run: Run) -> Results:
     """Return for each lineage of a run's results how far and how well it went."""
-    return result_totals(engine, [run.run_id]).drop("run_id", "last_cell").to_dicts()
+    rows = result_totals(engine, [run.run_id]).drop("run_id", "last_cell").to_dicts()
+    aside = windows_set_aside(engine, run.run_id, [row["lineage"] for row in rows])["lineage"]
+    counts = Counter(aside.to_list())
+    return [{**row, "failed_windows": counts[row["lineage"]]} for row in rows]
 
 
 def _seconds(ticks: int | None, run: Run) -> float | None:

@@ -1,6 +1,5 @@
 """Tables for people, JSON for programs."""
 
-import sys
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
@@ -9,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from db.json_text import json_text
+from ops.cli.answer import write_answer
 from ops.plain import plain, visible
 
 Store = Annotated[
@@ -81,8 +81,7 @@ def _show_lists(console: Console, columns: Mapping[str, Sequence[str]], title: s
 
 def show_json(value: object) -> None:
     """Print one JSON value on standard output."""
-    sys.stdout.write(json_text(value, default=str) + "\n")
-    sys.stdout.flush()
+    write_answer((json_text(value, default=str) + "\n").encode())
 
 
 def _numeric(values: Sequence[object]) -> bool:

@@ -13,6 +13,7 @@ from db.results.rows import list_lineages
 from db.words.hits_view import create_views
 from ops.cli import app
 from ops.cli.opening import opened, span_of, wanted_triggers
+from ops.cli.outcome import end_with_failures
 from ops.cli.runs import results_of
 from ops.cli.show import AsJson, From, RunOption, Store, To, show, show_json
 from ops.plain import visible
@@ -146,10 +147,7 @@ def _run(
     mine = {stage.lineage.lineage for stage in stages}
     results = [r for r in results_of(engine, found) if r["lineage"] in mine]
     show(results, as_json=as_json, title=f"results in run {found.run_id}")
-    if any(r["failed"] for r in results) and not as_json:
-        typer.echo(
-            f"some windows failed: everyhit trigger show NAME --run {found.run_id}", err=True
-        )
+    end_with_failures(engine, found, results)
 
 
 class progress_of_job:  # noqa: N801 - a context manager

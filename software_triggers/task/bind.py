@@ -241,7 +241,7 @@ def _frame_columns(engine: Engine, stage: Stage) -> dict[str, str]:
         if not isinstance(fault, CallError):
             raise
         raise _no_columns(stage, str(fault)) from fault
-    except Exception as fault:
+    except (Exception, SystemExit) as fault:
         raise _no_columns(stage, f"{type(fault).__name__}: {fault}") from fault
     return {name: _sql_type(stage, name, kind) for name, kind in rows.schema.items()}
 

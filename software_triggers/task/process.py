@@ -85,7 +85,7 @@ def _attempt(
             _fail(engine, stage, cells, fault, worker, most_hits, complete=complete)
         else:
             _one_by_one(engine, stage, cells, worker, most_hits, complete=complete)
-    except (Exception, pl.exceptions.PanicException) as fault:
+    except (Exception, SystemExit, pl.exceptions.PanicException) as fault:
         _fail(engine, stage, cells, fault, worker, most_hits, complete=complete)
     else:
         counted = count_rows(engine, stage.lineage, attempt, first, stop)
@@ -159,7 +159,7 @@ def _fail(
     engine: Engine,
     stage: Stage,
     cells: pl.DataFrame,
-    fault: Exception,
+    fault: BaseException,
     worker: str,
     most_hits: int,
     *,
@@ -206,7 +206,7 @@ def set_aside(engine: Engine, stage: Stage, cell: int, fault: Exception, worker:
 
 
 def _set_aside(
-    engine: Engine, stage: Stage, cells: pl.DataFrame, fault: Exception, worker: str
+    engine: Engine, stage: Stage, cells: pl.DataFrame, fault: BaseException, worker: str
 ) -> None:
     windows = [of_cells(cell, cell + 1, stage.run.cell) for cell in cells["cell"]]
     text = str(fault) if isinstance(fault, EveryhitError) else f"{type(fault).__name__}: {fault}"
