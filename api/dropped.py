@@ -11,6 +11,8 @@ from db.engine import Engine
 from db.words.headers import dropped_words
 
 HEADER = "Everyhit-Words-Dropped"
+PARTIAL = "Everyhit-Partial"
+"""Says for which part of the range a trigger was not run."""
 
 
 @strawberry.type(description="Raw words that are not there any more.")

@@ -18,7 +18,7 @@ from db.results.rows import Lineage
 from db.selection import names, to_polars
 from db.time import WHOLE
 from db.words.ranges import of_hits, of_rows
-from software_triggers.task.names import lineage_of, selection_over
+from software_triggers.task.names import lineage_of, partial, selection_over
 from software_triggers.task.relations import read_frame
 from software_triggers.window import Window
 
@@ -52,9 +52,12 @@ def rows_of(engine: Engine, asked: Asked, folder: Path | None = None) -> Rows:
     if asked.what == "hits":
         (schema, batches), nullable = _hits(engine, asked), frozenset[str]()
     else:
-        lineage = lineage_of(engine, asked.run, asked.what, asked.lineage)
+        lineage = lineage_of(engine, asked.run, asked.what, asked.lineage, (asked.a, asked.b))
         schema, batches = _rows(engine, asked, lineage)
         nullable = frozenset(n for n, kind in lineage.columns.items() if "Nullable(" in kind)
+    lacks = ""
+    if asked.what != "hits":
+        lacks = partial(engine, asked.run, lineage, (asked.a, asked.b))
     told: dict[str, str | int | float] = {
         "run": asked.run.run_id,
         "rows": asked.what,
@@ -65,6 +68,7 @@ def rows_of(engine: Engine, asked: Asked, folder: Path | None = None) -> Rows:
     }
     told |= {"start": asked.a} if asked.a > WHOLE[0] else {}
     told |= {"stop": asked.b} if asked.b < WHOLE[1] else {}
+    told |= {"partial": lacks} if lacks else {}
     return Rows(asked.what, schema, batches, told, nullable, folder)
 
 

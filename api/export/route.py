@@ -9,7 +9,7 @@ from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from api.dropped import header
+from api.dropped import PARTIAL, header
 from api.export.arrow import arrow
 from api.export.batches import Asked, rows_of
 from api.export.csv import csv
@@ -73,7 +73,9 @@ def export_routes(desk: Desk) -> APIRouter:
             names = tuple(name for name in columns.split(",") if name)
             asked = Asked(found, _relation(what, trigger), a, b, where, lineage, names, decode)
             lacks = header(desk.engine, found, (a, b)) if what != "candidates" else {}
-            pieces = form.write(rows_of(desk.engine, asked, desk.spool))
+            rows = rows_of(desk.engine, asked, desk.spool)
+            lacks |= {PARTIAL: str(rows.told["partial"])} if "partial" in rows.told else {}
+            pieces = form.write(rows)
             return found.run_id, lacks, next(pieces, b""), pieces  # what goes wrong at once is told
 
         with ExitStack() as place:

@@ -127,8 +127,9 @@ async def events(
     limit, key = checked(first) + 1, key_of(after, is_key)
 
     def read() -> tuple[tuple[Run, Lineage, int, int, Selection | None], RowPage]:
-        found = _builder(lineage_of(engine, run, trigger, lineage))
-        asked = (run, found, *span_of(run, start, stop), condition(found, where))
+        span = span_of(run, start, stop)
+        found = _builder(lineage_of(engine, run, trigger, lineage, span))
+        asked = (run, found, *span, condition(found, where))
         return asked, page_of_rows(engine, *asked, limit, key and tuple(key))
 
     asked, found = await info.context.ask(read)
@@ -150,7 +151,7 @@ async def event(
     engine, run = info.context.engine, root.run
 
     def read() -> tuple[dict[str, Any], list[Found]]:
-        builder = _builder(lineage_of(engine, run, trigger, lineage))
+        builder = _builder(lineage_of(engine, run, trigger, lineage, (t, t + 1)))
         rows = page_of_rows(engine, run, builder, t, t + 1, None, 1).rows
         if rows.is_empty():
             raise UsageError(f"run {run.run_id} has no event at {t}: take its t from a list")

@@ -19,7 +19,7 @@ from db.relations.relation import Relation
 from db.results.pages import RowPage, count_rows_of, page_of_rows
 from db.results.rows import Lineage
 from db.selection import Node as Selection
-from software_triggers.task.names import lineage_of, selection_over
+from software_triggers.task.names import lineage_of, partial, selection_over
 
 MOST_BINS = 2000
 
@@ -58,6 +58,13 @@ class RowConnection(Connection[Node]):
     async def total_count(self, info: Info) -> int:
         return await info.context.ask(count_rows_of, info.context.engine, *self.asked)
 
+    @strawberry.field(
+        description="For which part of the range the lineage was not run; empty if for none."
+    )
+    async def partial(self, info: Info) -> str:
+        run, lineage, a, b, _ = self.asked
+        return await info.context.ask(partial, info.context.engine, run, lineage, (a, b))
+
 
 @strawberry.type(description="A page of candidates.")
 class CandidateConnection(RowConnection[Candidate]):
@@ -73,6 +80,9 @@ class Histogram:
     counts: list[float] = strawberry.field(description="Whole numbers, exact up to 2**53.")
     below: float = strawberry.field(description="Values below the first bin.")
     above: float = strawberry.field(description="Values above the last bin.")
+    partial: str = strawberry.field(
+        description="For which part of the range the lineage was not run; empty if for none."
+    )
 
 
 async def candidates(
@@ -91,7 +101,7 @@ async def candidates(
     limit, key = checked(first) + 1, key_of(after, is_key)
 
     def read() -> tuple[tuple[Run, Lineage, int, int, Selection | None], RowPage]:
-        found = lineage_of(engine, run, trigger, lineage)
+        found = lineage_of(engine, run, trigger, lineage, span_of(run, start, stop))
         asked = (run, found, *span_of(run, start, stop), condition(found, where))
         return asked, page_of_rows(engine, *asked, limit, key and tuple(key))
 
@@ -124,18 +134,22 @@ async def histogram(
         raise UsageError(f"bins: {bins}: ask for 1 to {MOST_BINS}")
     engine, run = info.context.engine, root.run
 
-    def count() -> Counted:
+    def count() -> tuple[Counted, str]:
+        lacks = ""
         a, b = span_of(run, start, stop)
         if of == "hits":
             rows = _hits(run, a, b, column, where)
         else:
-            found = lineage_of(engine, run, of, lineage)
+            found = lineage_of(engine, run, of, lineage, (a, b))
+            lacks = partial(engine, run, found, (a, b))
             _check(column, {n for n, k in found.columns.items() if "Int" in k or "Float" in k}, of)
             rows = Relation(of, run, a, b, found, where=condition(found, where))
-        return count_in_bins(engine, rows, column, bins, low, high, info.context.seconds)
+        counted = count_in_bins(engine, rows, column, bins, low, high, info.context.seconds)
+        return counted, lacks
 
-    counted = await info.context.ask(count)
-    return Histogram(**{**vars(counted), "counts": [float(n) for n in counted.counts]})
+    counted, lacks = await info.context.ask(count)
+    counts = [float(n) for n in counted.counts]
+    return Histogram(**{**vars(counted), "counts": counts}, partial=lacks)
 
 
 def condition(lineage: Lineage, where: str) -> Selection | None:

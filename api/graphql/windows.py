@@ -56,8 +56,8 @@ async def windows(
     seen = key_of(after, lambda key: isinstance(key, int) and abs(key) < 2**62)
 
     def read() -> pl.DataFrame:
-        found = lineage_of(engine, run, trigger, lineage)
         a, b = span_of(run, start, stop)
+        found = lineage_of(engine, run, trigger, lineage, (a, b))
         low, high = a // run.cell, -(-b // run.cell)
         low = low if seen is None else max(low, seen + 1)
         pieces = list[pl.DataFrame]()

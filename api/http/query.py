@@ -6,14 +6,14 @@ import pyarrow as pa
 from fastapi import APIRouter, Header, Request, Response
 from pydantic import BaseModel, Field
 
-from api.dropped import header
+from api.dropped import PARTIAL, header
 from api.slots import client_of
 from api.span import span_of
 from api.state import Desk
 from db.catalogue.runs import find_run
 from db.relations.query import fetch_query
 from db.user_sql.confine import confined
-from software_triggers.task.names import relations
+from software_triggers.task.names import partial_of, relations
 
 MOST_ROWS = 10_000_000
 
@@ -54,6 +54,8 @@ def _answer(desk: Desk, question: Question) -> tuple[bytes, dict[str, str]]:
     query = confined(desk.engine, question.sql, names)
     of_words = {"hits", "words"} & query.tables
     lacks = header(desk.engine, run, span) if of_words else {}
+    if said := partial_of(desk.engine, names, query.tables):
+        lacks |= {PARTIAL: said}
     table = fetch_query(desk.engine, query, names, desk.rules.seconds, MOST_ROWS)
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, table.schema) as writer:

@@ -12,7 +12,7 @@ from db.errors import StoreError
 _TABLE = re.compile(r"(?:Table|table expression identifier|no table) [`']?(\w+(?:`?\.`?\w+)?)")
 _PLACE = re.compile(r"(?:Received from |on server: |\()([\w.\-\[\]:]+:\d+)")
 _OURS = re.compile(
-    r"(\w+\.)?(chunks|runs|rates|gaps|lineages|ledger|failures|triggers|schema_versions"
+    r"(\w+\.)?(chunks|runs|rates|gaps|lineages|lineage_runs|ledger|failures|triggers|schema_versions"
     r"|(rows|words|hits|channels|rates_of)_\w+)"
 )
 

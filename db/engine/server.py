@@ -24,6 +24,7 @@ from db.user_sql.reader_account import reader_of
 _ON_THE_FIRST_SHARD = {
     "runs",
     "lineages",
+    "lineage_runs",
     "orders",
     "origins",
     "triggers",

@@ -33,7 +33,8 @@ class Kept:
     name: str
     inputs: dict[str, str]
     """Lineages that it read, by name."""
-    first_used: datetime
+    last_used: datetime
+    """When it was last run, or entered."""
 
     @property
     def table(self) -> str:
@@ -61,10 +62,12 @@ def keep_of(name: str, keeps: dict[str, Keep]) -> Keep:
 
 
 def list_kept(engine: Engine) -> list[Kept]:
-    """Return the lineages of all runs, of each run the newest first."""
+    """Return the lineages of all runs, of each run the one used last first."""
     rows = engine.fetch(
-        "SELECT run_id, lineage, name, inputs, first_used FROM lineages FINAL"
-        " ORDER BY run_id, first_used DESC, lineage"
+        "SELECT run_id, lineage, name, inputs, greatest(first_used, at) AS last_used"
+        " FROM lineages FINAL LEFT JOIN (SELECT run_id, lineage, max(at) AS at FROM lineage_runs"
+        " GROUP BY run_id, lineage) AS ran USING (run_id, lineage)"
+        " ORDER BY run_id, last_used DESC, lineage"
     )
     return [Kept(**row | {"inputs": dict(row["inputs"])}) for row in rows.to_pylist()]
 
@@ -97,6 +100,7 @@ def forget(engine: Engine, kept: Kept) -> None:
     told: dict[str, int | str] = {"run": kept.run_id, "lineage": kept.lineage}
     places = [shard.here for shard in engine.shards]
     for table, where in (
+        ("lineage_runs", of_lineage),
         ("ledger", of_lineage),
         ("failures", of_lineage),
         (kept.table, "run_id = {run:UInt32}"),
@@ -176,4 +180,4 @@ def _over(engine: Engine, run: Run, all_of_it: Sequence[Kept], now: datetime) ->
         ]
         if any(at and days is not None and at + timedelta(days=days) <= now for at, days in since):
             yield kept
-        newer[kept.name] = kept.first_used
+        newer[kept.name] = kept.last_used

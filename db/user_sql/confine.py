@@ -26,7 +26,7 @@ DEEPEST = 250
 
 # What a store calls its own tables: a WITH must not hide behind such a name.
 _TABLES = re.compile(
-    r"chunks|runs|rates|gaps|lineages|ledger|failures|triggers|schema_versions|tokens|audit|posts"
+    r"chunks|runs|rates|gaps|lineages|lineage_runs|ledger|failures|triggers|schema_versions|tokens|audit|posts"
     r"|alarms|orders|origins|post_takers|reprocessings|reprocessing_progress|results_policies"
     r"|retention_policies|retention_pins|aside_parts|dropped_chunks"
     r"|(rows|words|hits|rates_of)_.*"

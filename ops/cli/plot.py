@@ -18,7 +18,7 @@ from db.words.gaps import read_gaps
 from ops.cli import app
 from ops.cli.opening import opened, span_of
 from ops.cli.show import From, RunOption, Store, To
-from software_triggers.task.names import lineage_of, relations
+from software_triggers.task.names import lineage_of, partial_of, relations
 
 plots = typer.Typer(help="Pictures of a run, as PNG, PDF or SVG.", no_args_is_help=True)
 app.add_typer(plots, name="plot")
@@ -76,8 +76,9 @@ def drift_times(
 
     with _asked(out, store, run, start, stop) as of:
         lineage_of(of.engine, of.run, "segments")
+        said = partial_of(of.engine, of.relations, ["segments"])
         counted = picture.count(of.engine, of.relations["segments"])
-    save(picture.draw(of.run, counted), out)
+    save(picture.draw(of.run, counted), out, said)
 
 
 @plots.command("event")
@@ -103,12 +104,13 @@ def event(
         raise UsageError("an event has a number or a moment: give --event or --at, not both")
     with _asked(out, store, run, start, stop) as of:
         lineage_of(of.engine, of.run, name)
+        said = partial_of(of.engine, of.relations, [name])
         names = {**of.relations, "events": of.relations[name]}
         when = None
         if moment is not None:
             when = parse_moment(moment, of.run.detector.tick, of.run.started_at)
         found = picture.read(of.engine, of.run, names, number, when)
-    save(display.draw(of.run, found), out)
+    save(display.draw(of.run, found), out, said)
 
 
 @dataclass(frozen=True)

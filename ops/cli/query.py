@@ -24,7 +24,7 @@ from ops.cli.answer import write_answer
 from ops.cli.opening import opened, span_of
 from ops.cli.show import From, RunOption, Store, To
 from ops.plain import plain
-from software_triggers.task.names import lineage_of, relations, selection_over
+from software_triggers.task.names import lineage_of, partial, partial_of, relations, selection_over
 
 
 class Format(StrEnum):
@@ -59,6 +59,8 @@ def query(
         query = confined(at.engine, sql, names)
         if {"hits", "words"} & query.tables:
             _warn(at.engine, found, span_of(found, start, stop), "they are not in this answer")
+        if said := partial_of(at.engine, names, query.tables):
+            typer.echo(said, err=True)
         fmt = Format.JSON if as_json else fmt
         written = written_as(fmt, at.engine, query, names)
     write(written, fmt, out)
@@ -82,9 +84,11 @@ def events(
     """List events of a run, selected by an expression over their columns."""
     with opened(store) as at:
         found = find_run(at.engine, run)
-        lineage = lineage_of(at.engine, found, name)
-        _warn(at.engine, found, span_of(found, start, stop), "events have their own, and stay")
         a, b = span_of(found, start, stop)
+        lineage = lineage_of(at.engine, found, name, span=(a, b))
+        _warn(at.engine, found, (a, b), "events have their own, and stay")
+        if said := partial(at.engine, found, lineage, (a, b)):
+            typer.echo(said, err=True)
         fmt = Format.JSON if as_json else fmt
         shown = list(lineage.columns)
         if fmt is Format.PRETTY:  # without the words

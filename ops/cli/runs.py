@@ -8,10 +8,13 @@ from db.catalogue.runs import Run, find_run, list_runs
 from db.detector import Detector
 from db.engine import Engine
 from db.results.failures import windows_set_aside
+from db.results.rows import list_lineages
+from db.time import WHOLE
 from db.words.gaps import live_ticks, read_gaps
 from ops.cli import app
 from ops.cli.opening import opened
 from ops.cli.show import AsJson, Store, show, show_json
+from software_triggers.task.names import partial
 
 Results = list[dict[str, Any]]
 
@@ -77,8 +80,16 @@ def results_of(engine: Engine, run: Run) -> Results:
     """Return for each lineage of a run's results how far and how well it went."""
     rows = result_totals(engine, [run.run_id]).drop("run_id", "last_cell").to_dicts()
     aside = windows_set_aside(engine, run.run_id, [row["lineage"] for row in rows])["lineage"]
-    counts = Counter(aside.to_list())
-    return [{**row, "failed_windows": counts[row["lineage"]]} for row in rows]
+    failed = Counter(aside.to_list())
+    known = {each.lineage: each for each in list_lineages(engine, run.run_id)}
+    return [
+        {
+            **row,
+            "failed_windows": failed[row["lineage"]],
+            "partial": partial(engine, run, known[row["lineage"]], WHOLE),
+        }
+        for row in rows
+    ]
 
 
 def _seconds(ticks: int | None, run: Run) -> float | None:

@@ -52,8 +52,13 @@ def checked(out: Path) -> Path:
     return out
 
 
-def save(figure: Figure, out: Path) -> None:
-    """Write a picture as its file's suffix says; UsageError where it can't be written."""
+def save(figure: Figure, out: Path, said: str = "") -> None:
+    """Write a picture as its file's suffix says; UsageError where it can't be written.
+
+    What is ``said`` of what it shows stands above it.
+    """
+    if said:
+        figure.suptitle(f"{figure.get_suptitle()}\n{said}".strip(), fontsize="small", wrap=True)
     with styled():
         try:
             figure.savefig(checked(out))

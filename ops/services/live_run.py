@@ -9,6 +9,7 @@ from typing import Any
 from db.catalogue.progress import result_totals
 from db.catalogue.runs import Run, close_run, open_run
 from db.detector import Detector
+from db.results.lineage_runs import note_ran
 from db.store import Store
 from db.time import duration_ticks
 from db.words.gaps import live_ticks
@@ -139,6 +140,7 @@ def live_run(
     )
     with worker_threads(engine, settings().workers, settings().triggers):
         stages = bind(engine, run, triggers_of_run(engine, run, settings().triggers), wanted)
+        note_ran(engine, [stage.lineage for stage in stages])
         latency = duration_ticks(settings().latency, detector.tick)
         patience = max(LOST_AFTER_S, 4 * settings().trigger_s)
         job = Job(engine, run, stages, latency=latency, lost_after_s=patience)

@@ -11,6 +11,7 @@ import structlog
 from db.catalogue.runs import Run, list_runs
 from db.engine import Engine
 from db.errors import EveryhitError, StoreError
+from db.results.lineage_runs import note_ran
 from db.time import duration_ticks
 from software_triggers.conductor.conductor import Job
 from software_triggers.conductor.progress import Submit
@@ -89,6 +90,7 @@ class Follower:
         try:
             known = triggers_of_run(self._engine, run, self._folders)
             stages = bind(self._engine, run, known, wanted)
+            note_ran(self._engine, [stage.lineage for stage in stages])  # as words come
         except StoreError:
             raise
         except EveryhitError as fault:  # the run's triggers are wrong: the others go on

@@ -17,6 +17,7 @@ from db.catalogue.reprocessings import Reprocessing, State, note_progress, unset
 from db.catalogue.runs import Run, find_run
 from db.engine import Engine
 from db.errors import EveryhitError, StoreError, UsageError
+from db.results.lineage_runs import note_ran
 from software_triggers.conductor.completeness import refuse_dropped
 from software_triggers.conductor.conductor import LOST_AFTER_S, Job
 from software_triggers.conductor.progress import Handle, Task
@@ -49,6 +50,8 @@ class _Work:
     job: Job
     line: Line
     began: float
+    span: tuple[int, int]
+    """The range that is run for when it is done."""
     done_before: int = -1
     noted_at: float = 0.0
 
@@ -143,7 +146,8 @@ class Reprocessor:
         line.withdraw()  # what a conductor sent that has died: it is sent again
         job = Job(self._engine, run, stages, span, lost_after_s=self._lost_after_s)
         job.close()
-        self._works[one.number] = _Work(one, job, line, now)
+        whole = (one.a, one.b) if run.state == "closed" else (one.a, span[1])
+        self._works[one.number] = _Work(one, job, line, now, whole)
 
     def _span(self, run: Run, stages: Sequence[Stage], one: Reprocessing) -> tuple[int, int]:
         """Return the range asked for, as far as rows can lie in it; UsageError when none can."""
@@ -171,6 +175,7 @@ class Reprocessor:
         speed = (done - work.done_before) / max(now - work.began, 1e-3) if total else 0.0
         here = replace(work.asked, done=done, total=total, per_second=round(speed, 3))
         if ended:
+            note_ran(self._engine, [stage.lineage for stage in work.job.stages], work.span)
             del self._works[here.number]
         if ended or here != work.asked or here.noted != "running":
             work.asked = self._note(here, "done" if ended else "running")

@@ -9,6 +9,7 @@ from typing import Any
 
 from db.catalogue.runs import Run
 from db.engine import Engine
+from db.results.lineage_runs import note_ran
 from software_triggers.conductor.completeness import refuse_dropped
 from software_triggers.conductor.conductor import Job, conduct
 from software_triggers.conductor.progress import Handle, Submit, Task
@@ -111,6 +112,7 @@ def run_stages(
             return False
 
         conduct([job], _raising(submit), most_cells=most_cells, until=watch)
+    note_ran(engine, [stage.lineage for stage in stages], span)
     return stages
 
 
