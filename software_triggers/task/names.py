@@ -66,14 +66,17 @@ def lineage_of(
 def partial(engine: Engine, run: Run, lineage: Lineage, span: tuple[int, int]) -> str:
     """Return a sentence that says for which part of [a, b) a lineage was not run; empty if none."""
     ran = list_ran(engine, run.run_id)
-    parts = lacking(ran.get(lineage.lineage, ()), *_hits_in(engine, run, ran, [lineage], span))
+    asked = _hits_in(engine, run, ran, [lineage], span)
+    parts = lacking(ran.get(lineage.lineage, ()), *asked)
     if not parts:
         return ""
-    second = float(run.detector.tick) * 1e-9
-    told = ", ".join(f"from {_moment(a, second)} to {_moment(b, second)}" for a, b in parts[:3])
+    which, second = f"{lineage.name} (lineage {lineage.lineage})", float(run.detector.tick) * 1e-9
+    if parts == [tuple(asked)]:
+        return f"{which} was not run to the end for this range: any of its results may be missing"
+    pieces = ", ".join(f"from {_moment(a, second)} to {_moment(b, second)}" for a, b in parts[:3])
     return (
-        f"{lineage.name} (lineage {lineage.lineage}) was not run for all of this range: its results"
-        f" may lack {told}{' and elsewhere' if len(parts) > 3 else ''}"
+        f"{which} was not run for all of this range: its results may lack"
+        f" {pieces}{' and elsewhere' if len(parts) > 3 else ''}"
     )
 
 

@@ -8,6 +8,7 @@ from ticks import TOY, Hit, toy_chunks
 from workbench import TRIGGERS, WANTED, finished, ledger_rows, rows
 
 from db.catalogue.runs import open_run
+from db.results.lineage_runs import note_ran
 from db.retention.policy import set_policy
 from db.retention.steps import apply, plan, read_rules
 from db.words.chunks import has_chunk, link_state
@@ -98,4 +99,5 @@ def finished_bench(engine, folder, wanted=WANTED):
     bench.write(toy_chunks(bench.run.run_id, SOME))
     book_gaps(engine, [Gap(bench.run.run_id, 0, "test", 100, 300)])
     finished(engine, bench.run, bench.stages)
+    note_ran(engine, [stage.lineage for stage in bench.stages])
     return bench

@@ -32,10 +32,10 @@ def test_memory_tells_peaks_of_all_samples_and_the_slope_of_the_later_ones():
 def test_a_sample_sees_what_a_process_takes():
     pid = os.getpid()
     before = sample(pid, {"us": pid})
-    held = bytearray(os.urandom(1)) * (64 * _MB)
+    held = bytearray(os.urandom(1)) * (256 * _MB)  # far more than others free meanwhile
     after = sample(pid, {"us": pid})
     assert before and after
-    assert 60 < after.private - before.private < 100
+    assert 200 < after.private - before.private < 300
     assert after.rss >= after.pss >= after.private > len(held) / _MB
 
 
