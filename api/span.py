@@ -5,10 +5,10 @@ from typing import Annotated
 import strawberry
 
 from api.graphql.scalars import Moment
-from db.catalogue.progress import extent
 from db.catalogue.runs import Run
 from db.engine import Engine
 from db.time import parse_range
+from db.words.totals import extent
 
 Start = Annotated[
     Moment | None,

@@ -19,7 +19,7 @@ import platformdirs
 from db.engine import Engine
 from db.engine.address import is_clickhouse, parse_address
 from db.errors import StoreBusyError, StoreError, UsageError
-from db.schema import migrate
+from db.schema.migrate import migrate
 
 
 @dataclass(frozen=True)

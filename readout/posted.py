@@ -17,7 +17,6 @@ import structlog
 
 from db.catalogue.leases import claim, let_go
 from db.catalogue.posts import Post, announce, find_post, is_stored, void_from
-from db.catalogue.progress import link_totals
 from db.catalogue.runs import Run, amend_run, close_run, find_run
 from db.detector import decode
 from db.engine import Engine
@@ -27,6 +26,7 @@ from db.words.chunks import link_state
 from db.words.gaps import Gap, book_gaps
 from db.words.hits_view import create_views
 from db.words.shards import write_by_shard
+from db.words.totals import link_totals
 from readout.link.chunker import Chunker
 from readout.link.unwrap import Anomaly, run_start
 

@@ -11,7 +11,7 @@ from db.engine.address import parse_address
 from db.engine.chdb import ChdbEngine
 from db.engine.server import connect
 from db.errors import StoreError
-from db.schema import migrate
+from db.schema.migrate import migrate
 from db.servers.schema import create_schema
 from ops.servers.clickhouse import ClickHouse, clickhouse_servers, url
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from db.detector import loads
-from db.words.chunk import Words
+from db.detector.words import Words
 
 TOY = loads("""
 name = "toy"

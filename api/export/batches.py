@@ -14,10 +14,11 @@ from db.catalogue.runs import Run
 from db.engine import Engine
 from db.errors import UsageError
 from db.relations.relation import Relation, read
+from db.results.ranges import of_rows
 from db.results.rows import Lineage
 from db.selection import names, to_polars
 from db.time import WHOLE
-from db.words.ranges import of_hits, of_rows
+from db.words.ranges import of_hits
 from software_triggers.task.names import lineage_of, partial, selection_over
 from software_triggers.task.relations import read_frame
 from software_triggers.window import Window

@@ -12,9 +12,10 @@ from strawberry.fastapi import BaseContext
 
 from api.access.roles import AccessError, Who
 from api.state import Desk
-from db.catalogue.progress import link_totals, result_totals
 from db.engine import Engine
 from db.errors import UsageError
+from db.results.totals import result_totals
+from db.words.totals import link_totals
 
 P = ParamSpec("P")
 T = TypeVar("T")

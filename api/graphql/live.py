@@ -24,11 +24,12 @@ from api.graphql.triggers import Result, result_told
 from api.state import Desk
 from db.catalogue.alarms import list_alarms
 from db.catalogue.orders import list_orders
-from db.catalogue.progress import link_totals, result_totals
 from db.catalogue.run_pages import RunFilter, count_runs
 from db.catalogue.runs import find_run
 from db.engine import Engine
+from db.results.totals import result_totals
 from db.words.rates import Bins, count_rates
+from db.words.totals import link_totals
 
 T = TypeVar("T")
 PERIOD_S = 0.5

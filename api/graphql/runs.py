@@ -66,7 +66,7 @@ class RunsWanted:
 
 @strawberry.type(description="What a link has delivered in a run.")
 class Link:
-    """A row of ``db.catalogue.progress.link_totals``."""
+    """A row of ``db.words.totals.link_totals``."""
 
     link: int = strawberry.field(description="Its number.")
     chunks: Int64 = strawberry.field(description="Blocks of words in the store.")

@@ -112,7 +112,7 @@ class Lineage:
 
 @strawberry.type(description="How far and how well a lineage went in a run.")
 class Result:
-    """A row of ``db.catalogue.progress.result_totals``."""
+    """A row of ``db.results.totals.result_totals``."""
 
     trigger: str
     lineage: str

@@ -15,11 +15,12 @@ from prometheus_client import (
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.state import Desk
-from db.catalogue.progress import link_totals, result_totals
 from db.catalogue.run_pages import RunFilter, count_runs
 from db.catalogue.runs import find_run
 from db.engine import Engine
-from db.schema import version
+from db.results.totals import result_totals
+from db.schema.migrate import version
+from db.words.totals import link_totals
 
 
 class Figures:

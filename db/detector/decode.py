@@ -7,9 +7,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from db.detector.detector import Detector, Field
 from db.detector.keys import suggest
+from db.detector.words import Words
 from db.errors import UsageError
 from db.selection import compiled, dtype, names
-from db.words.chunk import Words
 
 Array = NDArray[Any]
 Stretch = tuple[int, int, int]

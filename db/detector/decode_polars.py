@@ -3,8 +3,8 @@ import polars as pl
 from numpy.typing import ArrayLike
 
 from db.detector.detector import Detector
+from db.detector.words import Words
 from db.selection import Node, dtype, to_polars
-from db.words.chunk import Words
 
 
 def decode_polars(detector: Detector, words: Words, epoch: ArrayLike = 0) -> pl.DataFrame:

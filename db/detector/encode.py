@@ -6,8 +6,8 @@ from numpy.typing import NDArray
 
 from db.detector.detector import Detector
 from db.detector.keys import suggest
+from db.detector.words import Words
 from db.errors import UsageError
-from db.words.chunk import Words
 
 
 def encode(detector: Detector, fields: Mapping[str, NDArray[np.integer[Any]]]) -> Words:

@@ -19,9 +19,9 @@ from numba.core import entrypoints
 from numpy.typing import NDArray
 
 from db.detector.detector import Detector
+from db.detector.words import Words
 from db.selection import dtype, names
 from db.selection.to_loop import SCOPE, to_loop
-from db.words.chunk import Words
 
 # At the first call of a loop Numba marks its extensions as loaded, then loads them: a thread that
 # compiles meanwhile may end in a KeyError. While modules are imported there are no such threads.

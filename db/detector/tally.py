@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from db.detector.detector import Detector
 from db.detector.loop import compiled
+from db.detector.words import Words
 from db.selection import names
 from db.selection.to_loop import to_loop
-from db.words.chunk import Words
 
 # A table of the channels that a chunk has shown so far, found by a multiplicative hash (Knuth, The
 # Art of Computer Programming 3, section 6.4): a chunk has hundreds of channels, not thousands, so

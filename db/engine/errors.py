@@ -8,13 +8,11 @@ from clickhouse_driver import errors
 
 from db.engine.address import Address
 from db.errors import StoreError
+from db.schema.tables import tables
 
 _TABLE = re.compile(r"(?:Table|table expression identifier|no table) [`']?(\w+(?:`?\.`?\w+)?)")
 _PLACE = re.compile(r"(?:Received from |on server: |\()([\w.\-\[\]:]+:\d+)")
-_OURS = re.compile(
-    r"(\w+\.)?(chunks|runs|rates|gaps|lineages|lineage_runs|ledger|failures|triggers|schema_versions"
-    r"|(rows|words|hits|channels|rates_of)_\w+)"
-)
+_OURS = re.compile(rf"(\w+\.)?({'|'.join(tables())}|(rows|words|hits|channels|rates_of)_\w+)")
 
 _NAMES = {number: name for name, number in vars(errors.ErrorCodes).items() if name.isupper()} | {
     425: "SYSTEM_ERROR",

@@ -16,9 +16,9 @@ from db.engine import Bounds, Params
 from db.engine.address import Address
 from db.engine.errors import told
 from db.engine.native.connection import ArrowConnection
+from db.engine.reader_account import reader_of
+from db.engine.replicated import replicated
 from db.errors import StoreError
-from db.servers.replicated import replicated
-from db.user_sql.reader_account import reader_of
 
 # Tables of which a newer row replaces an older one, which the engine can see only side by side.
 _ON_THE_FIRST_SHARD = {
@@ -64,7 +64,7 @@ class ClickHouseEngine:
         self.inserts_at_once = 2
         """Inserts into a shard that are worth having under way."""
         self.reader = ReaderAccount(self)
-        """The store for SQL that people wrote; see ``db.user_sql.reader_account``."""
+        """The store for SQL that people wrote; see ``db.engine.reader_account``."""
         self.address = address
         self._host, self._port = address.hosts[home]
         self._settings = _STATEMENT if settings is None else settings

@@ -10,7 +10,14 @@ from db.engine import Engine
 
 # Of two attempts of equal revision, the one that read more counts; else any, but the same for all.
 _ORDER = ("revision", "n_inputs", "attempt")
-CURRENT = f"argMax(attempt, ({', '.join(_ORDER)}))"
+
+
+def standing(column: str) -> str:
+    """Return the SQL of a column of the row that counts, among the ledger rows of a cell."""
+    return f"argMax({column}, ({', '.join(_ORDER)}))"
+
+
+CURRENT = standing("attempt")
 
 ROW = {
     "cell": pl.Int64,

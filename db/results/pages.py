@@ -7,9 +7,9 @@ import polars as pl
 
 from db.catalogue.runs import Run
 from db.engine import Engine
+from db.results.ranges import of_rows
 from db.results.rows import Lineage, committed_sql, row_hash_sql
 from db.selection import Node, to_sql
-from db.words.ranges import of_rows
 
 AT_ONCE = 50_000
 

@@ -7,12 +7,13 @@ import structlog
 
 from db.catalogue.runs import list_runs
 from db.engine.address import Address
+from db.engine.reader_account import create_statements, reader_of, reader_xml
 from db.engine.server import ClickHouseEngine, connect, whole_name
 from db.errors import StoreError
 from db.results.rows import create_results, list_lineages
-from db.schema import migrate, newer, newest_version, tables, tables_of, version
+from db.schema.migrate import migrate, newer, tables_of, version
+from db.schema.tables import newest_version, tables
 from db.servers.configuration import cluster_xml
-from db.user_sql.reader_account import create_statements, reader_of, reader_xml
 from db.words.hits_view import create_views
 
 _log = structlog.get_logger()

@@ -2,7 +2,7 @@
 
 The engine spells the text anew and shows the tree of what it would run, without running it; every
 node, function, table and setting in it is looked up in ``allowed.toml``. What was read is what
-runs, to the letter. Grants and limits stand behind it, see ``db.user_sql.reader_account``.
+runs, to the letter. Grants and limits stand behind it, see ``db.engine.reader_account``.
 """
 
 import re
@@ -14,6 +14,7 @@ from sqlglot.tokenizer_core import Token
 
 from db.engine import Engine, Value
 from db.errors import SqlError
+from db.schema.tables import tables
 from db.user_sql.allow_list import AllowList, allow_list
 from db.user_sql.reading import Node, canonical, read
 from db.user_sql.text import place_of_word, tokens_of
@@ -25,12 +26,7 @@ MOST_TABLES_READ = 256
 DEEPEST = 250
 
 # What a store calls its own tables: a WITH must not hide behind such a name.
-_TABLES = re.compile(
-    r"chunks|runs|rates|gaps|lineages|lineage_runs|ledger|failures|triggers|schema_versions|tokens|audit|posts"
-    r"|alarms|orders|origins|post_takers|reprocessings|reprocessing_progress|results_policies"
-    r"|retention_policies|retention_pins|aside_parts|dropped_chunks"
-    r"|(rows|words|hits|rates_of)_.*"
-)
+_TABLES = re.compile(rf"{'|'.join(tables())}|(rows|words|hits|rates_of)_.*")
 
 
 @dataclass(frozen=True)

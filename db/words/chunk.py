@@ -1,9 +1,6 @@
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
-Words = NDArray[np.uint64]
+from db.detector.words import Words
 
 
 @dataclass(frozen=True, eq=False)

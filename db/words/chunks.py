@@ -12,10 +12,12 @@ from numpy.typing import NDArray
 
 from db.detector import Detector
 from db.detector.tally import tally
+from db.detector.words import Words
 from db.engine import Engine
-from db.words.chunk import Chunk, Words
+from db.words.chunk import Chunk
 from db.words.headers import heads_sql
 from db.words.hits_view import key
+from db.words.overlap import OVERLAP
 
 
 def write_chunks(
@@ -103,14 +105,6 @@ def read_words(engine: Engine, run_id: int, a: int, b: int, slice_ticks: int) ->
         rows["epoch"].to_numpy(),
         rows["link"].to_numpy(),
     )
-
-
-# A chunk lies in one slice, so what overlaps [a, b) starts less than a slice before a: the range
-# on t_first is what the primary index prunes by.
-OVERLAP = (
-    "run_id = {run:UInt32} AND t_first < {b:Int64} AND t_first > {a:Int64} - {slice:Int64}"
-    " AND t_last >= {a:Int64}"
-)
 
 
 def read_spans(engine: Engine, run_id: int, a: int, b: int, slice_ticks: int) -> pl.DataFrame:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from db.engine import Engine
+from db.words.overlap import OVERLAP
 
 _HEAD = (
     "run_id, link, seq, detector, epoch, t_first, t_last, watermark, n_hits, n_corrupt, checksum,"
@@ -83,8 +84,7 @@ def words_are_there(engine: Engine, run_id: int, a: int, b: int, slice_ticks: in
     Asked after reading, it tells that what was read lacked nothing.
     """
     found = engine.fetch(
-        "SELECT count() AS n FROM dropped_chunks WHERE run_id = {run:UInt32} AND n_hits > 0"
-        " AND t_first < {b:Int64} AND t_first > {a:Int64} - {slice:Int64} AND t_last >= {a:Int64}",
+        f"SELECT count() AS n FROM dropped_chunks WHERE {OVERLAP} AND n_hits > 0",
         {"run": run_id, "a": a, "b": b, "slice": slice_ticks},
     )
     return not found["n"][0].as_py()

@@ -4,6 +4,7 @@ from collections.abc import Collection
 
 from db.detector import Detector, bare_sql, column_sql
 from db.engine import Engine
+from db.words.overlap import overlap
 
 
 def key(detector: Detector) -> str:
@@ -29,8 +30,7 @@ def create_views(engine: Engine, detector: Detector) -> None:
         CREATE VIEW IF NOT EXISTS words_{name} AS
         SELECT link, {sql["t"]} AS t, {shown}, {sound} AS hit
         FROM chunks {_unfold(detector)}
-        WHERE run_id = {{run:UInt32}} AND t_first < {{b:Int64}}
-            AND t_first > {{a:Int64}} - {ticks} AND t_last >= {{a:Int64}}
+        WHERE run_id = {{run:UInt32}} AND {overlap("{a:Int64}", "{b:Int64}", str(ticks))}
             AND {bare["timed"]} AND NOT {bare["corrupt"]}
             AND {bare["t"]} >= {{a:Int64}} AND {bare["t"]} < {{b:Int64}}""")
     engine.define(f"""
@@ -61,8 +61,8 @@ def hits_sql(
     kind, t = bare["hit"] if hits_only else bare["timed"], bare["t"]
     return (
         f"SELECT {', '.join(shown)} FROM chunks {_unfold(detector)}"
-        f" WHERE run_id = {run_id} AND t_first < {b} AND t_first > {a - detector.slice}"
-        f" AND t_last >= {a} AND {kind} AND NOT {bare['corrupt']} AND {t} >= {a} AND {t} < {b}"
+        f" WHERE run_id = {run_id} AND {overlap(str(a), str(b), str(detector.slice))}"
+        f" AND {kind} AND NOT {bare['corrupt']} AND {t} >= {a} AND {t} < {b}"
     )
 
 

@@ -9,12 +9,12 @@ import redis
 from redis.exceptions import RedisError
 
 from db.catalogue.heartbeat import alive
-from db.catalogue.progress import newest_watermarks
 from db.catalogue.runs import Run, list_runs
 from db.engine import Engine, answers
 from db.engine.address import parse_address
 from db.engine.server import ClickHouseEngine, connect
 from db.errors import StoreError
+from db.words.totals import newest_watermarks
 from ops.alarms.watch import Sign
 from ops.services.broker import waiting
 

@@ -7,7 +7,6 @@ from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from db.catalogue.progress import extent
 from db.catalogue.runs import Run
 from db.engine import Engine
 from db.engine.address import parse_address
@@ -15,6 +14,7 @@ from db.engine.server import connect
 from db.results.rows import read_committed
 from db.servers.schema import create_schema
 from db.store import open_store
+from db.words.totals import extent
 from ops.bench.result import Result, medians, timed
 from ops.bench.telescope import WORDS_A_MUON, blocks, stored
 from ops.servers.clickhouse import ClickHouse, url

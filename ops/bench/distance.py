@@ -10,11 +10,11 @@ import numpy as np
 
 from db.catalogue.runs import open_run
 from db.detector import load
+from db.detector.words import Words
 from db.engine import Engine
 from db.errors import StoreError
 from db.results.rows import list_lineages
 from db.time import duration_ticks
-from db.words.chunk import Words
 from ops.bench.latency import SLICE_S, WARM_S, committed_at, waits
 from ops.bench.machine import Pids, spent
 from ops.bench.telescope import DETECTOR, WORDS_A_MUON

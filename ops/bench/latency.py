@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from db.catalogue.runs import Run
 from db.detector import load
+from db.detector.words import Words
 from db.engine import Engine
 from db.results.rows import Lineage, read_committed
 from db.store import Store
-from db.words.chunk import Words
 from ops.bench.result import Result, Timing
 from ops.bench.telescope import DETECTOR, WORDS_A_MUON
 from ops.demo.demo import CANDIDATES, WANTED

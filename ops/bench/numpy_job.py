@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from db.words.chunk import Words
+from db.detector.words import Words
 
 HAS_DASK = find_spec("dask") is not None
 NAME = "Dask and NumPy" if HAS_DASK else "NumPy"

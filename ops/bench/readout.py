@@ -9,14 +9,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from db.catalogue.progress import extent, link_totals, result_totals
 from db.catalogue.runs import Run, open_run
 from db.detector import load
 from db.engine import Engine
 from db.engine.address import parse_address
 from db.engine.server import connect
 from db.errors import StoreError
+from db.results.totals import result_totals
 from db.time import duration_ticks
+from db.words.totals import extent, link_totals
 from ops.bench.links import links, spacing_ns
 from ops.bench.machine import CORES, Pids, spent
 from ops.bench.memory import Memory, memory, watched

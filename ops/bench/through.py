@@ -5,12 +5,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from db.catalogue.progress import extent
 from db.catalogue.runs import Run, amend_run, close_run
 from db.engine import Engine
 from db.errors import StoreError
 from db.results import ledger
 from db.results.rows import Lineage, list_lineages
+from db.words.totals import extent
 from ops.bench.latency import committed_at
 from ops.bench.machine import Pids, at_the_limit, spent
 from ops.bench.telescope import new_run

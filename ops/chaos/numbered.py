@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from db.words.chunk import Words
+from db.detector.words import Words
 
 LINKS = 4
 EVERY = 1000

@@ -8,13 +8,13 @@ from typing import Annotated
 
 import typer
 
-from db.catalogue.progress import extent
 from db.catalogue.runs import Run, find_run
 from db.engine import Engine
 from db.errors import UsageError
 from db.relations.relation import Relation
 from db.time import parse_moment
 from db.words.gaps import read_gaps
+from db.words.totals import extent
 from ops.cli import app
 from ops.cli.opening import opened, span_of
 from ops.cli.show import From, RunOption, Store, To

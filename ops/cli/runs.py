@@ -3,14 +3,15 @@ from typing import Annotated, Any
 
 import typer
 
-from db.catalogue.progress import extent, link_totals, result_totals
 from db.catalogue.runs import Run, find_run, list_runs
 from db.detector import Detector
 from db.engine import Engine
 from db.results.failures import windows_set_aside
 from db.results.rows import list_lineages
 from db.time import WHOLE
+from db.results.totals import result_totals
 from db.words.gaps import live_ticks, read_gaps
+from db.words.totals import extent, link_totals
 from ops.cli import app
 from ops.cli.opening import opened
 from ops.cli.show import AsJson, Store, show, show_json

@@ -4,13 +4,13 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from db.catalogue.progress import extent
 from db.catalogue.runs import find_run
 from db.engine import Engine
 from db.errors import UsageError
 from db.results.failures import list_failures
 from db.results.rows import list_lineages
 from db.words.hits_view import create_views
+from db.words.totals import extent
 from ops.cli import app
 from ops.cli.opening import opened, span_of, wanted_triggers
 from ops.cli.outcome import end_with_failures

@@ -7,8 +7,8 @@ from collections import deque
 
 import numpy as np
 
+from db.detector.words import Words
 from db.errors import SourceError
-from db.words.chunk import Words
 from readout.source.frame import HEADER, HELLO, MOST_WORDS, WORDS, Header, read_header
 
 

@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 
 from db.catalogue.runs import Run
 from db.detector import Detector, Shape, decode
+from db.detector.words import Words
 from db.engine import Engine
 from db.errors import UsageError
 from db.relations.events import event_at
 from db.relations.relation import Relation
 from db.relations.relation import read as read_rows
-from db.words.chunk import Words
 from software_triggers.library.mean_timer import SEGMENT
 from software_triggers.library.straight_track import TRACK
 

@@ -12,10 +12,10 @@ from urllib.parse import quote
 from db.child_process import start_child
 from db.engine import answers
 from db.engine.address import parse_address
+from db.engine.reader_account import reader_xml
 from db.engine.server import ClickHouseEngine, whole_name
 from db.errors import StoreError
 from db.servers.configuration import cluster_xml
-from db.user_sql.reader_account import reader_xml
 from ops.servers import program
 from ops.servers.config import server_xml, users_xml
 from ops.servers.ports import free_ports
@@ -104,7 +104,7 @@ def clickhouse_servers(
 ) -> Iterator[list[ClickHouse]]:
     """Start n servers that know each other as shards of the cluster ``everyhit``.
 
-    ``databases`` get users that may only read, as ``db.user_sql.reader_account`` makes them: the
+    ``databases`` get users that may only read, as ``db.engine.reader_account`` makes them: the
     library that stands in for a server can't create users by SQL. Raises StoreError when no server
     can be had.
     """

@@ -6,10 +6,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from db.catalogue.progress import result_totals
 from db.catalogue.runs import Run, close_run, open_run
 from db.detector import Detector
 from db.results.lineage_runs import note_ran
+from db.results.totals import result_totals
 from db.store import Store
 from db.time import duration_ticks
 from db.words.gaps import live_ticks

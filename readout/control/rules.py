@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from db.detector import Detector, decode
+from db.detector.words import Words
 from db.errors import SelectionError
 from db.selection import names, to_numpy
-from db.words.chunk import Words
 from readout.control.configuration import Configuration
 from readout.link.unwrap import Mask, Ticks
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from db.words.chunk import Words
+from db.detector.words import Words
 from readout.control.rules import Rule, Rules
 from readout.link.unwrap import Mask, Ticks
 

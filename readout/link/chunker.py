@@ -7,7 +7,8 @@ from itertools import pairwise
 import numpy as np
 
 from db.detector import Detector
-from db.words.chunk import Chunk, Words
+from db.detector.words import Words
+from db.words.chunk import Chunk
 from readout.control.removed import Removed
 from readout.control.rules import Rule
 from readout.control.schedule import Schedule

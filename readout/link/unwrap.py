@@ -8,7 +8,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from db.detector import Detector
-from db.words.chunk import Words
+from db.detector.words import Words
 from readout.link.word_times import word_times
 
 Ticks = NDArray[np.int64]

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from db.detector import Detector
 from db.detector.loop import compiled
+from db.detector.words import Words
 from db.selection import names
 from db.selection.to_loop import to_loop
-from db.words.chunk import Words
 
 Timing = tuple[NDArray[np.int64], NDArray[np.bool_], NDArray[np.bool_]]
 

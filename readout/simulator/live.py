@@ -8,8 +8,8 @@ import numpy as np
 import polars as pl
 
 from db.detector import Detector
+from db.detector.words import Words
 from db.errors import UsageError
-from db.words.chunk import Words
 from readout.simulator.block import Block, block, block_ticks
 from readout.simulator.conditions import Conditions
 from readout.simulator.stream import Stream, in_order

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from db.detector import Detector, decode, encode
 from db.detector.keys import suggest
+from db.detector.words import Words
 from db.errors import UsageError
-from db.words.chunk import Words
 from readout.simulator.block import NOTHING, block_ns
 from readout.simulator.deviates import exponential
 from readout.simulator.stamp import WIDEST_LISTED, Clock, Integers, clock_of, pack, stamp

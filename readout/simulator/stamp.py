@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from db.detector import Detector, decode, encode
+from db.detector.words import Words
 from db.errors import DeclarationError, UsageError
 from db.selection import Node, names, to_numpy
-from db.words.chunk import Words
 
 Integers = NDArray[np.int64]
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from db.words.chunk import Words
+from db.detector.words import Words
 from readout.simulator.order import order
 from readout.simulator.stamp import Integers
 

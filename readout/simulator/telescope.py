@@ -5,9 +5,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from db.detector import Detector, decode
+from db.detector.words import Words
 from db.errors import DeclarationError
 from db.selection import to_numpy
-from db.words.chunk import Words
 from readout.simulator.stamp import WIDEST_LISTED, Clock, Integers, clock_of, pack, stamp
 
 Floats = NDArray[np.float64]

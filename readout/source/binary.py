@@ -6,8 +6,8 @@ from typing import Protocol
 import numpy as np
 
 from db.detector import Detector
+from db.detector.words import Words
 from db.errors import SourceError
-from db.words.chunk import Words
 from readout.source.block import Block, by_link
 
 BLOCK_BYTES = 1 << 20

@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 
 from db.detector import Detector, decode
-from db.words.chunk import Words
+from db.detector.words import Words
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,8 +14,8 @@ from typing import Literal, cast
 import numpy as np
 
 from db.detector import Detector
+from db.detector.words import Words
 from db.errors import SourceError
-from db.words.chunk import Words
 from readout.source.binary import BLOCK_BYTES, read_words
 from readout.source.block import Block
 from readout.source.foreign import foreign

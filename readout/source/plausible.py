@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from db.detector import Detector, available, decode, load
-from db.words.chunk import Words
+from db.detector.words import Words
 from readout.source.block import Block
 
 ENOUGH_HITS = 1000

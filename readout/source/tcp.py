@@ -10,8 +10,8 @@ from typing import cast
 import numpy as np
 import structlog
 
+from db.detector.words import Words
 from db.errors import SourceError, UsageError
-from db.words.chunk import Words
 from readout.source.block import Block, Place
 from readout.source.frame import HEADER, HELLO, PLACE, Header, read_header
 

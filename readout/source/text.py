@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.csv as csv
 
 from db.detector import Detector, encode
+from db.detector.words import Words
 from db.errors import SourceError
-from db.words.chunk import Words
 from readout.source.block import Block, by_link
 
 BLOCK_BYTES = 1 << 20

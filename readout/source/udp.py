@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import structlog
 
+from db.detector.words import Words
 from db.errors import UsageError
-from db.words.chunk import Words
 from readout.source.block import Block, Place
 from readout.source.frame import HEADER, HELLO, MAGIC, VERSION, WORDS
 

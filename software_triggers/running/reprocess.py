@@ -12,12 +12,12 @@ from typing import Protocol
 
 import structlog
 
-from db.catalogue.progress import extent
 from db.catalogue.reprocessings import Reprocessing, State, note_progress, unsettled
 from db.catalogue.runs import Run, find_run
 from db.engine import Engine
 from db.errors import EveryhitError, StoreError, UsageError
 from db.results.lineage_runs import note_ran
+from db.words.totals import extent
 from software_triggers.conductor.completeness import refuse_dropped
 from software_triggers.conductor.conductor import LOST_AFTER_S, Job
 from software_triggers.conductor.progress import Handle, Task

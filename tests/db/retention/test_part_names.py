@@ -11,7 +11,7 @@ from ticks import NOW, Hit, toy_chunks, toy_run, write
 from db.engine.chdb import ChdbEngine
 from db.retention.words import aside_parts
 from db.retention.policy import set_policy
-from db.schema import migrate
+from db.schema.migrate import migrate
 from db.retention.steps import apply, read_rules, undo
 
 HOUR = timedelta(hours=1)

@@ -6,7 +6,7 @@ from ticks import Hit, toy_chunks, toy_run, write
 from db.engine.address import parse_address
 from db.engine.server import connect
 from db.errors import StoreError
-from db.schema import newest_version, tables
+from db.schema.tables import newest_version, tables
 from db.servers.schema import check_schema, create_reader, create_schema, shard_states
 from ops.servers.clickhouse import clickhouse_servers, url
 

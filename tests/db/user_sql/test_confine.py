@@ -8,7 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from db.errors import SqlError
-from db.schema import tables
+from db.schema.tables import tables
 from db.user_sql.confine import bound, confined
 from db.user_sql.names import parameters, parse, reads
 

@@ -5,9 +5,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ticks import HIT, Hit, toy_chunks, toy_run, write
 
+from db.results import ranges as rows_ranges
+from db.results.ranges import of_rows
 from db.results.rows import Lineage, committed_sql
 from db.words import ranges as stretches
-from db.words.ranges import of_hits, of_rows
+from db.words.ranges import of_hits
 from software_triggers.running.threads import run_stages
 from software_triggers.task.bind import bind
 from software_triggers.task.relations import read_frame
@@ -41,11 +43,11 @@ def test_stretches_of_hits_hold_each_hit_of_a_range_once(engine, made, a, n, mos
     run = toy_run(engine)
     write(engine, run, toy_chunks(run.run_id, made))
     bind(engine, run, {}, {})
-    before, stretches._LOOK = stretches._LOOK, look
+    before, stretches.LOOK = stretches.LOOK, look
     try:
         found = list(of_hits(engine, run, a, a + n, most))
     finally:
-        stretches._LOOK = before
+        stretches.LOOK = before
     in_order(found, a, a + n)
     expected = sorted(hit.t for hit in made if a <= hit.t < a + n)
     assert [
@@ -64,11 +66,11 @@ def test_stretches_of_rows_hold_each_committed_row_of_a_range_once(engine, made,
     run = toy_run(engine)
     write(engine, run, toy_chunks(run.run_id, made))
     (stage,) = run_stages(engine, run, {"shifted": shifted}, {"shifted": {}}, (-4000, 10000))
-    before, stretches._LOOK = stretches._LOOK, look
+    before, rows_ranges.LOOK = rows_ranges.LOOK, look
     try:
         found = list(of_rows(engine, run, stage.lineage, a, a + n, most))
     finally:
-        stretches._LOOK = before
+        rows_ranges.LOOK = before
     in_order(found, a, a + n)
     rows = [t for low, high in found for t in times(engine, run, stage.lineage, low, high)]
     assert rows == sorted(hit.t + 60 for hit in made if a <= hit.t + 60 < a + n)

@@ -4,12 +4,12 @@ import numpy as np
 import polars as pl
 import pytest
 
-from db.catalogue.progress import extent
 from db.catalogue.runs import Run, close_run, open_run
 from db.detector import decode, encode, load
 from db.engine import Engine
 from db.relations.relation import Relation, read
 from db.words.hits_view import create_views
+from db.words.totals import extent
 from readout.readout import Readout
 from readout.simulator.conditions import Conditions
 from readout.simulator.simulate import simulate

@@ -5,8 +5,8 @@ import re
 import pytest
 
 from db.engine.address import parse_address
+from db.engine.reader_account import LIMITS, create_statements, reader_of
 from db.errors import StoreError
-from db.user_sql.reader_account import LIMITS, create_statements, reader_of
 
 ALLOWED = [
     "SELECT count() FROM chunks",

@@ -2,10 +2,11 @@ import re
 
 import pytest
 
-from db.schema import _statements, _steps
-from db.servers.replicated import replicated
+from db.engine.replicated import replicated
+from db.schema.migrate import _statements
+from db.schema.tables import scripts
 
-STATEMENTS = [s for text in _steps().values() for s in _statements(text) if "CREATE TABLE" in s]
+STATEMENTS = [s for text in scripts().values() for s in _statements(text) if "CREATE TABLE" in s]
 
 
 @pytest.mark.parametrize("statement", STATEMENTS, ids=lambda s: s.split("(")[0].split()[-1])
