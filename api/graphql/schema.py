@@ -21,13 +21,13 @@ from api.graphql.control import ControlMutations, ControlQueries
 from api.graphql.detector import DetectorQueries
 from api.graphql.limits import Checked
 from api.graphql.live import Subscription
+from api.graphql.posted import IngestMutations
 from api.graphql.reprocess import ReprocessMutations, ReprocessQueries
 from api.graphql.retention import RetentionMutations, RetentionQueries
 from api.graphql.runs import RunMutations, RunQueries
 from api.graphql.scalars import SCALARS
 from api.graphql.shared_execution import Once
 from api.graphql.triggers import TriggerMutations, TriggerQueries
-from api.http.ingest import IngestMutations
 from db.errors import EveryhitError
 
 _log = structlog.get_logger()

@@ -13,8 +13,8 @@ from xml.sax.saxutils import escape
 import pyarrow as pa
 
 from db.engine import Bounds, Params, Value
+from db.engine.reader_account import LIMITS, grants
 from db.errors import StoreError
-from db.user_sql.reader_account import LIMITS, grants
 
 if TYPE_CHECKING:
     from db.engine.chdb import ChdbEngine

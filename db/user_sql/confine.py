@@ -14,7 +14,7 @@ from sqlglot.tokenizer_core import Token
 
 from db.engine import Engine, Value
 from db.errors import SqlError
-from db.schema.tables import tables
+from db.schema.tables import tables as table_names
 from db.user_sql.allow_list import AllowList, allow_list
 from db.user_sql.reading import Node, canonical, read
 from db.user_sql.text import place_of_word, tokens_of
@@ -26,7 +26,7 @@ MOST_TABLES_READ = 256
 DEEPEST = 250
 
 # What a store calls its own tables: a WITH must not hide behind such a name.
-_TABLES = re.compile(rf"{'|'.join(tables())}|(rows|words|hits|rates_of)_.*")
+_TABLES = re.compile(rf"{'|'.join(table_names())}|(rows|words|hits|rates_of)_.*")
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,6 @@ from ops.cli.runs import results_of
 from ops.cli.show import AsJson, Store, show, show_json
 from ops.cli.sources import Force, Form
 from ops.cli.triggers import Events, Triggers, progress_of_job
-from ops.footprint import forget_loading, frugal
 from ops.plain import visible
 from ops.services.interrupt import interruptible
 from ops.settings import settings
@@ -63,7 +62,6 @@ def ingest(
     watched = zip(files, sources, strict=True)
     blocks = chain.from_iterable(_watched(f, source, quiet=as_json) for f, source in watched)
     with opened(store, alone=True) as at:
-        forget_loading()
         first = next(blocks, None)
         if first is None:
             raise SourceError(f"there are no words in {', '.join(map(str, files))}")
@@ -109,7 +107,7 @@ def _write(
     try:
         stream = paced(blocks, run.detector, origin, pace) if pace else blocks
         with interruptible() as wish:
-            for block in frugal(stream, store):
+            for block in stream:
                 readout.push(block)
                 if wish.is_set():
                     fault = SourceError("interrupted; what was read until then is stored")

@@ -8,8 +8,8 @@ from db.detector import Detector
 from db.engine import Engine
 from db.results.failures import windows_set_aside
 from db.results.rows import list_lineages
-from db.time import WHOLE
 from db.results.totals import result_totals
+from db.time import WHOLE
 from db.words.gaps import live_ticks, read_gaps
 from db.words.totals import extent, link_totals
 from ops.cli import app

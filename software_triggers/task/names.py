@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Mapping, Sequence
 
-from db.catalogue.progress import extent
 from db.catalogue.runs import Run
 from db.engine import Engine
 from db.errors import UsageError
@@ -11,6 +10,7 @@ from db.results.lineage_runs import Ran, lacking, list_ran, newest_for
 from db.results.rows import Lineage, list_lineages
 from db.selection import Node, Range, parse
 from db.time import WHOLE
+from db.words.totals import extent
 from software_triggers.trigger import SOURCES
 
 

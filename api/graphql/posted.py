@@ -1,0 +1,52 @@
+from typing import Annotated
+
+import strawberry
+
+from api.graphql.context import Info
+from api.graphql.mutation import mutation
+from api.graphql.runs import Run
+from db.catalogue.runs import open_run
+from db.detector import available, load
+from db.errors import UsageError
+from db.time import duration_ticks
+from readout.posted import SOURCE
+
+
+@strawberry.type
+class IngestMutations:
+    """Runs whose words are posted."""
+
+    @mutation("ingest", "Open a run whose words are posted to /ingest/{run}/{link}.")
+    async def open_run(
+        self,
+        info: Info,
+        detector: Annotated[str, strawberry.argument(description="Name of its declaration.")],
+        name: str = "",
+        events: Annotated[
+            list[str] | None,
+            strawberry.argument(description="Triggers whose rows make events."),
+        ] = None,
+    ) -> Run:
+        rules = info.context.desk.rules
+        known = available(rules.detectors)
+        if detector not in known:
+            raise UsageError(f"there is no detector {detector[:40]!r}; known: {', '.join(known)}")
+        declared = load(detector, rules.detectors)
+        run = await info.context.ask(
+            open_run,
+            info.context.engine,
+            declared,
+            name=name,
+            cell=duration_ticks(rules.cell, declared.tick),
+            settings={**SOURCE, "events": events or []},
+        )
+        return Run(run=run)
+
+    @mutation("ingest", "Close a run whose words were posted: nothing more is waited for.")
+    async def close_run(self, info: Info, run: str) -> Run:
+        desk = info.context.desk
+
+        def close() -> Run:
+            return Run(run=desk.intake.run(run).close())
+
+        return await info.context.ask(close)
