@@ -17,7 +17,7 @@ class _Asked:
     answer: "asyncio.Future[Any]"
 
 
-class Answers:
+class QueryCache:
     """Keeps an answer for ``kept_s`` seconds from when it was asked for; 0 keeps none.
 
     ``forget`` must be called after every change that is made here: who changes something and then

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from db.engine import Engine
 from software_triggers.running.reprocess import Reprocessor, reprocess
-from software_triggers.running.threads import ThreadLine
+from software_triggers.running.threads import ThreadQueue
 
 
-class Work:
+class ReprocessQueue:
     """Does what is asked for, until closed. What was not done by then is done by the next owner.
 
     A store on servers has no owner: there the conductor does it.
@@ -19,7 +19,7 @@ class Work:
         self._over = threading.Event()
         reprocessor = Reprocessor(
             engine,
-            lambda _: ThreadLine(engine),  # one thread: data taking goes first
+            lambda _: ThreadQueue(engine),  # one thread: data taking goes first
             folders=folders,
             most_at_once=1,
         )

@@ -11,16 +11,16 @@ from pathlib import Path
 from typing import ParamSpec, TypeVar
 from weakref import WeakValueDictionary
 
-from api.access.authenticator import Doorkeeper
+from api.access.authenticator import Authenticator
 from api.access.issuer import Issuer
 from api.graphql.topics import Topics
-from api.query_cache import Answers
-from api.reprocess_queue import Work
+from api.query_cache import QueryCache
+from api.reprocess_queue import ReprocessQueue
 from api.slots import Slots
 from db.engine import Engine
 from db.retention.steps import Step
 from db.store import Store
-from readout.posted import Intake
+from readout.posted import PostIntake
 from software_triggers.conductor.conductor import Job
 
 P = ParamSpec("P")
@@ -28,7 +28,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Rules:
+class ServerRules:
     """How the API is set up."""
 
     open_to_all: bool = False
@@ -64,11 +64,11 @@ class Rules:
 
 
 @dataclass
-class Desk:
+class AppState:
     """The open store and what is under way on it. Close it at the end."""
 
     store: Store
-    rules: Rules = field(default_factory=Rules)
+    rules: ServerRules = field(default_factory=ServerRules)
     local: str = field(default_factory=lambda: secrets.token_urlsafe(32))
     """Secret that this machine's own command line shows."""
 
@@ -77,16 +77,16 @@ class Desk:
         self._pool = ThreadPoolExecutor(self.rules.threads, thread_name_prefix="api")
         # Whoever exports a run or lets SQL of his own run keeps nobody else waiting.
         self._bulk = ThreadPoolExecutor(self.rules.threads, thread_name_prefix="api-bulk")
-        self.doorkeeper = Doorkeeper(
+        self.authenticator = Authenticator(
             self.engine,
             local=self.local,
             open_to_all=self.rules.open_to_all,
             issuer=self.rules.issuer,
         )
-        self._work = Work(self.engine, self.rules.folders) if self.store.owned else None
-        self.intake = Intake(self.engine, alone=self.store.owned)
+        self._work = ReprocessQueue(self.engine, self.rules.folders) if self.store.owned else None
+        self.intake = PostIntake(self.engine, alone=self.store.owned)
         self.topics = Topics()
-        self.answers = Answers(self.rules.answers_s)
+        self.answers = QueryCache(self.rules.answers_s)
         self.uploads = Slots(self.rules.uploads, "more words than the store can take", 1)
         self.exports = Slots(self.rules.exports, "too many exports are under way", 5)
         self._turns: WeakValueDictionary[Hashable, asyncio.Semaphore] = WeakValueDictionary()

@@ -55,27 +55,27 @@ def store_folder(url: str) -> Path:
     return Path(unquote(parts.path))
 
 
-def shown(url: str) -> str:
+def redacted(url: str) -> str:
     """Return an address as it may be shown: the folder, or the servers without the password."""
     return str(parse_address(url)) if is_clickhouse(url) else str(store_folder(url))
 
 
 @contextmanager
-def open_store(url: str, *, some: bool = False) -> Iterator[Store]:
+def open_store(url: str, *, allow_missing_shards: bool = False) -> Iterator[Store]:
     """Open the store at ``url`` and close it at the end; an embedded one is created if need be.
 
-    With ``some`` a store is opened though shards of it are away, unless all are.
+    With ``allow_missing_shards`` a store is opened though shards of it are away, unless all are.
 
     Raises StoreBusyError when another process has it open, StoreError when it can't be reached or
     written, when servers lack its tables, or when it is of a newer schema.
     """
     if is_clickhouse(url):
-        yield from _on_servers(url, some=some)
+        yield from _on_servers(url, allow_missing_shards=allow_missing_shards)
     else:
         yield from _embedded(url)
 
 
-def _on_servers(url: str, *, some: bool) -> Iterator[Store]:
+def _on_servers(url: str, *, allow_missing_shards: bool) -> Iterator[Store]:
     from db.engine.server import connect
     from db.servers.schema import check_schema
 
@@ -85,7 +85,7 @@ def _on_servers(url: str, *, some: bool) -> Iterator[Store]:
     folder.mkdir(0o700, parents=True, exist_ok=True)
     engine = connect(address)
     try:
-        check_schema(engine, some=some)
+        check_schema(engine, allow_missing_shards=allow_missing_shards)
         yield Store(str(address), folder, engine, owned=False)
     finally:
         engine.close()

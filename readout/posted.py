@@ -224,7 +224,7 @@ def _me() -> str:
     return f"process {os.getpid()} on {socket.gethostname()} ({secrets.token_hex(3)})"
 
 
-class Intake:
+class PostIntake:
     """The runs of this process whose words are posted; see ``Posted`` for ``alone``."""
 
     def __init__(self, engine: Engine, *, alone: bool = True) -> None:

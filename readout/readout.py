@@ -21,7 +21,7 @@ from readout.source.block import Block, Place
 from readout.spool.spool import Spool
 from readout.writer.batch import BLOCK_WORDS, Batch, in_parts
 from readout.writer.recovery import book_damage, check_spool
-from readout.writer.shard_sink import ToStore
+from readout.writer.shard_sink import ShardSink
 from readout.writer.writer import Writer, Written
 
 # An insert costs the store some 20 ms, however small it is: cuts come so rarely that it spends this
@@ -74,7 +74,7 @@ class Readout:
     """Called as long as the store must be asked and can't be: waits, or raises."""
 
     def __post_init__(self) -> None:
-        self._to_store = ToStore(self.engine, {self.run.run_id: self.run.detector})
+        self._to_store = ShardSink(self.engine, {self.run.run_id: self.run.detector})
         if self.spool and not self.shared_writer:
             check_spool(self.spool, list_runs(catalogue(self.engine)))
         self._writer = self.shared_writer or self._to_store.writer(

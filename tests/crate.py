@@ -8,14 +8,14 @@ from contextlib import contextmanager
 from toy import TOY, toy_words
 
 from db.catalogue.heartbeat import beating
-from readout.control.agent import OnOrders
+from readout.control.agent import ReadoutAgent
 from readout.control.mailbox import Mailbox
-from readout.control.outcome import there
+from readout.control.outcome import living_readouts
 from readout.intake import Intake
 from readout.service import Feed
 from readout.source.block import Block, Place
 from readout.spool.spool import Spool
-from readout.writer.shard_sink import ToStore
+from readout.writer.shard_sink import ShardSink
 
 
 class Crate:
@@ -31,10 +31,10 @@ class Crate:
         engine, redis, folder, name = self._given
         stop = threading.Event()
         with Spool(folder / name) as spool, Mailbox(redis.url, name) as mailbox:
-            to_store = ToStore(engine)
+            to_store = ShardSink(engine)
             writer = to_store.writer(spool, 5.0, lambda: None)
             feed = Feed({"one": self._source(stop)}, Intake(), stop)
-            self.attending = OnOrders(
+            self.attending = ReadoutAgent(
                 engine,
                 self._detector,
                 spool,
@@ -96,7 +96,7 @@ def _nothing():
 
 
 def names(redis):
-    return [each["readout"] for each in there(redis.url)]
+    return [each["readout"] for each in living_readouts(redis.url)]
 
 
 def wait_until(true, wait_s=60):

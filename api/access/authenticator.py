@@ -12,7 +12,7 @@ REMEMBERED_S = 5.0
 """A token that was valid is believed for so long without a look at the store."""
 
 
-class Doorkeeper:
+class Authenticator:
     """Knows our own tokens, and those of an issuer if there is one.
 
     ``local`` is the secret of the machine's own command line: an admin's.

@@ -19,7 +19,7 @@ from api.export.root import root
 from api.export.rows import Write
 from api.slots import client_of
 from api.span import span_of
-from api.state import Desk
+from api.state import AppState
 from db.catalogue.runs import find_run
 from db.errors import UsageError
 
@@ -42,7 +42,7 @@ FORMATS = {
 }
 
 
-def export_routes(desk: Desk) -> APIRouter:
+def export_routes(app_state: AppState) -> APIRouter:
     """Return the routes ``/export/…``."""
     router = APIRouter()
 
@@ -61,31 +61,31 @@ def export_routes(desk: Desk) -> APIRouter:
         fmt: Annotated[str, Query(alias="format")] = "arrow",
         authorization: Annotated[str | None, Header()] = None,
     ) -> Response:
-        who = await desk.ask(desk.doorkeeper.who, authorization)
+        who = await app_state.ask(app_state.authenticator.who, authorization)
         who.need("read")
         if fmt not in FORMATS:
             raise UsageError(f"there is no format {fmt!r}; formats: {', '.join(FORMATS)}")
         form = FORMATS[fmt]
 
         def begun() -> tuple[int, dict[str, str], bytes, Iterator[bytes]]:
-            found = find_run(desk.engine, run)
+            found = find_run(app_state.engine, run)
             a, b = span_of(found, start, stop)
             names = tuple(name for name in columns.split(",") if name)
             asked = Asked(found, _relation(what, trigger), a, b, where, lineage, names, decode)
-            lacks = header(desk.engine, found, (a, b)) if what != "candidates" else {}
-            rows = rows_of(desk.engine, asked, desk.spool)
+            lacks = header(app_state.engine, found, (a, b)) if what != "candidates" else {}
+            rows = rows_of(app_state.engine, asked, app_state.spool)
             lacks |= {PARTIAL: str(rows.told["partial"])} if "partial" in rows.told else {}
             pieces = form.write(rows)
             return found.run_id, lacks, next(pieces, b""), pieces  # what goes wrong at once is told
 
         with ExitStack() as place:
-            place.enter_context(desk.exports.place(client_of(request, who)))
-            number, lacks, first, pieces = await desk.ask_bulk(begun)
+            place.enter_context(app_state.exports.place(client_of(request, who)))
+            number, lacks, first, pieces = await app_state.ask_bulk(begun)
             held = place.pop_all()
         name = f"run{number}-{trigger or what}.{form.suffix}"
         return _Export(
             held,
-            desk.each(_with(first, pieces)),
+            app_state.each(_with(first, pieces)),
             media_type=form.media_type,
             headers={"Content-Disposition": f'attachment; filename="{name}"'} | lacks,
         )

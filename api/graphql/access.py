@@ -121,7 +121,7 @@ class AccessMutations:
     @mutation("administer", "Make a token worthless; within seconds nobody gets in with it.")
     async def revoke_token(self, info: Info, token_id: str) -> Token:
         gone = await info.context.ask(tokens.revoke_token, info.context.engine, token_id)
-        info.context.desk.doorkeeper.forget()
+        info.context.app_state.authenticator.forget()
         return _told(gone)
 
 

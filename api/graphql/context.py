@@ -1,4 +1,4 @@
-"""What a resolver may use: the desk, who asks, and loaders that gather questions of a kind."""
+"""What a resolver may use: shared state, who asks, and loaders that gather questions of a kind."""
 
 import asyncio
 from collections import defaultdict
@@ -11,7 +11,7 @@ from strawberry.dataloader import DataLoader
 from strawberry.fastapi import BaseContext
 
 from api.access.roles import AccessError, Who
-from api.state import Desk
+from api.state import AppState
 from db.engine import Engine
 from db.errors import UsageError
 from db.results.totals import result_totals
@@ -25,14 +25,16 @@ Rows = list[dict[str, Any]]
 class Context(BaseContext):
     """Of one request."""
 
-    def __init__(self, desk: Desk, who: Who | None, authorization: str | None = None) -> None:
+    def __init__(
+        self, app_state: AppState, who: Who | None, authorization: str | None = None
+    ) -> None:
         super().__init__()
-        self.desk, self._who = desk, who
+        self.app_state, self._who = app_state, who
         self.authorization = authorization
         """What a web socket was opened with; who it is turns out a message later."""
-        self.links = _loader(desk, link_totals)
+        self.links = _loader(app_state, link_totals)
         """Rows of ``link_totals``, by number of a run."""
-        self.results = _loader(desk, result_totals)
+        self.results = _loader(app_state, result_totals)
         """Rows of ``result_totals``, by number of a run."""
 
     @property
@@ -49,16 +51,16 @@ class Context(BaseContext):
     @property
     def engine(self) -> Engine:
         """The store's engine: hand it to a function that ``ask`` calls."""
-        return self.desk.engine
+        return self.app_state.engine
 
     @property
     def seconds(self) -> float:
         """Time that a statement of a user's making may take."""
-        return self.desk.rules.seconds
+        return self.app_state.rules.seconds
 
     async def still(self) -> None:
         """Raise AccessError unless whoever asked would get in now, too."""
-        self.who = await self.desk.ask(self.desk.doorkeeper.who, self.authorization)
+        self.who = await self.app_state.ask(self.app_state.authenticator.who, self.authorization)
 
     async def ask(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Return what a function returns that blocks on the store.
@@ -67,7 +69,7 @@ class Context(BaseContext):
         """
         try:
             async with asyncio.timeout(self.seconds):
-                return await self.desk.ask(function, *args, **kwargs)
+                return await self.app_state.ask(function, *args, **kwargs)
         except TimeoutError:
             raise UsageError(
                 f"this takes more than {self.seconds:g} s: ask for a shorter range"
@@ -78,18 +80,18 @@ Info = strawberry.Info[Context, None]
 
 
 def _loader(
-    desk: Desk, read: Callable[[Engine, Sequence[int]], pl.DataFrame]
+    app_state: AppState, read: Callable[[Engine, Sequence[int]], pl.DataFrame]
 ) -> DataLoader[int, Rows]:
     """Return what answers for many runs with one statement."""
 
     def by_run(run_ids: Sequence[int]) -> Mapping[int, Rows]:
         rows: dict[int, Rows] = defaultdict(list)
-        for row in read(desk.engine, run_ids).iter_rows(named=True):
+        for row in read(app_state.engine, run_ids).iter_rows(named=True):
             rows[row["run_id"]].append(row)
         return rows
 
     async def load(run_ids: list[int]) -> list[Rows]:
-        rows = await desk.ask(by_run, run_ids)
+        rows = await app_state.ask(by_run, run_ids)
         return [rows.get(run_id, []) for run_id in run_ids]
 
     return DataLoader(load_fn=load)

@@ -18,7 +18,7 @@ from db.detector import available, load
 from db.errors import UsageError
 from db.time import duration_ticks
 from readout.control.commander import WITHIN_S, Commander
-from readout.control.outcome import refreshed, there
+from readout.control.outcome import living_readouts, refreshed
 from software_triggers.registry import triggers_of_run
 from software_triggers.task.bind import bind
 
@@ -46,7 +46,7 @@ class ControlQueries:
 
     @strawberry.field(description="The readouts that are alive and take orders, by name.")
     async def readouts(self, info: Info) -> list[ReadoutTold]:
-        told = await info.context.ask(there, _redis(info))
+        told = await info.context.ask(living_readouts, _redis(info))
         names = ("detector", "run", "words", "without_run", "trouble")
         return [
             ReadoutTold(name=each["readout"], **{name: each[name] for name in names})
@@ -119,7 +119,7 @@ class ControlMutations:
         id: OrderId = None,  # noqa: A002 - the schema's name
         within: Within = WITHIN_S,
     ) -> Order:
-        rules = info.context.desk.rules
+        rules = info.context.app_state.rules
         known = available(rules.detectors)
         if detector not in known:
             raise UsageError(f"there is no detector {detector[:40]!r}; known: {', '.join(known)}")
@@ -201,11 +201,11 @@ async def _ordered(
         order_id or secrets.token_hex(6),
         within,
     )
-    return Order(entry=await info.context.desk.ask_bulk(give, commander))
+    return Order(entry=await info.context.app_state.ask_bulk(give, commander))
 
 
 def _redis(info: Info) -> str:
-    redis = info.context.desk.rules.redis
+    redis = info.context.app_state.rules.redis
     if not redis:
         raise UsageError(
             "this process takes a run of its own, which ends with it: orders are for readouts"

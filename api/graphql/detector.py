@@ -123,11 +123,11 @@ class DetectorQueries:
 
     @strawberry.field(description="Names of the detectors that are declared here.")
     def detectors(self, info: Info) -> list[str]:
-        return declared.available(info.context.desk.rules.detectors)
+        return declared.available(info.context.app_state.rules.detectors)
 
     @strawberry.field(description="A declared detector by name.")
     def detector(self, info: Info, name: str) -> Detector:
-        known = declared.available(info.context.desk.rules.detectors)
+        known = declared.available(info.context.app_state.rules.detectors)
         if name not in known:  # a name, never a path
             raise DeclarationError(f"there is no detector {name[:40]!r}; known: {', '.join(known)}")
-        return Detector(detector=declared.load(name, info.context.desk.rules.detectors))
+        return Detector(detector=declared.load(name, info.context.app_state.rules.detectors))

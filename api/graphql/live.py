@@ -16,12 +16,12 @@ from api.graphql.orders import Order
 from api.graphql.rates import RateSeries
 from api.graphql.reprocess import Reprocess, reprocesses_of
 from api.graphql.rows import TriggerName
-from api.graphql.run_scoped import OfRun
+from api.graphql.run_scoped import RunScoped
 from api.graphql.runs import Link, Run
 from api.graphql.scalars import Ticks
 from api.graphql.topics import Topic
 from api.graphql.triggers import Result, result_told
-from api.state import Desk
+from api.state import AppState
 from db.catalogue.alarms import list_alarms
 from db.catalogue.orders import list_orders
 from db.catalogue.run_pages import RunFilter, count_runs
@@ -101,12 +101,12 @@ class Subscription:
 
     @strawberry.subscription(description="Where reprocessings stand, newest first.")
     async def reprocesses(self, info: Info) -> AsyncIterator[list[Reprocess]]:
-        desk, engine = info.context.desk, info.context.engine
+        app_state, engine = info.context.app_state, info.context.engine
 
         def read() -> Awaitable[list[Reprocess]]:
-            return desk.ask(reprocesses_of, engine)
+            return app_state.ask(reprocesses_of, engine)
 
-        topic = desk.topics.topic("reprocesses", lambda: Topic(read, PERIOD_S))
+        topic = app_state.topics.topic("reprocesses", lambda: Topic(read, PERIOD_S))
         async for each, _ in _heard(info, topic):
             yield each
 
@@ -118,28 +118,30 @@ class Subscription:
     async def new_events(
         self, info: Info, run: RunName = None, trigger: TriggerName = BUILDER, where: str = ""
     ) -> AsyncIterator[NewEvents]:
-        desk = info.context.desk
-        found = await info.context.ask(find_run, desk.engine, run)
+        app_state = info.context.app_state
+        found = await info.context.ask(find_run, app_state.engine, run)
 
         def make() -> Topic[NewEvents]:
-            read = _new_events(desk, fresh)
+            read = _new_events(app_state, fresh)
             return Topic(read, PERIOD_S, BATCHES_KEPT, lambda last: replace(last, events=[]))
 
-        fresh = FreshEvents(desk.engine, found.run_id, trigger, where, MOST_EVENTS)
+        fresh = FreshEvents(app_state.engine, found.run_id, trigger, where, MOST_EVENTS)
         await info.context.ask(fresh.begin)
-        topic = desk.topics.topic(("events", found.run_id, trigger, where), make)
+        topic = app_state.topics.topic(("events", found.run_id, trigger, where), make)
         async for each, missed in _heard(info, topic):
             # The same message for all who kept up: it is worked out and written once.
             yield replace(each, missed=missed) if missed else each
 
 
-def _new_events(desk: Desk, fresh: FreshEvents) -> Callable[[], Awaitable[NewEvents | None]]:
+def _new_events(
+    app_state: AppState, fresh: FreshEvents
+) -> Callable[[], Awaitable[NewEvents | None]]:
     numbers, first = itertools.count(1), [NewEvents(events=[], number=0)]
 
     async def read() -> NewEvents | None:
         if first:
             return first.pop()
-        run, rows = await desk.ask(fresh.read)
+        run, rows = await app_state.ask(fresh.read)
         if rows.is_empty():
             return None
         events = [Event(run=run, row=row) for row in rows.iter_rows(named=True)]
@@ -152,9 +154,9 @@ async def _told(
     info: Info, name: str, run: str | None, read: Callable[[Engine, str | None], T | None]
 ) -> AsyncIterator[T]:
     """Listen to a topic that is read of a run by one function."""
-    desk = info.context.desk
-    topic = desk.topics.topic(
-        (name, run), lambda: Topic(lambda: desk.ask(read, desk.engine, run), PERIOD_S)
+    app_state = info.context.app_state
+    topic = app_state.topics.topic(
+        (name, run), lambda: Topic(lambda: app_state.ask(read, app_state.engine, run), PERIOD_S)
     )
     async for each, _ in _heard(info, topic):
         yield each
@@ -191,7 +193,7 @@ def _rates(engine: Engine, which: str | None) -> LiveRates | None:
 
 def _watermarks(engine: Engine, which: str | None) -> list[Link]:
     run = find_run(engine, which)
-    seconds = OfRun(run=run).seconds
+    seconds = RunScoped(run=run).seconds
     return [
         Link.of(row, seconds) for row in link_totals(engine, [run.run_id]).iter_rows(named=True)
     ]

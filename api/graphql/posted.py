@@ -27,7 +27,7 @@ class IngestMutations:
             strawberry.argument(description="Triggers whose rows make events."),
         ] = None,
     ) -> Run:
-        rules = info.context.desk.rules
+        rules = info.context.app_state.rules
         known = available(rules.detectors)
         if detector not in known:
             raise UsageError(f"there is no detector {detector[:40]!r}; known: {', '.join(known)}")
@@ -44,9 +44,9 @@ class IngestMutations:
 
     @mutation("ingest", "Close a run whose words were posted: nothing more is waited for.")
     async def close_run(self, info: Info, run: str) -> Run:
-        desk = info.context.desk
+        app_state = info.context.app_state
 
         def close() -> Run:
-            return Run(run=desk.intake.run(run).close())
+            return Run(run=app_state.intake.run(run).close())
 
         return await info.context.ask(close)

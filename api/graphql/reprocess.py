@@ -84,7 +84,7 @@ class ReprocessMutations:
         start: Moment | None = None,
         stop: Moment | None = None,
     ) -> Reprocess:
-        engine, folders = info.context.engine, info.context.desk.rules.folders
+        engine, folders = info.context.engine, info.context.app_state.rules.folders
 
         def begin() -> Reprocessing:
             found = find_run(engine, run)
@@ -101,20 +101,20 @@ class ReprocessMutations:
             span = span_of(found, start, stop)
             return ask_reprocessing(engine, found.run_id, wanted, span, info.context.who.name)
 
-        return told(await info.context.ask(begin))
+        return reprocess_from(await info.context.ask(begin))
 
     @mutation("reprocess", "Let a reprocessing end; what is committed stays.")
     async def cancel_reprocess(self, info: Info, number: int) -> Reprocess:
         engine = info.context.engine
-        return told(await info.context.ask(cancel_reprocessing, engine, number))
+        return reprocess_from(await info.context.ask(cancel_reprocessing, engine, number))
 
 
 def reprocesses_of(engine: Engine) -> list[Reprocess]:
     """Return where the newest stand, newest first."""
-    return [told(one) for one in list_reprocessings(engine)]
+    return [reprocess_from(one) for one in list_reprocessings(engine)]
 
 
-def told(one: Reprocessing) -> Reprocess:
+def reprocess_from(one: Reprocessing) -> Reprocess:
     """Return where a reprocessing stands."""
     return Reprocess(
         number=one.number,

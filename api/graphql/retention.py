@@ -147,7 +147,7 @@ class RetentionQueries:
     )
     async def retention_plan(self, info: Info) -> list[RetentionStep]:
         info.context.who.need("retain")
-        plan = info.context.desk.rules.plan_retention
+        plan = info.context.app_state.rules.plan_retention
         if plan is None:
             raise UsageError("this server can't tell: ask everyhit retention apply --dry-run")
         return [

@@ -6,7 +6,7 @@ from db.catalogue import runs
 
 
 @strawberry.type
-class OfRun:
+class RunScoped:
     """Knows which run it is about."""
 
     run: strawberry.Private[runs.Run]
@@ -17,4 +17,4 @@ class OfRun:
         return float(self.run.detector.tick) * 1e-9
 
 
-Root = strawberry.Parent[OfRun]
+Root = strawberry.Parent[RunScoped]

@@ -16,7 +16,7 @@ from api.graphql.events import EventConnection, EventDisplay, event, events
 from api.graphql.mutation import mutation
 from api.graphql.rates import ChannelCount, Rates, occupancy, rates
 from api.graphql.rows import CandidateConnection, Histogram, candidates, histogram
-from api.graphql.run_scoped import OfRun, Root
+from api.graphql.run_scoped import Root, RunScoped
 from api.graphql.scalars import Int64, Ticks
 from api.graphql.triggers import Lineage, Result, lineages, results_of
 from api.graphql.windows import Progress, Window, progress, windows
@@ -141,7 +141,7 @@ async def _gaps(root: Root, info: Info, first: First = 100, after: After = None)
 
 
 @strawberry.type(description="A stretch of data taking: one detector, one zero of the clock.")
-class Run(OfRun):
+class Run(RunScoped):
     """A run of the catalogue, and by its fields all that is known of it."""
 
     @strawberry.field(description="Number of the run; it never changes.")

@@ -26,7 +26,7 @@ from api.graphql.reprocess import ReprocessMutations, ReprocessQueries
 from api.graphql.retention import RetentionMutations, RetentionQueries
 from api.graphql.runs import RunMutations, RunQueries
 from api.graphql.scalars import SCALARS
-from api.graphql.shared_execution import Once
+from api.graphql.shared_execution import SharedExecution
 from api.graphql.triggers import TriggerMutations, TriggerQueries
 from db.errors import EveryhitError
 
@@ -94,7 +94,7 @@ class Schema(strawberry.Schema):
         ask = partial(super().execute, query, variable_values, context_value, *rest, **more)
         if query is None or not isinstance(context_value, Context):
             return await ask()
-        answers = context_value.desk.answers
+        answers = context_value.app_state.answers
         if "mutation" in query:  # as a name or within a string, too: that costs only time
             try:
                 return await ask()
@@ -116,7 +116,7 @@ schema = Schema(
     subscription=Subscription,
     config=StrawberryConfig(scalar_map=dict(SCALARS)),
     extensions=[Faults, Checked],
-    execution_context_class=Once,
+    execution_context_class=SharedExecution,
 )
 
 if __name__ == "__main__":

@@ -42,7 +42,7 @@ _worked_out: _Last[Any] = _Last()
 _written: _Last[str] = _Last()
 
 
-class Once(StrawberryGraphQLCoreExecutionContext):
+class SharedExecution(StrawberryGraphQLCoreExecutionContext):
     """Works out what a topic tells once for all who asked the same."""
 
     def execute_operation(self, serially: bool | None = None) -> Any:

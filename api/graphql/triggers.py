@@ -306,7 +306,7 @@ class TriggerMutations:
 
 def _all(info: Info) -> dict[str, Trigger]:
     stored = {each.name: each for each in list_registered(info.context.engine)}
-    found = known_triggers(info.context.engine, info.context.desk.rules.folders)
+    found = known_triggers(info.context.engine, info.context.app_state.rules.folders)
     found |= {name: sql_trigger(each.source) for name, each in stored.items() if not each.enabled}
     return {name: Trigger(trigger=found[name], stored=stored.get(name)) for name in sorted(found)}
 

@@ -12,44 +12,44 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from api.access.keys import IssuerError
 from api.access.roles import AccessError
 from api.export.route import export_routes
-from api.http.graphiql import page_routes
+from api.http.graphiql import graphiql_routes
 from api.http.graphql import graphql_routes
 from api.http.health import Counted, Figures, health_routes
 from api.http.ingest import ingest_routes
-from api.http.owner_endpoint import door_routes
+from api.http.owner_endpoint import owner_routes
 from api.http.patience import Patience
 from api.http.query import query_routes
 from api.slots import BusyError
-from api.state import Desk
+from api.state import AppState
 from db.errors import EveryhitError, StoreError
 
 _OWN_BYTES = 1 << 30
 """Bytes of a body of the store's own owner: rows of other commands."""
 
 
-def create_app(desk: Desk) -> FastAPI:
+def create_app(app_state: AppState) -> FastAPI:
     """Return the application over an open store."""
     app = FastAPI(title="everyhit", docs_url=None, redoc_url=None, openapi_url=None)
     figures = Figures()
-    app.include_router(graphql_routes(desk), prefix="/graphql")
+    app.include_router(graphql_routes(app_state), prefix="/graphql")
     for routes in (export_routes, ingest_routes, query_routes):
-        app.include_router(routes(desk))
-    if desk.store.owned:
-        app.include_router(door_routes(desk))
-    app.include_router(health_routes(desk, figures))
-    app.include_router(page_routes())
+        app.include_router(routes(app_state))
+    if app_state.store.owned:
+        app.include_router(owner_routes(app_state))
+    app.include_router(health_routes(app_state, figures))
+    app.include_router(graphiql_routes())
     app.add_exception_handler(EveryhitError, _told)
     app.add_exception_handler(HTTPException, _refused)
     app.add_exception_handler(RequestValidationError, _unfit)
-    if desk.rules.origins:
+    if app_state.rules.origins:
         app.add_middleware(
             CORSMiddleware,
-            allow_origins=list(desk.rules.origins),
+            allow_origins=list(app_state.rules.origins),
             allow_methods=["GET", "POST"],
             allow_headers=["Authorization", "Content-Type", "Idempotency-Key"],
         )
-    app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(desk.rules.hosts))
-    most = {"ingest": desk.rules.most_upload, "engine": _OWN_BYTES}
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(app_state.rules.hosts))
+    most = {"ingest": app_state.rules.most_upload, "engine": _OWN_BYTES}
     app.add_middleware(Patience, most=most)
     app.add_middleware(Counted, figures=figures)
     return app

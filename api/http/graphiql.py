@@ -11,7 +11,7 @@ _POLICY = (
 )
 
 
-def page_routes() -> APIRouter:
+def graphiql_routes() -> APIRouter:
     """Return the route ``/graphiql``."""
     router = APIRouter()
     page = (files("api.http") / "graphiql.html").read_text()

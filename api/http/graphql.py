@@ -16,7 +16,7 @@ from api.graphql.context import Context
 from api.graphql.schema import schema
 from api.graphql.shared_execution import write_message
 from api.http.connection import HEAD_S
-from api.state import Desk
+from api.state import AppState
 from db.errors import EveryhitError, UsageError
 
 
@@ -77,14 +77,14 @@ class _Router(GraphQLRouter[Context, None]):
         return write_message(data) if isinstance(data, dict) else super().encode_json(data)
 
 
-def graphql_routes(desk: Desk) -> GraphQLRouter[Context, None]:
+def graphql_routes(app_state: AppState) -> GraphQLRouter[Context, None]:
     """Return the routes below ``/graphql``."""
 
     async def context(connection: HTTPConnection) -> Context:
         given = connection.headers.get("authorization")
         if connection.scope["type"] == "websocket":
-            return Context(desk, None, given)
-        return Context(desk, await desk.ask(desk.doorkeeper.who, given))
+            return Context(app_state, None, given)
+        return Context(app_state, await app_state.ask(app_state.authenticator.who, given))
 
     return _Router(
         schema,
@@ -92,7 +92,7 @@ def graphql_routes(desk: Desk) -> GraphQLRouter[Context, None]:
         allow_queries_via_get=False,
         context_getter=context,
         subscription_protocols=("graphql-transport-ws",),
-        allowed_origins=desk.rules.origins,
+        allowed_origins=app_state.rules.origins,
         max_subscriptions_per_connection=20,
         connection_init_wait_timeout=timedelta(seconds=HEAD_S),
     )

@@ -14,7 +14,7 @@ from prometheus_client import (
 )
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.state import Desk
+from api.state import AppState
 from db.catalogue.run_pages import RunFilter, count_runs
 from db.catalogue.runs import find_run
 from db.engine import Engine
@@ -99,7 +99,7 @@ class Counted:
         await self._app(scope, receive, watched)
 
 
-def health_routes(desk: Desk, figures: Figures) -> APIRouter:
+def health_routes(app_state: AppState, figures: Figures) -> APIRouter:
     """Return ``/healthz``, ``/readyz`` and ``/metrics``."""
     router = APIRouter()
 
@@ -109,13 +109,13 @@ def health_routes(desk: Desk, figures: Figures) -> APIRouter:
 
     @router.get("/readyz")
     async def readyz() -> dict[str, str | int]:
-        return {"status": "ready", "schema": await desk.ask(version, desk.engine)}
+        return {"status": "ready", "schema": await app_state.ask(version, app_state.engine)}
 
     @router.get("/metrics")
     async def metrics(authorization: Annotated[str | None, Header()] = None) -> Response:
-        (await desk.ask(desk.doorkeeper.who, authorization)).need("read")
-        figures.listeners.set(desk.topics.listeners)
-        await desk.ask(figures.look, desk.engine)
+        (await app_state.ask(app_state.authenticator.who, authorization)).need("read")
+        figures.listeners.set(app_state.topics.listeners)
+        await app_state.ask(figures.look, app_state.engine)
         return Response(generate_latest(figures.registry), media_type=CONTENT_TYPE_LATEST)
 
     return router

@@ -7,14 +7,14 @@ from fastapi import APIRouter, Header, Request
 from fastapi.responses import JSONResponse
 
 from api.slots import client_of
-from api.state import Desk
+from api.state import AppState
 from db.errors import UsageError
 
 _KEY = re.compile(r"[\x21-\x7e]{1,128}", re.ASCII)
 TYPE = "application/octet-stream"
 
 
-def ingest_routes(desk: Desk) -> APIRouter:
+def ingest_routes(app_state: AppState) -> APIRouter:
     """Return the route ``/ingest/…``."""
     router = APIRouter()
 
@@ -27,7 +27,7 @@ def ingest_routes(desk: Desk) -> APIRouter:
         idempotency_key: Annotated[str | None, Header()] = None,
         content_type: Annotated[str | None, Header()] = None,
     ) -> JSONResponse:
-        who = await desk.ask(desk.doorkeeper.who, authorization)
+        who = await app_state.ask(app_state.authenticator.who, authorization)
         who.need("ingest")
         if content_type != TYPE:
             raise UsageError(f"words come as {TYPE}, little-endian, 8 bytes each")
@@ -38,13 +38,13 @@ def ingest_routes(desk: Desk) -> APIRouter:
             )
         if not 0 <= link < 2**16:
             raise UsageError(f"link {link}: links have the numbers 0 to 65535")
-        with desk.uploads.place(client_of(request, who)):
+        with app_state.uploads.place(client_of(request, who)):
             body = await request.body()
             try:
-                taker = await desk.ask(desk.intake.run, run)
-                receipt = await desk.ask(taker.take, link, idempotency_key, body)
+                taker = await app_state.ask(app_state.intake.run, run)
+                receipt = await app_state.ask(taker.take, link, idempotency_key, body)
             finally:
-                desk.answers.forget()
+                app_state.answers.forget()
         return JSONResponse(
             {"hits": receipt.n_hits, "repeated": receipt.repeated}, 200 if receipt.repeated else 201
         )

@@ -11,26 +11,26 @@ import pyarrow as pa
 from fastapi import APIRouter, Request, Response
 
 from api.access.roles import AccessError
-from api.state import Desk
+from api.state import AppState
 from db.engine.owner import STATEMENTS, run_statement
 
 
-def door_routes(desk: Desk) -> APIRouter:
+def owner_routes(app_state: AppState) -> APIRouter:
     """Return the routes ``/engine/…``; see ``db.engine.owner``."""
     router = APIRouter()
-    engine = desk.engine
+    engine = app_state.engine
 
     def check(request: Request) -> None:
         near = request.client and _is_near(request.client.host)
-        if not near or not desk.doorkeeper.is_local(request.headers.get("authorization")):
+        if not near or not app_state.authenticator.is_local(request.headers.get("authorization")):
             raise AccessError("this door is for the store's owner on its own machine", known=False)
 
     @router.post("/engine/insert")
     async def insert(request: Request, table: str, token: str | None = None) -> Response:
         check(request)
         rows = pa.ipc.open_stream(await request.body()).read_all()
-        await desk.ask_bulk(engine.insert, table, rows, token)
-        desk.answers.forget()
+        await app_state.ask_bulk(engine.insert, table, rows, token)
+        app_state.answers.forget()
         return Response()
 
     @router.post("/engine/{what}")
@@ -38,9 +38,9 @@ def door_routes(desk: Desk) -> APIRouter:
         check(request)
         if what not in STATEMENTS:
             return Response(status_code=404)
-        answer = await desk.ask_bulk(run_statement, engine, what, await request.body())
+        answer = await app_state.ask_bulk(run_statement, engine, what, await request.body())
         if what == "execute":
-            desk.answers.forget()
+            app_state.answers.forget()
         return Response(answer)
 
     return router

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 from api.dropped import PARTIAL, header
 from api.slots import client_of
 from api.span import span_of
-from api.state import Desk
+from api.state import AppState
 from db.catalogue.runs import find_run
 from db.relations.query import fetch_query
 from db.user_sql.confine import confined
@@ -27,7 +27,7 @@ class Question(BaseModel):
     stop: str | int | None = None
 
 
-def query_routes(desk: Desk) -> APIRouter:
+def query_routes(app_state: AppState) -> APIRouter:
     """Return the route ``/query``."""
     router = APIRouter()
 
@@ -37,26 +37,26 @@ def query_routes(desk: Desk) -> APIRouter:
         question: Question,
         authorization: Annotated[str | None, Header()] = None,
     ) -> Response:
-        who = await desk.ask(desk.doorkeeper.who, authorization)
+        who = await app_state.ask(app_state.authenticator.who, authorization)
         who.need("read")
-        async with desk.turn(client_of(request, who)):
-            body, lacks = await desk.ask_bulk(_answer, desk, question)
+        async with app_state.turn(client_of(request, who)):
+            body, lacks = await app_state.ask_bulk(_answer, app_state, question)
         return Response(body, media_type="application/vnd.apache.arrow.stream", headers=lacks)
 
     return router
 
 
-def _answer(desk: Desk, question: Question) -> tuple[bytes, dict[str, str]]:
+def _answer(app_state: AppState, question: Question) -> tuple[bytes, dict[str, str]]:
     """Return the result, and what is to be said of it."""
-    run = find_run(desk.engine, question.run)
+    run = find_run(app_state.engine, question.run)
     span = span_of(run, question.start, question.stop)
-    names = relations(desk.engine, run, span)
-    query = confined(desk.engine, question.sql, names)
+    names = relations(app_state.engine, run, span)
+    query = confined(app_state.engine, question.sql, names)
     of_words = {"hits", "words"} & query.tables
-    lacks = header(desk.engine, run, span) if of_words else {}
-    if said := partial_of(desk.engine, names, query.tables):
+    lacks = header(app_state.engine, run, span) if of_words else {}
+    if said := partial_of(app_state.engine, names, query.tables):
         lacks |= {PARTIAL: said}
-    table = fetch_query(desk.engine, query, names, desk.rules.seconds, MOST_ROWS)
+    table = fetch_query(app_state.engine, query, names, app_state.rules.seconds, MOST_ROWS)
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, table.schema) as writer:
         writer.write_table(table)

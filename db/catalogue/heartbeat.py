@@ -19,7 +19,7 @@ ALIVE_S = 5
 """Seconds after which somebody of whom nothing is heard counts as dead."""
 
 
-def shown(url: str) -> str:
+def redacted(url: str) -> str:
     """Return the address of a Redis without its password."""
     head, at, rest = url.rpartition("@")
     return f"{head.partition('://')[0]}://…@{rest}" if at else url

@@ -8,7 +8,7 @@ from db.engine import Engine
 
 
 @dataclass(frozen=True)
-class Taker:
+class Lease:
     """Who said last that it takes a run's posts."""
 
     name: str
@@ -17,7 +17,7 @@ class Taker:
     """Since it said so, by the store's clock."""
 
 
-def find_taker(engine: Engine, run_id: int) -> Taker:
+def find_lease(engine: Engine, run_id: int) -> Lease:
     """Return who takes a run's posts; a nameless one of revision 0 when nobody ever did."""
     rows = engine.fetch(
         "SELECT taker AS name, revision,"
@@ -25,25 +25,25 @@ def find_taker(engine: Engine, run_id: int) -> Taker:
         " FROM post_takers WHERE run_id = {run:UInt32} ORDER BY revision DESC LIMIT 1",
         {"run": run_id},
     ).to_pylist()
-    return Taker(**rows[0]) if rows else Taker("", 0, 0.0)
+    return Lease(**rows[0]) if rows else Lease("", 0, 0.0)
 
 
-def claim(engine: Engine, run_id: int, me: str, lease_s: float) -> Taker:
+def claim(engine: Engine, run_id: int, me: str, lease_s: float) -> Lease:
     """Take a run's posts, or go on taking them, unless another does; return who takes them.
 
     A taker of which nothing is heard for ``lease_s`` seconds counts as gone. Of several that claim
     at the same moment the store keeps the first.
     """
-    last = find_taker(engine, run_id)
+    last = find_lease(engine, run_id)
     if last.name not in ("", me) and last.age_s < lease_s:
         return last
     _say(engine, run_id, me, last.revision + 1)
-    return find_taker(engine, run_id)
+    return find_lease(engine, run_id)
 
 
 def let_go(engine: Engine, run_id: int, me: str) -> None:
     """Let another have a run's posts at once."""
-    last = find_taker(engine, run_id)
+    last = find_lease(engine, run_id)
     if last.name == me:
         _say(engine, run_id, "", last.revision + 1)
 

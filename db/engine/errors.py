@@ -26,7 +26,7 @@ _NAMES = {number: name for name, number in vars(errors.ErrorCodes).items() if na
 _REFUSED = {"AUTHENTICATION_FAILED", "WRONG_PASSWORD", "UNKNOWN_USER"}
 
 
-def told(fault: Exception, address: Address, host: str) -> StoreError:
+def store_error_from(fault: Exception, address: Address, host: str) -> StoreError:
     """Return the error to raise for what the driver raised while it spoke to ``host``."""
     if isinstance(fault, errors.ServerException):
         return _of_the_server(fault, address, host)

@@ -16,7 +16,7 @@ FILE = "door.json"
 
 
 @dataclass(frozen=True)
-class Door:
+class OwnerEndpoint:
     """Where the process that owns a store listens, and the secret that lets its user in."""
 
     url: str
@@ -47,7 +47,7 @@ def run_statement(engine: Engine, what: str, content: bytes) -> bytes:
     return bytes(sink.getvalue())
 
 
-def open_door(folder: Path, door: Door) -> Path:
+def publish_endpoint(folder: Path, door: OwnerEndpoint) -> Path:
     """Write beside a store where its owner listens, for the eyes of its user only."""
     path = folder / FILE
     path.unlink(missing_ok=True)
@@ -56,10 +56,10 @@ def open_door(folder: Path, door: Door) -> Path:
     return path
 
 
-def find_door(folder: Path) -> Door | None:
+def find_endpoint(folder: Path) -> OwnerEndpoint | None:
     """Return the door of the process that owns a store; None when there is none."""
     try:
-        return Door(**json.loads((folder / FILE).read_text()))
+        return OwnerEndpoint(**json.loads((folder / FILE).read_text()))
     except (OSError, ValueError, TypeError):
         return None
 
@@ -87,7 +87,7 @@ class RemoteReader:
 class RemoteEngine:
     """Speaks to the owner's engine; every statement is a request."""
 
-    def __init__(self, door: Door) -> None:
+    def __init__(self, door: OwnerEndpoint) -> None:
         self._http = httpx.Client(
             base_url=door.url, headers={"Authorization": f"Bearer {door.secret}"}, timeout=600
         )

@@ -14,7 +14,7 @@ from clickhouse_driver import errors
 
 from db.engine import Bounds, Params
 from db.engine.address import Address
-from db.engine.errors import told
+from db.engine.errors import store_error_from
 from db.engine.native.connection import ArrowConnection
 from db.engine.reader_account import reader_of
 from db.engine.replicated import replicated
@@ -157,7 +157,7 @@ class ClickHouseEngine:
             if self._closed:
                 raise StoreError("the store is closed") from None
             if isinstance(fault, errors.Error | OSError | EOFError):
-                raise told(fault, self.address, self.host) from None
+                raise store_error_from(fault, self.address, self.host) from None
             raise
 
     def _connection(self) -> ArrowConnection:

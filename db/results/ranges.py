@@ -8,12 +8,12 @@ from db.catalogue.runs import Run
 from db.engine import Engine
 from db.results.ledger import standing
 from db.results.rows import Lineage
-from db.words.ranges import LOOK, Stretch, counted, grouped
+from db.words.ranges import LOOK, Range, counted, grouped
 
 
 def of_rows(
     engine: Engine, run: Run, lineage: Lineage, a: int, b: int, most: int
-) -> Iterator[Stretch]:
+) -> Iterator[Range]:
     """Yield neighbouring stretches that cover a lineage's committed rows in [a, b).
 
     Each holds about ``most`` rows; stretches without any are left out.

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from db.engine import Engine
 from db.errors import StoreError
-from db.words.headers import forget_heads, keep_heads
+from db.words.headers import enter_put_aside, remove_put_aside
 
 State = Literal["active", "going", "detached", "attached", "dropped"]
 
@@ -106,7 +106,7 @@ def detach(here: Engine, part: Part, now: datetime) -> Part:
         )
     aside = f"{part.part} {now:%Y-%m-%dT%H:%M:%S.%f}"
     going = _enter(here, replace(part, state="going", since=now, aside=aside))
-    keep_heads(here, part.part, aside)
+    enter_put_aside(here, part.part, aside)
     try:
         here.execute(f"ALTER TABLE chunks DETACH PART '{part.part}'")
     except StoreError:
@@ -118,7 +118,7 @@ def detach(here: Engine, part: Part, now: datetime) -> Part:
 def settle(here: Engine) -> None:
     """Bring to an end what was interrupted while a part was detached or brought back."""
     for part in aside_parts(here):
-        lies_aside = part.part in _detached(here) or forget_heads(here, part.aside)
+        lies_aside = part.part in _detached(here) or remove_put_aside(here, part.aside)
         state: State = "detached" if lies_aside else "attached"
         if state != part.state:
             _enter(here, replace(part, state=state))
@@ -131,7 +131,7 @@ def attach(here: Engine, part: Part) -> Part:
     """
     if part.part in _detached(here):
         here.execute(f"ALTER TABLE chunks ATTACH PART '{part.part}'")
-    if forget_heads(here, part.aside):
+    if remove_put_aside(here, part.aside):
         raise StoreError(
             f"the detached part {part.part} of chunks is not on the disk any more: somebody has"
             " removed it by hand"

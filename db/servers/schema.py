@@ -78,10 +78,10 @@ def create_schema(address: Address, *, upgrade_only: bool = False) -> int:
     return newest_version()
 
 
-def check_schema(engine: ClickHouseEngine, *, some: bool = False) -> None:
+def check_schema(engine: ClickHouseEngine, *, allow_missing_shards: bool = False) -> None:
     """Raise StoreError that says what to do where a shard's schema is not the one known here.
 
-    With ``some`` shards may be away, unless all are.
+    With ``allow_missing_shards`` shards may be away, unless all are.
     """
     away: list[StoreError] = []
     for shard in engine.shards:
@@ -89,7 +89,7 @@ def check_schema(engine: ClickHouseEngine, *, some: bool = False) -> None:
             found = version(shard.here)
         except StoreError as fault:
             away.append(fault)
-            if not some or len(away) == len(engine.shards):
+            if not allow_missing_shards or len(away) == len(engine.shards):
                 raise
             _log.warning("a shard is away", host=shard.host, said=str(fault))
             continue

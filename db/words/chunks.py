@@ -15,7 +15,7 @@ from db.detector.tally import tally
 from db.detector.words import Words
 from db.engine import Engine
 from db.words.chunk import Chunk
-from db.words.headers import heads_sql
+from db.words.headers import headers_sql
 from db.words.hits_view import key
 from db.words.overlap import OVERLAP
 
@@ -66,7 +66,7 @@ def write_chunks(
 
 
 @dataclass(frozen=True, eq=False)
-class Stretch:
+class ChunkWords:
     """Words of several chunks in one array, and what is needed to decode them."""
 
     words: Words
@@ -83,7 +83,7 @@ class Stretch:
         return np.repeat(of_chunk, self.lengths // words_per_hit)
 
 
-def read_words(engine: Engine, run_id: int, a: int, b: int, slice_ticks: int) -> Stretch:
+def read_words(engine: Engine, run_id: int, a: int, b: int, slice_ticks: int) -> ChunkWords:
     """Return the words of all chunks that may hold a time in [a, b) ticks.
 
     Times of single words are not looked at: the caller decodes and cuts.
@@ -96,10 +96,10 @@ def read_words(engine: Engine, run_id: int, a: int, b: int, slice_ticks: int) ->
     lists = rows["words"].combine_chunks() if rows.num_rows else None
     if lists is None:
         nothing = np.zeros(0, np.int64)
-        return Stretch(np.zeros(0, np.uint64), nothing, nothing, nothing.astype(np.uint16))
+        return ChunkWords(np.zeros(0, np.uint64), nothing, nothing, nothing.astype(np.uint16))
     if isinstance(lists, pa.ChunkedArray):
         lists = lists.chunk(0)
-    return Stretch(
+    return ChunkWords(
         lists.flatten().to_numpy(zero_copy_only=True),
         np.diff(lists.offsets.to_numpy()).astype(np.int64),
         rows["epoch"].to_numpy(),
@@ -133,7 +133,7 @@ def read_arrivals(engine: Engine, run_id: int, seen: dict[int, int]) -> pl.DataF
     links = ", ".join(map(str, seen))
     later = f"seq >= [{least}][indexOf([{links}], link) + 1]" if seen else "true"
     table = engine.fetch(
-        heads_sql(
+        headers_sql(
             "link, seq, t_first, t_last, watermark, n_hits, n_corrupt",
             f"run_id = {{run:UInt32}} AND {later}",
             once=False,
@@ -150,7 +150,7 @@ def link_state(engine: Engine, run_id: int, link: int) -> tuple[int, int | None]
     """
     row = engine.fetch(
         "SELECT count() AS n, max(seq) AS last, max(watermark) AS mark FROM ("
-        + heads_sql("seq, watermark", "run_id = {run:UInt32} AND link = {link:UInt16}")
+        + headers_sql("seq, watermark", "run_id = {run:UInt32} AND link = {link:UInt16}")
         + ")",
         {"run": run_id, "link": link},
     ).to_pylist()[0]
@@ -161,7 +161,9 @@ def has_chunk(engine: Engine, chunk: Chunk) -> bool:
     """Return whether a chunk of this run, link and number is stored."""
     row = engine.fetch(
         "SELECT count() AS n FROM ("
-        + heads_sql("seq", "run_id = {run:UInt32} AND link = {link:UInt16} AND seq = {seq:UInt64}")
+        + headers_sql(
+            "seq", "run_id = {run:UInt32} AND link = {link:UInt16} AND seq = {seq:UInt64}"
+        )
         + ")",
         {"run": chunk.run_id, "link": chunk.link, "seq": chunk.seq},
     ).to_pylist()[0]

@@ -11,7 +11,7 @@ _HEAD = (
 )
 
 
-def heads_sql(columns: str, where: str, *, once: bool = True) -> str:
+def headers_sql(columns: str, where: str, *, once: bool = True) -> str:
     """Return the SELECT of columns of all chunks that ever came, each chunk once if asked for.
 
     ``columns`` must tell chunks apart, by link and seq. A chunk may be seen in both tables for a
@@ -23,7 +23,7 @@ def heads_sql(columns: str, where: str, *, once: bool = True) -> str:
     )
 
 
-def keep_heads(here: Engine, part: str, aside: str) -> None:
+def enter_put_aside(here: Engine, part: str, aside: str) -> None:
     """Enter the chunks of a shard's part as put aside under a name of its own."""
     here.execute(
         f"INSERT INTO dropped_chunks ({_HEAD}, aside) SELECT {_HEAD}, {{aside:String}}"
@@ -32,7 +32,7 @@ def keep_heads(here: Engine, part: str, aside: str) -> None:
     )
 
 
-def forget_heads(here: Engine, aside: str) -> int:
+def remove_put_aside(here: Engine, aside: str) -> int:
     """Forget that chunks were put aside, as far as their words are in ``chunks``.
 
     Returns how many are not.
@@ -51,7 +51,7 @@ def forget_heads(here: Engine, aside: str) -> int:
 
 def last_time(engine: Engine, run_id: int) -> int:
     """Return the latest time, in ticks, of any word that came; 0 where none did."""
-    heads = heads_sql("link, seq, t_last", "run_id = {run:UInt32}")
+    heads = headers_sql("link, seq, t_last", "run_id = {run:UInt32}")
     found = engine.fetch(f"SELECT max(t_last) AS t FROM ({heads})", {"run": run_id})
     return int(found["t"][0].as_py())
 

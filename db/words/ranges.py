@@ -9,13 +9,13 @@ from db.catalogue.runs import Run
 from db.engine import Engine
 from db.words.overlap import OVERLAP
 
-Stretch = tuple[int, int]
+Range = tuple[int, int]
 """Times [a, b) in ticks."""
 LOOK = 8192
 """Rows of the index read at once."""
 
 
-def of_hits(engine: Engine, run: Run, a: int, b: int, most: int) -> Iterator[Stretch]:
+def of_hits(engine: Engine, run: Run, a: int, b: int, most: int) -> Iterator[Range]:
     """Yield neighbouring stretches that cover all words in [a, b), about ``most`` in each.
 
     They end where slices end, so that each chunk is read once; only a slice that holds more is
@@ -48,7 +48,7 @@ def counted(rows: pl.DataFrame) -> pl.DataFrame:
     return counted.rename({n: "n"}).sort("place")
 
 
-def grouped(counts: pl.DataFrame, ticks: int, a: int, b: int, most: int) -> Iterator[Stretch]:
+def grouped(counts: pl.DataFrame, ticks: int, a: int, b: int, most: int) -> Iterator[Range]:
     """Yield neighbouring stretches of [a, b) with about ``most`` in each, from ``counted`` places
     of so many ticks."""
     start, held = a, 0

@@ -7,7 +7,7 @@ import polars as pl
 
 from db.catalogue.runs import Run
 from db.engine import Engine
-from db.words.headers import heads_sql
+from db.words.headers import headers_sql
 
 By = Literal["link", "channel"]
 
@@ -31,11 +31,11 @@ def rates_sql(engine: Engine, run: Run, a: int, b: int) -> str:
     chunks = f"run_id = {run.run_id} AND t_first >= {first * ticks} AND t_first < {stop * ticks}"
     counted = engine.fetch(
         f"SELECT (SELECT sum(n_hits) FROM rates WHERE {where}) AS rolled,"
-        f" (SELECT sum(n_hits) FROM ({heads_sql('link, seq, n_hits', chunks)})) AS stored"
+        f" (SELECT sum(n_hits) FROM ({headers_sql('link, seq, n_hits', chunks)})) AS stored"
     ).to_pylist()[0]
     if counted["rolled"] == counted["stored"]:
         return rollup
-    tallies = heads_sql("link, seq, slice, tally_channel, tally_hit, tally_n", chunks)
+    tallies = headers_sql("link, seq, slice, tally_channel, tally_hit, tally_n", chunks)
     return (
         f"SELECT slice * {ticks} AS t, link, channel, hit, sum(n) AS n_hits FROM ({tallies})"
         " ARRAY JOIN tally_channel AS channel, tally_hit AS hit, tally_n AS n"

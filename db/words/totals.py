@@ -7,7 +7,7 @@ import polars as pl
 from db.catalogue.runs import Run
 from db.engine import Engine
 from db.errors import UsageError
-from db.words.headers import heads_sql
+from db.words.headers import headers_sql
 
 
 def link_totals(engine: Engine, run_ids: Sequence[int]) -> pl.DataFrame:
@@ -50,7 +50,7 @@ def extent(engine: Engine, run: Run) -> tuple[int, int]:
     return int(links["first"].min()), int(links["last"].max()) + 1  # type: ignore[arg-type]
 
 
-_HEADS = heads_sql(
+_HEADS = headers_sql(
     "run_id, link, seq, t_first, t_last, watermark, n_hits, n_corrupt",
     "has({runs:Array(UInt32)}, run_id)",
 )

@@ -80,9 +80,9 @@ def api(
     with (
         serving(store) as served,
         live_run(store, detector, wanted, name="api", events=(TRIGGER,)) as live,
-        audience(served.url, served.desk.local, subscribers, queries_per_s) as listening,
+        audience(served.url, served.app_state.local, subscribers, queries_per_s) as listening,
     ):
-        served.desk.jobs.append(live.job)
+        served.app_state.jobs.append(live.job)
         feed = _Feed(live, spacing)
         feed.run(_WARM_S)
         us = {"server": os.getpid(), "audience": listening.pid, **pids}

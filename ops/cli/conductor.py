@@ -17,7 +17,7 @@ from ops.services.health import Reading, health
 from ops.services.interrupt import interruptible
 from ops.settings import settings
 from software_triggers.conductor.follow import Follower, follow
-from software_triggers.running.celery_tasks import LIVE, REPROCESS, CeleryLine, celery_submit
+from software_triggers.running.celery_tasks import LIVE, REPROCESS, CeleryQueue, celery_submit
 from software_triggers.running.reprocess import Reprocessor, cells_of, reprocess
 
 
@@ -47,7 +47,7 @@ def conductor(
             folders=settings().triggers,
         )
         reprocessor = Reprocessor(
-            at.engine, CeleryLine, folders=settings().triggers, lost_after_s=lost_after
+            at.engine, CeleryQueue, folders=settings().triggers, lost_after_s=lost_after
         )
         lock = Lock(client, f"conductor-{blake2b(url.encode(), digest_size=6).hexdigest()}")
         stack.callback(lock.release)

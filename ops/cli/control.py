@@ -18,7 +18,7 @@ from ops.cli.triggers import Events, Params, Triggers
 from ops.settings import settings
 from readout.control.commander import WITHIN_S, Commander
 from readout.control.configuration import Configuration, Prescale
-from readout.control.outcome import there, told_of
+from readout.control.outcome import living_readouts, outcome_of
 from software_triggers.registry import triggers_of_run
 from software_triggers.task.bind import bind
 
@@ -134,7 +134,7 @@ def orders(which: Which = None, store: Store = None, as_json: AsJson = False) ->
 def readouts(as_json: AsJson = False) -> None:
     """List the readouts that are alive and take orders."""
     names = ("readout", "detector", "run", "words", "without_run", "trouble")
-    told = [{name: each[name] for name in names} for each in there(settings().redis)]
+    told = [{name: each[name] for name in names} for each in living_readouts(settings().redis)]
     show(told, as_json=as_json, title="readouts")
 
 
@@ -174,7 +174,7 @@ def _line(entry: OrderEntry) -> dict[str, Any]:
         "who": entry.who,
         "given": f"{entry.given_at:%Y-%m-%d %H:%M:%S}",
         "state": entry.state,
-        "said": told_of(entry),
+        "said": outcome_of(entry),
     }
 
 

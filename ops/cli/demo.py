@@ -52,7 +52,7 @@ def demo(
             wish.wait(seconds)
 
         with telescope.demo(at, declared, conditions, seed) as going:
-            served.desk.jobs.append(going.live.job)
+            served.app_state.jobs.append(going.live.job)
             stop = threading.Event()
             watcher = threading.Thread(target=_watch, args=(going, stop, as_json), name="view")
             watcher.start()

@@ -10,7 +10,7 @@ import typer
 from db.catalogue.runs import list_runs
 from db.detector import available
 from db.errors import StoreError
-from db.store import shown
+from db.store import redacted
 from db.words.chunks import damaged_chunks
 from ops.cli import app
 from ops.cli.opening import opened
@@ -79,7 +79,7 @@ def _store(url: str | None, *, verify: bool) -> list[dict[str, object]]:
             runs = list_runs(at.engine)
             free = shutil.disk_usage(at.folder).free >> 20
             rows = [
-                _row("store", shown(at.url) if at.owned else at.url),
+                _row("store", redacted(at.url) if at.owned else at.url),
                 _row("free disk", f"{free} MB", "ok" if free > 1024 else "low"),
                 _row("runs", len(runs)),
                 _row("detectors", ", ".join(available(settings().detectors))),
@@ -92,7 +92,7 @@ def _store(url: str | None, *, verify: bool) -> list[dict[str, object]]:
                 )
                 rows.append(_row(f"run {run.run_id}", said, "ok" if bad.is_empty() else "bad"))
     except StoreError as fault:
-        return [_row("store", shown(url or chosen_store()), "bad", str(fault))]
+        return [_row("store", redacted(url or chosen_store()), "bad", str(fault))]
     return rows
 
 

@@ -9,7 +9,7 @@ import typer
 
 from db.catalogue.runs import Run, close_orphans
 from db.detector import Detector, load
-from db.engine.owner import RemoteEngine, find_door
+from db.engine.owner import RemoteEngine, find_endpoint
 from db.errors import StoreBusyError, UsageError
 from db.store import Store, open_store, store_folder
 from db.time import parse_range
@@ -17,19 +17,21 @@ from ops.settings import settings
 
 
 @contextmanager
-def opened(url: str | None, *, alone: bool = False, some: bool = False) -> Iterator[Store]:
+def opened(
+    url: str | None, *, alone: bool = False, allow_missing_shards: bool = False
+) -> Iterator[Store]:
     """Open the store that the command names, or the one of the settings.
 
     When another process has it open and serves the API, its engine is asked instead; a command
-    that must have the store ``alone`` raises StoreBusyError. One that can do with ``some`` of its
-    shards gets it though others are away.
+    that must have the store ``alone`` raises StoreBusyError. With ``allow_missing_shards`` it is
+    opened though shards of it are away, unless all are.
     """
     url = url or settings().store
     with ExitStack() as stack:
         try:
-            store = stack.enter_context(open_store(url, some=some))
+            store = stack.enter_context(open_store(url, allow_missing_shards=allow_missing_shards))
         except StoreBusyError:
-            door = find_door(store_folder(url))
+            door = find_endpoint(store_folder(url))
             if alone or door is None:
                 raise
             engine = stack.enter_context(closing(RemoteEngine(door)))

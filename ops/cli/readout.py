@@ -24,7 +24,7 @@ from ops.services.interrupt import interruptible
 from ops.services.named_run import known_here, named_run, refuse_twin, views, with_triggers
 from ops.services.readings import readings, trouble
 from ops.settings import settings
-from readout.control.agent import OnOrders
+from readout.control.agent import ReadoutAgent
 from readout.control.mailbox import Mailbox
 from readout.intake import Intake
 from readout.service import Feed
@@ -33,7 +33,7 @@ from readout.source.device import read_device
 from readout.sources import Sources
 from readout.spool.spool import Spool
 from readout.writer.recovery import book_damage
-from readout.writer.shard_sink import ToStore
+from readout.writer.shard_sink import ShardSink
 
 _log = structlog.get_logger()
 _GIVE_UP_S = 5.0
@@ -103,7 +103,7 @@ def readout(
     called = name or f"{socket.gethostname()}:{folder.absolute()}"
     with ExitStack() as stack:
         wish = stack.enter_context(interruptible())
-        at = stack.enter_context(opened(store, some=True))
+        at = stack.enter_context(opened(store, allow_missing_shards=True))
         kept = stack.enter_context(Spool(folder, most_bytes))
         here, new = known_here(at, kept, run), False
         if here is None and run is not None:
@@ -115,7 +115,7 @@ def readout(
         places = {n: mark.place for n, mark in marks.items()}
         sources = Sources(listen["tcp"], listen["udp"], declared.words_per_hit, places, wish)
         stack.callback(sources.close)
-        to_store = ToStore(at.engine)
+        to_store = ShardSink(at.engine)
         writer = to_store.writer(kept, _GIVE_UP_S, lambda: None)
         stack.callback(writer.close)
         book_damage(kept, to_store, writer)
@@ -124,7 +124,7 @@ def readout(
         if ordered:
             refuse_twin(called)
             mailbox = stack.enter_context(Mailbox(settings().redis, called))
-        attending = OnOrders(
+        agent = ReadoutAgent(
             at.engine,
             declared,
             kept,
@@ -140,27 +140,27 @@ def readout(
             dead_after,
         )
         if here is not None:
-            attending.begin_alone(here, tuple(link or ()), new=new)
+            agent.begin_alone(here, tuple(link or ()), new=new)
         else:
-            attending.resume()
+            agent.resume()
         if health_port is not None:
-            told = partial(readings, attending, sources)
-            port = stack.enter_context(health(health_port, told, partial(trouble, attending)))
+            told = partial(readings, agent, sources)
+            port = stack.enter_context(health(health_port, told, partial(trouble, agent)))
             typer.echo(f"health on port {port}", err=True)
         if ordered:
-            beats = partial(_told, called, attending, most_bytes)
+            beats = partial(_told, called, agent, most_bytes)
             stack.enter_context(beating(settings().redis, "readout", beats))
-        attending.serve(once=run is not None)
+        agent.serve(once=run is not None)
         writer.close()
         if here is not None:
             close_run(at.engine, find_run(catalogue(at.engine), here.run_id))
-        if attending.feed.failures:
-            raise attending.feed.failures[0]
+        if agent.feed.failures:
+            raise agent.feed.failures[0]
         summary = {
             "run": here and here.run_id,
             "words": writer.written.hits,
             "lost": sources.lost,
-            "without_run": sum(attending.dropped.values()),
+            "without_run": sum(agent.dropped.values()),
             "spooled": kept.n_waiting,
         }
     if as_json:
@@ -169,19 +169,19 @@ def readout(
         show([summary], as_json=False, title="stored")
 
 
-def _told(name: str, attending: OnOrders, most_bytes: int) -> dict[str, object]:
+def _told(name: str, agent: ReadoutAgent, most_bytes: int) -> dict[str, object]:
     """What those who order readouts, or watch for alarms, want to know of one."""
-    spool, taking = attending.spool, attending.taking
+    spool, taking = agent.spool, agent.taking
     return {
         "readout": name,
-        "detector": attending.detector.name,
+        "detector": agent.detector.name,
         "run": taking.run.run_id if taking else None,
-        "words": attending.writer.written.hits,
-        "without_run": sum(attending.dropped.values()),
+        "words": agent.writer.written.hits,
+        "without_run": sum(agent.dropped.values()),
         "spool_bytes": spool.n_bytes,
         "most_bytes": most_bytes,
         "oldest_s": spool.oldest_s,
-        "trouble": trouble(attending),
+        "trouble": trouble(agent),
     }
 
 

@@ -31,7 +31,7 @@ from ops.services.interrupt import interruptible
 from ops.settings import settings
 from software_triggers.registry import triggers_of_run
 from software_triggers.running.reprocess import Reprocessor, reprocess
-from software_triggers.running.threads import ThreadLine
+from software_triggers.running.threads import ThreadQueue
 from software_triggers.task.bind import bind
 from software_triggers.trigger import Trigger
 
@@ -146,7 +146,7 @@ def _done_here(at: OpenStore, one: Reprocessing, *, quiet: bool) -> Reprocessing
     """Do it on threads of this process, and return where it ended."""
     reprocessor = Reprocessor(
         at.engine,
-        lambda _: ThreadLine(at.engine, settings().workers),
+        lambda _: ThreadQueue(at.engine, settings().workers),
         folders=settings().triggers,
         only=one.number,
     )

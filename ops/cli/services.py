@@ -13,7 +13,7 @@ from ops.plain import visible
 from ops.services.broker import set_broker, waiting
 from ops.services.health import Reading, health
 from ops.services.interrupt import interruptible
-from ops.services.worker import Work, keep_workers
+from ops.services.worker import WorkerSettings, keep_workers
 from ops.settings import settings
 from software_triggers.running.celery_tasks import LIVE, REPROCESS
 
@@ -61,7 +61,7 @@ def worker(
             told = lambda: [Reading("processes", "Worker processes that live.", n_alive)]  # noqa: E731
             ill = lambda: "" if n_alive == processes else f"{n_alive} of {processes} live"  # noqa: E731
             stack.enter_context(health(health_port, told, ill, "worker"))
-        work = Work(url, broker, wanted, settings().triggers, task_limit)
+        work = WorkerSettings(url, broker, wanted, settings().triggers, task_limit)
         keep_workers(work, processes, wish, count)
 
 

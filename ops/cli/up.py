@@ -69,7 +69,7 @@ def up(
             ) as live,
             watched(live, quiet=as_json),
         ):
-            served.desk.jobs.append(live.job)
+            served.app_state.jobs.append(live.job)
             for block in stream:
                 live.readout.push(block)
                 if wish.is_set():

@@ -5,7 +5,7 @@ import time
 import redis
 from redis.exceptions import RedisError
 
-from db.catalogue.heartbeat import ALIVE_S, shown
+from db.catalogue.heartbeat import ALIVE_S, redacted
 from db.errors import StoreError
 from software_triggers.running.celery_tasks import LIVE, REPROCESS, app
 
@@ -23,7 +23,7 @@ def set_broker(url: str) -> redis.Redis:
         client.ping()
     except (RedisError, OSError) as fault:
         raise StoreError(
-            f"no Redis answers at {shown(url)}: {fault}; start it, or set EVERYHIT_REDIS"
+            f"no Redis answers at {redacted(url)}: {fault}; start it, or set EVERYHIT_REDIS"
         ) from None
     return client
 

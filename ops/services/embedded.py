@@ -17,7 +17,7 @@ from software_triggers.conductor.conductor import Job, conduct
 from software_triggers.running.celery_tasks import (
     LIVE,
     REPROCESS,
-    Bench,
+    WorkerContext,
     app,
     attach,
     celery_submit,
@@ -38,7 +38,7 @@ def worker_threads(engine: Engine, n: int, folders: Iterable[Path] = ()) -> Iter
             worker_hijack_root_logger=False,
             worker_redirect_stdouts=False,
         )
-        attach(Bench(engine, folders))
+        attach(WorkerContext(engine, folders))
         signals.setup_logging.connect(_leave_logging_alone)
         started = threading.Event()
         signals.worker_ready.connect(lambda **_: started.set(), weak=False)

@@ -19,7 +19,7 @@ from db.words.hits_view import create_views
 from db.words.shards import catalogue
 from ops.settings import settings
 from readout.control.journal import load
-from readout.control.outcome import there
+from readout.control.outcome import living_readouts
 from readout.spool.spool import Spool
 from readout.writer.recovery import check_spool
 from software_triggers.registry import triggers_of_run
@@ -33,7 +33,11 @@ def refuse_twin(name: str) -> None:
     until = time.monotonic() + ALIVE_S + BEAT_S
     while time.monotonic() < until:
         try:
-            twins = [each["name"] for each in there(settings().redis) if each["readout"] == name]
+            twins = [
+                each["name"]
+                for each in living_readouts(settings().redis)
+                if each["readout"] == name
+            ]
         except StoreError:
             return  # whoever orders is told by name who is there
         # One that was killed on this machine beats no more.

@@ -1,20 +1,20 @@
 """What a readout tells of itself."""
 
 from ops.services.health import Reading
-from readout.control.agent import OnOrders
+from readout.control.agent import ReadoutAgent
 from readout.readout import Readout
 from readout.sources import Sources
 
 _OLD_S = 60.0
 
 
-def readings(attending: OnOrders, sources: Sources) -> list[Reading]:
+def readings(agent: ReadoutAgent, sources: Sources) -> list[Reading]:
     """The figures of this moment."""
-    writer, spool, intake = attending.writer, attending.spool, attending.feed.intake
-    written, readout, silence = writer.written, attending.taking, attending.silence
-    second = 1e9 / float(attending.detector.tick)
+    writer, spool, intake = agent.writer, agent.spool, agent.feed.intake
+    written, readout, silence = writer.written, agent.taking, agent.silence
+    second = 1e9 / float(agent.detector.tick)
     watermarks = readout.watermarks if readout else {}
-    dropped = sum(attending.dropped.values())
+    dropped = sum(agent.dropped.values())
     return [
         Reading(
             "words_stored",
@@ -26,7 +26,7 @@ def readings(attending: OnOrders, sources: Sources) -> list[Reading]:
         Reading("words_lost", "hits that never came, by their senders' counts", sources.lost),
         Reading("packets_repeated", "packets that brought nothing new", sources.repeated),
         Reading("packets_foreign", "packets that are no frames of words", sources.foreign),
-        Reading("words_overflowed", "hits for which the spool had no room", attending.overflowed),
+        Reading("words_overflowed", "hits for which the spool had no room", agent.overflowed),
         Reading("words_without_run", "hits that came while no run was on", dropped),
         Reading("run_number", "number of the run that is on, 0 between runs", _run_number(readout)),
         Reading("words_queued", "words between the sources and the chunker", intake.n_words),
@@ -48,12 +48,12 @@ def _run_number(readout: Readout | None) -> int:
     return readout.run.run_id if readout else 0
 
 
-def trouble(attending: OnOrders) -> str:
+def trouble(agent: ReadoutAgent) -> str:
     """What should worry somebody; empty if nothing."""
-    spool = attending.spool
-    if attending.taking and attending.taking.full:
+    spool = agent.spool
+    if agent.taking and agent.taking.full:
         return "the spool is full: sources that can wait do, others lose words, which is booked"
     if spool.oldest_s > _OLD_S:
-        said = attending.writer.written.trouble or "it can't follow"
+        said = agent.writer.written.trouble or "it can't follow"
         return f"the store has taken nothing for {spool.oldest_s:.0f} s: {said}"
     return ""

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from api.access.issuer import Issuer
 from api.http.app import create_app
 from api.http.serve import served
-from api.state import Desk, Rules
+from api.state import AppState, ServerRules
 from db.engine import Engine
-from db.engine.owner import Door, open_door
+from db.engine.owner import OwnerEndpoint, publish_endpoint
 from db.errors import UsageError
 from db.retention.steps import Step, plan
 from db.store import Store
@@ -33,12 +33,12 @@ class Serving:
     """The API that is served."""
 
     url: str
-    desk: Desk
+    app_state: AppState
 
     @property
     def page(self) -> str:
         """Address of the page, with a token that holds until the process ends."""
-        return f"{self.url}/graphiql#token={self.desk.local}"
+        return f"{self.url}/graphiql#token={self.app_state.local}"
 
 
 @contextmanager
@@ -58,7 +58,7 @@ def serving(
     """
     if open_to_all and host not in LOOPBACK:
         raise UsageError(f"--open is for this machine only, not for {host}: make tokens instead")
-    rules = Rules(
+    rules = ServerRules(
         open_to_all=open_to_all,
         issuer=_issuer(),
         hosts=(*settings().api_hosts, "127.0.0.1", "localhost", "[::1]", host),
@@ -70,8 +70,8 @@ def serving(
         cell=settings().cell,
         answers_s=ANSWERS_S,
     )
-    with tracing() as tracer, closing(Desk(_traced(store, tracer), rules)) as desk:
-        app, proxies = create_app(desk), settings().api_proxies
+    with tracing() as tracer, closing(AppState(_traced(store, tracer), rules)) as app_state:
+        app, proxies = create_app(app_state), settings().api_proxies
         if tracer:
             from api.traces import Traced
 
@@ -80,9 +80,9 @@ def serving(
             served(app, host, port, tls=tls, proxies=proxies) as url,
             # A certificate is for a name: on this machine commands come in without.
             served(app) if tls else nullcontext(url) as near,
-            _door(store, near, desk.local) if store.owned else nullcontext(),
+            _door(store, near, app_state.local) if store.owned else nullcontext(),
         ):
-            yield Serving(url, desk)
+            yield Serving(url, app_state)
 
 
 def _traced(store: Store, tracer: "Tracer | None") -> Store:
@@ -116,7 +116,7 @@ def _would_be_done(engine: Engine) -> list[Step]:
 def _door(store: Store, url: str, secret: str) -> Iterator[None]:
     """Let other commands of this user in."""
     near = url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
-    path = open_door(store.folder, Door(near, secret))
+    path = publish_endpoint(store.folder, OwnerEndpoint(near, secret))
     try:
         yield
     finally:

@@ -25,14 +25,14 @@ from db.store import open_store
 from ops.services.broker import set_broker
 from ops.settings import trigger_limits
 from software_triggers.isolation.limits import set_limits
-from software_triggers.running.celery_tasks import Bench, app, attach
+from software_triggers.running.celery_tasks import WorkerContext, app, attach
 
 _log = structlog.get_logger()
 _OVERTIME = 75
 
 
 @dataclass(frozen=True)
-class Work:
+class WorkerSettings:
     """What a worker process works for."""
 
     store: str
@@ -43,11 +43,14 @@ class Work:
     """A task that takes longer has hung: its process is ended."""
 
 
-_WORK = TypeAdapter(Work)
+_WORK = TypeAdapter(WorkerSettings)
 
 
 def keep_workers(
-    work: Work, n: int, until: threading.Event, alive: Callable[[int], None] = lambda _: None
+    work: WorkerSettings,
+    n: int,
+    until: threading.Event,
+    alive: Callable[[int], None] = lambda _: None,
 ) -> None:
     """Keep ``n`` worker processes running until told to stop; then let each finish its task.
 
@@ -72,7 +75,7 @@ def keep_workers(
             worker.kill()
 
 
-def start_worker(work: Work) -> "subprocess.Popen[bytes]":
+def start_worker(work: WorkerSettings) -> "subprocess.Popen[bytes]":
     """Start one worker process."""
     process = start_python("from ops.services.worker import main; main()", stdin=subprocess.PIPE)
     assert process.stdin is not None
@@ -92,7 +95,7 @@ def main() -> None:
         try:
             client = set_broker(work.redis)
             with open_store(work.store) as store:
-                attach(Bench(store.engine, work.folders))
+                attach(WorkerContext(store.engine, work.folders))
                 _Watch(client, work.task_limit_s).start()
                 app.Worker(
                     pool="solo",

@@ -19,7 +19,7 @@ from db.engine import Engine
 from db.errors import EveryhitError, StoreError, UsageError
 from db.words.shards import catalogue
 from readout.control.configuration import configuration_of
-from readout.control.journal import Standing, load, save
+from readout.control.journal import Journal, load, save
 from readout.control.mailbox import Mailbox
 from readout.control.messages import Answer, Order
 from readout.control.rules import Rules
@@ -29,7 +29,7 @@ from readout.readout import Readout
 from readout.service import Feed, take
 from readout.source.block import Block, Place
 from readout.spool.spool import Spool
-from readout.writer.shard_sink import ToStore
+from readout.writer.shard_sink import ShardSink
 from readout.writer.writer import Writer
 
 _log = structlog.get_logger()
@@ -37,13 +37,13 @@ _AGAIN_S = 0.5
 
 
 @dataclass
-class OnOrders:
+class ReadoutAgent:
     """Takes the words of a feed. ``mailbox`` is None where nobody can give orders."""
 
     engine: Engine
     detector: Detector
     spool: Spool
-    to_store: ToStore
+    to_store: ShardSink
     writer: Writer
     feed: Feed
     stop: threading.Event
@@ -56,7 +56,7 @@ class OnOrders:
     dead_s: float = 60.0
     settle_s: float = 5.0
     """Seconds for which the end of a run waits until the store has it; the spool has it anyway."""
-    standing: Standing = field(default_factory=Standing)
+    standing: Journal = field(default_factory=Journal)
     taking: Readout | None = None
     silence: Silence | None = None
     dropped: dict[int, int] = field(default_factory=dict)
@@ -86,7 +86,7 @@ class OnOrders:
             if once and self.taking is None:
                 return
 
-    def begin(self, standing: Standing) -> None:
+    def begin(self, standing: Journal) -> None:
         """Take a run from now on, under its configurations."""
         run = standing.run
         assert run
@@ -118,7 +118,7 @@ class OnOrders:
             ours = run.revision - before.run.revision <= 1
             self.begin(replace(before, run=run, links=links, whole=before.whole and ours))
         else:
-            self.begin(Standing(run, self.store, new, None, links, (), before.answered))
+            self.begin(Journal(run, self.store, new, None, links, (), before.answered))
 
     def resume(self) -> None:
         """Go on with the run that was on when an earlier process ended, unless it is closed."""
@@ -134,7 +134,7 @@ class OnOrders:
             self.begin(standing)
             return
         _log.warning("the run that was on is closed", run=run.run_id)
-        self._keep(Standing(answered=standing.answered))
+        self._keep(Journal(answered=standing.answered))
 
     def _over(self) -> bool:
         return self.stop.is_set() or (self.feed.ending() and not self.feed.intake.n_words)
@@ -217,7 +217,7 @@ class OnOrders:
             )
         whole = len(order.readouts) == 1 and find_origin(catalogue(self.engine), run) is None
         answered = self.standing.answered
-        standing = Standing(run, self.store, whole, None, order.links, (), answered)
+        standing = Journal(run, self.store, whole, None, order.links, (), answered)
         if order.configuration is not None:
             standing = standing.with_step(order, 0)
         self.begin(standing)
@@ -246,7 +246,7 @@ class OnOrders:
             return
         waits = "" if self.writer.settle(self.settle_s) else "the rest waits in the spool: "
         said = waits and f"{waits}{self.writer.written.trouble or 'the store is slow'}"
-        self._keep(Standing(answered=self.standing.answered))
+        self._keep(Journal(answered=self.standing.answered))
         self._answer(order, said, done=True, tick=tick)
 
     def _enter_origin(self, run: Run) -> None:
@@ -268,7 +268,7 @@ class OnOrders:
             self._keep(self.standing.with_answer(answer))
         self.mailbox.send(answer)
 
-    def _keep(self, standing: Standing) -> None:
+    def _keep(self, standing: Journal) -> None:
         save(self.spool.folder, standing)
         self.standing = standing
 

@@ -14,7 +14,7 @@ from db.errors import EveryhitError, UsageError
 from db.words.hits_view import create_views
 from readout.control.configuration import Configuration
 from readout.control.messages import Kind, Order, give, reached, readouts, wait_for_answers
-from readout.control.outcome import told_of
+from readout.control.outcome import outcome_of
 from readout.control.rules import Rules
 
 ORDERED = {"source": "ordered"}
@@ -215,7 +215,7 @@ class Commander:
         if not n_done:
             raise OrderError(
                 f"no readout did as order {self.order_id} said, to {kind} run {run.run_id}:"
-                f" {told_of(entry)}"
+                f" {outcome_of(entry)}"
             )
         return entry
 

@@ -17,7 +17,7 @@ KEPT = 100
 
 
 @dataclass(frozen=True)
-class Step:
+class HeldConfiguration:
     """A configuration, and from which tick of the run on it holds."""
 
     from_t: int
@@ -28,7 +28,7 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Standing:
+class Journal:
     """The run that is taken, if any, with all its configurations; what was answered lately."""
 
     run: Run | None = None
@@ -41,7 +41,7 @@ class Standing:
     """The run's start on the detector's counter; None before its first words."""
     links: tuple[int, ...] = ()
     """Links that must come."""
-    steps: tuple[Step, ...] = ()
+    steps: tuple[HeldConfiguration, ...] = ()
     answered: Mapping[str, Answer] = field(default_factory=dict)
 
     def of(self, run: Run) -> bool:
@@ -52,7 +52,7 @@ class Standing:
     def with_step(self, order: Order, from_t: int) -> Self:
         """The same, and the configuration that an order tells from a tick on."""
         told = order.configuration or {}
-        step = Step(from_t, order.order_id, order.who, order.at, told)
+        step = HeldConfiguration(from_t, order.order_id, order.who, order.at, told)
         return replace(self, steps=(*self.steps, step))
 
     def with_answer(self, said: Answer) -> Self:
@@ -61,22 +61,22 @@ class Standing:
         return replace(self, answered=dict(list(answered.items())[-KEPT:]))
 
 
-def load(folder: Path) -> Standing:
+def load(folder: Path) -> Journal:
     """Return what stands in a folder; nothing if there is none. StoreError if it can't be read."""
     path = folder / "standing.json"
     try:
         told = json.loads(path.read_text())
-        return Standing(
+        return Journal(
             told["run"] and _run(told["run"]),
             told["store"],
             told["whole"],
             told["origin"],
             tuple(told["links"]),
-            tuple(Step(**each) for each in told["steps"]),
+            tuple(HeldConfiguration(**each) for each in told["steps"]),
             {name: Answer(**each) for name, each in told["answered"].items()},
         )
     except FileNotFoundError:
-        return Standing()
+        return Journal()
     except (OSError, ValueError, TypeError, KeyError) as fault:
         raise StoreError(
             f"{path} does not tell what this readout was ordered: {fault}; remove it, and start"
@@ -84,7 +84,7 @@ def load(folder: Path) -> Standing:
         ) from None
 
 
-def save(folder: Path, standing: Standing) -> None:
+def save(folder: Path, standing: Journal) -> None:
     """Keep it, as a whole or not at all; StoreError if the disk refuses."""
     path = folder / "standing.json"
     scratch = path.with_suffix(".tmp")

@@ -16,7 +16,7 @@ import redis
 import structlog
 from redis.exceptions import RedisError
 
-from db.catalogue.heartbeat import alive, shown
+from db.catalogue.heartbeat import alive, redacted
 from db.errors import StoreError
 from db.json_text import json_text
 
@@ -75,7 +75,7 @@ def reached(url: str) -> Iterator[redis.Redis]:
         yield client
     except (RedisError, OSError) as fault:
         raise StoreError(
-            f"Redis can't be reached at {shown(url)}, so no orders can be given: {fault}; data"
+            f"Redis can't be reached at {redacted(url)}, so no orders can be given: {fault}; data"
             " taking goes on; start Redis again, or set EVERYHIT_REDIS"
         ) from None
     finally:

@@ -8,7 +8,7 @@ from db.engine import Engine
 from readout.control.messages import answers, reached, readouts
 
 
-def there(redis_url: str) -> list[dict[str, Any]]:
+def living_readouts(redis_url: str) -> list[dict[str, Any]]:
     """Return what each readout tells that can be ordered; StoreError when Redis is away."""
     with reached(redis_url) as client:
         return readouts(client)
@@ -26,7 +26,7 @@ def refreshed(engine: Engine, redis_url: str, entry: OrderEntry) -> OrderEntry:
     return save_order(engine, replace(entry, answers={**entry.answers, **late}))
 
 
-def told_of(entry: OrderEntry) -> str:
+def outcome_of(entry: OrderEntry) -> str:
     """Return in one line what each readout said to an order, and what to do about it."""
     return "; ".join(_said(entry, name) for name in entry.told["readouts"])
 

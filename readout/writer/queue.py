@@ -11,7 +11,7 @@ from readout.writer.batch import Part
 
 
 @dataclass(eq=False)
-class Task:
+class Delivery:
     """A part on its way to a shard."""
 
     recorded_at: datetime
@@ -31,12 +31,12 @@ class Task:
 class _Shard:
     """What waits for one shard, and how it goes with it."""
 
-    queue: deque[Task] = field(default_factory=deque)
+    queue: deque[Delivery] = field(default_factory=deque)
     busy_since: float | None = None
     refusing: bool = False
 
 
-class Tasks:
+class DeliveryQueue:
     """A queue for each shard. All methods hold ``change``, which is notified at every change.
 
     What has not been tried goes to another shard as long as its own refuses, or is silent for
@@ -58,7 +58,7 @@ class Tasks:
         """Whether any shard refuses."""
         return any(shard.refusing for shard in self._shards)
 
-    def add(self, task: Task) -> None:
+    def add(self, task: Delivery) -> None:
         """Let a task wait for the shard that tried it, or for its home."""
         with self.change:
             shard = task.home if task.tried is None else task.tried
@@ -66,7 +66,7 @@ class Tasks:
             self.unsettled += 1
             self.change.notify_all()
 
-    def next(self, shard: int, ended: Callable[[], bool]) -> Task | None:
+    def next(self, shard: int, ended: Callable[[], bool]) -> Delivery | None:
         """The next task for a shard, as soon as there is one; None once ``ended``."""
         with self.change:
             while not (task := self._choose(shard)):
@@ -90,7 +90,7 @@ class Tasks:
             self.unsettled -= 1
             self.change.notify_all()
 
-    def _choose(self, shard: int) -> Task | None:
+    def _choose(self, shard: int) -> Delivery | None:
         if self._shards[shard].queue:
             return self._shards[shard].queue.popleft()
         for other in filter(self._is_away, self._shards):

@@ -9,7 +9,7 @@ from db.words.chunks import has_chunk
 from readout.spool.damage import stand_ins
 from readout.spool.spool import Spool
 from readout.writer.batch import Batch, in_parts
-from readout.writer.shard_sink import ToStore
+from readout.writer.shard_sink import ShardSink
 from readout.writer.writer import Writer
 
 
@@ -25,7 +25,7 @@ def check_spool(spool: Spool, runs: Sequence[Run]) -> None:
             )
 
 
-def book_damage(spool: Spool, to_store: ToStore, writer: Writer) -> None:
+def book_damage(spool: Spool, to_store: ShardSink, writer: Writer) -> None:
     """Book what is damaged in the spool, and let the watermarks go on without it."""
 
     def stored(chunk: Chunk) -> bool:

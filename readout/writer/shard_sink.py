@@ -17,7 +17,7 @@ from readout.writer.writer import Writer
 
 
 @dataclass
-class ToStore:
+class ShardSink:
     """Chunks and gaps of any run, to the shards of a store."""
 
     engine: Engine

@@ -15,7 +15,7 @@ from db.words.chunk import Chunk
 from db.words.gaps import Gap
 from readout.spool.spool import Spool
 from readout.writer.batch import Batch, Part
-from readout.writer.queue import Task, Tasks
+from readout.writer.queue import Delivery, DeliveryQueue
 
 _log = structlog.get_logger()
 
@@ -76,7 +76,7 @@ class Writer:
         self._write, self._book, self._spool, self._committed = write, book, spool, committed
         self._holds = holds
         self._most_words, self._give_up_s = most_words, give_up_s
-        self._tasks = Tasks(n_shards, patience_s)
+        self._tasks = DeliveryQueue(n_shards, patience_s)
         self._change = self._tasks.change
         self._words = 0
         self._failure: Exception | None = None
@@ -107,7 +107,7 @@ class Writer:
         """
         number = self._append(batch) if self._spool else None
         for index, part in enumerate(batch.parts):
-            self._put(Task(batch.recorded_at, index, part.home, part, number), part)
+            self._put(Delivery(batch.recorded_at, index, part.home, part, number), part)
 
     def settle(self, wait_s: float) -> bool:
         """Whether all that was put is stored, by now or within that time; StoreError as ``put``."""
@@ -134,7 +134,7 @@ class Writer:
         if self._failure:
             raise self._failure
 
-    def _put(self, task: Task, part: Part) -> None:
+    def _put(self, task: Delivery, part: Part) -> None:
         with self._change:
             if self._spool is None:
                 self._change.wait_for(lambda: self._failure or self._has_room(part))
@@ -158,7 +158,7 @@ class Writer:
             at, home = self._spool.batch_of(each.number).recorded_at, each.home % len(self._tasks)
             maybe = [] if each.tried is None else [each.tried]
             ask = maybe if each.sure else range(len(self._tasks))
-            self._tasks.add(Task(at, each.index, home, None, each.number, each.tried, ask))
+            self._tasks.add(Delivery(at, each.index, home, None, each.number, each.tried, ask))
 
     def _append(self, batch: Batch) -> int:
         assert self._spool
@@ -198,7 +198,7 @@ class Writer:
         settled = self._closing is not None and not self._tasks.unsettled
         return bool(self._failure or settled or self._given_up())
 
-    def _settle(self, shard: int, task: Task) -> None:
+    def _settle(self, shard: int, task: Delivery) -> None:
         part = task.part or self._from_disk(task)
         if part is None:
             self._count(shard, task, Part())
@@ -220,7 +220,7 @@ class Writer:
         self._count(shard, task, part)
         self._committed()
 
-    def _from_disk(self, task: Task) -> Part | None:
+    def _from_disk(self, task: Delivery) -> Part | None:
         assert self._spool and task.number is not None
         try:
             return self._spool.part(task.number, task.index)
@@ -228,7 +228,7 @@ class Writer:
             self._spool.give_up(task.number, task.index, str(fault))
             return None
 
-    def _note_tried(self, shard: int, task: Task) -> None:
+    def _note_tried(self, shard: int, task: Delivery) -> None:
         if task.tried is None:
             if self._spool and task.number is not None:
                 # Only where there is a choice must a power cut not forget which was made.
@@ -267,7 +267,7 @@ class Writer:
             self.written.trouble = said
         _log.warning("the store refused a block, trying again", shard=shard, said=said)
 
-    def _count(self, shard: int, task: Task, part: Part) -> None:
+    def _count(self, shard: int, task: Delivery, part: Part) -> None:
         with self._change:
             self._tasks.done(shard)
             if task.part is not None:
@@ -279,7 +279,7 @@ class Writer:
             self.written.corrupt += sum(chunk.n_corrupt for chunk in part.chunks)
 
 
-def _named(fault: Exception, task: Task) -> Exception:
+def _named(fault: Exception, task: Delivery) -> Exception:
     if not isinstance(fault, StoreError) or task.part is None or not task.part.chunks:
         return fault
     first = task.part.chunks[0]

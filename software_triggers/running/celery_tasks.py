@@ -48,7 +48,7 @@ app.conf.update(
 )
 
 
-class Bench:
+class WorkerContext:
     """What a worker needs at hand: the engine, and the stages that it has met."""
 
     def __init__(self, engine: Engine, folders: Iterable[Path] = ()) -> None:
@@ -76,10 +76,10 @@ class Bench:
 # What a broker that is away, or comes back without what it knew, makes of a call.
 BROKEN = (OperationalError, RedisError, ConnectionError)
 
-_bench: Bench | None = None
+_bench: WorkerContext | None = None
 
 
-def attach(bench: Bench) -> None:
+def attach(bench: WorkerContext) -> None:
     """Give this process's tasks what they work with."""
     global _bench
     _bench = bench
@@ -188,7 +188,7 @@ def celery_submit(
     return submit
 
 
-class CeleryLine:
+class CeleryQueue:
     """Sends the tasks of one reprocessing to workers, at low priority; see ``reprocess.Line``."""
 
     def __init__(self, asked: Reprocessing) -> None:

@@ -32,7 +32,7 @@ class DryRun:
 
 
 @dataclass(frozen=True)
-class Place:
+class TextPosition:
     """Where in a text something is wrong, counted from 1."""
 
     line: int
@@ -68,22 +68,22 @@ def dry_run(
 _NAMED = (r"[`']([^`'\n]+)[`']", r"(?:function|parameter|identifier) (\w+)", r"trigger (\w+)")
 
 
-def place_of(source: str, fault: EveryhitError) -> Place | None:
+def place_of(source: str, fault: EveryhitError) -> TextPosition | None:
     """Return where in a trigger's text a complaint points to: what it says, or what it names."""
     said = str(fault)
     if match := re.search(r"line (\d+), column (\d+)", said):
-        return Place(int(match[1]), int(match[2]))
+        return TextPosition(int(match[1]), int(match[2]))
     named = [name for pattern in _NAMED for name in re.findall(pattern, said)]
     words = [name.split(".")[-1] for name in named]
     for word in words:
         if place := _first(source, word):
             return place
     if match := re.search(r"line (\d+)", said):
-        return Place(int(match[1]), 1)
-    return Place(1, 1) if not isinstance(fault, StoreError) else None
+        return TextPosition(int(match[1]), 1)
+    return TextPosition(1, 1) if not isinstance(fault, StoreError) else None
 
 
-def _first(source: str, word: str) -> Place | None:
+def _first(source: str, word: str) -> TextPosition | None:
     """Return the first place of a word of the SELECT, or else of the header."""
     try:
         tokens = sqlglot.tokenize(source, dialect="clickhouse")
@@ -91,10 +91,10 @@ def _first(source: str, word: str) -> Place | None:
         tokens = []
     for token in tokens:
         if token.text == word:
-            return Place(token.line, token.col - len(token.text) + 1)
+            return TextPosition(token.line, token.col - len(token.text) + 1)
     at = source.find(word)
     before = source[:at]
-    return Place(before.count("\n") + 1, at - before.rfind("\n")) if at >= 0 else None
+    return TextPosition(before.count("\n") + 1, at - before.rfind("\n")) if at >= 0 else None
 
 
 def _unstored(engine: Engine, run: Run, trigger: Trigger) -> Stage:

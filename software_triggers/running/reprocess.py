@@ -34,7 +34,7 @@ MOST_CELLS, MOST_PENDING = 50, 8
 """Tasks are small, and few wait: live windows that come never wait long behind them."""
 
 
-class Line(Protocol):
+class TaskQueue(Protocol):
     """The way to the workers for the tasks of one reprocessing."""
 
     def __call__(self, task: Task) -> Handle:
@@ -48,7 +48,7 @@ class Line(Protocol):
 class _Work:
     asked: Reprocessing
     job: Job
-    line: Line
+    line: TaskQueue
     began: float
     span: tuple[int, int]
     """The range that is run for when it is done."""
@@ -66,7 +66,7 @@ class Reprocessor:
     def __init__(
         self,
         engine: Engine,
-        open_line: Callable[[Reprocessing], Line],
+        open_line: Callable[[Reprocessing], TaskQueue],
         *,
         folders: Iterable[Path] = (),
         lost_after_s: float = LOST_AFTER_S,

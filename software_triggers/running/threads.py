@@ -53,7 +53,7 @@ def thread_submit(engine: Engine, n_threads: int, most_hits: int = MOST_HITS) ->
         yield submit
 
 
-class ThreadLine:
+class ThreadQueue:
     """Does the tasks of one reprocessing on threads of its own; see ``reprocess.Line``.
 
     The first failure of the store is raised by the next call.

@@ -9,7 +9,7 @@ import pytest
 from api.client.sync import Client
 from api.http.app import create_app
 from api.http.serve import served
-from api.state import Desk, Rules
+from api.state import AppState, ServerRules
 from db.catalogue.runs import Run, close_run, find_run, open_run
 from db.catalogue.tokens import create_token
 from db.detector import load
@@ -67,21 +67,21 @@ def filled_run(engine: Engine) -> Run:
 
 
 @pytest.fixture(scope="session")
-def desk(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+def app_state(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppState]:
     grace = timedelta(days=7)
-    told = Rules(
+    told = ServerRules(
         plan_retention=lambda engine: plan(
             engine, retention_rules(engine, datetime.now(UTC), grace)
         )
     )
-    desk = Desk(Store("chdb:test", tmp_path_factory.mktemp("beside"), engine), told)
-    yield desk
-    desk.close()
+    app_state = AppState(Store("chdb:test", tmp_path_factory.mktemp("beside"), engine), told)
+    yield app_state
+    app_state.close()
 
 
 @pytest.fixture(scope="session")
-def url(desk: Desk) -> Iterator[str]:
-    with served(create_app(desk)) as url:
+def url(app_state: AppState) -> Iterator[str]:
+    with served(create_app(app_state)) as url:
         yield url
 
 

@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from api.query_cache import Answers
+from api.query_cache import QueryCache
 from db.catalogue.runs import amend_run, find_run
 
 
@@ -10,7 +10,7 @@ def asked_with(kept_s, scenario):
     now, counted = [0.0], [0]
 
     async def run():
-        answers = Answers(kept_s, clock=lambda: now[0])
+        answers = QueryCache(kept_s, clock=lambda: now[0])
 
         async def answer():
             counted[0] += 1
@@ -76,8 +76,8 @@ def test_without_time_to_keep_them_each_question_is_asked():
     assert sorted(asked_with(0.0, scenario)) == [1, 2, 3]
 
 
-def test_who_changes_something_here_sees_it_at_once(client, desk, changing_run, monkeypatch):
-    monkeypatch.setattr(desk, "answers", Answers(60.0))
+def test_who_changes_something_here_sees_it_at_once(client, app_state, changing_run, monkeypatch):
+    monkeypatch.setattr(app_state, "answers", QueryCache(60.0))
     number = changing_run.run_id
     question = f'{{ run(which: "{number}") {{ note }} }}'
     change = f'mutation($note: String!) {{ annotateRun(run: "{number}", note: $note) {{ note }} }}'
@@ -86,7 +86,7 @@ def test_who_changes_something_here_sees_it_at_once(client, desk, changing_run, 
         return client.graphql(question)["run"]["note"]
 
     before = told()
-    amend_run(desk.engine, find_run(desk.engine, number), note="behind its back")
+    amend_run(app_state.engine, find_run(app_state.engine, number), note="behind its back")
     assert told() == before
     client.graphql(change, {"note": "here"})
     assert told() == "here"

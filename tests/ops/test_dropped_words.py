@@ -9,7 +9,7 @@ from workbench import FAR
 
 from api.http.app import create_app
 from api.http.serve import served
-from api.state import Desk, Rules
+from api.state import AppState, ServerRules
 from db.catalogue.runs import close_run
 from db.store import Store
 from db.words.headers import Dropped, dropped_words
@@ -61,10 +61,10 @@ def test_the_command_line_says_it_on_standard_error(
 
 def test_the_api_says_it_in_a_field_and_a_header(engine, bench, tmp_path):
     run = bench.run.run_id
-    with_all = Rules(open_to_all=True)
-    desk = Desk(Store("chdb:test", tmp_path, engine, owned=False), with_all)
+    with_all = ServerRules(open_to_all=True)
+    app_state = AppState(Store("chdb:test", tmp_path, engine, owned=False), with_all)
     try:
-        with served(create_app(desk)) as url, httpx.Client(base_url=url, timeout=60) as http:
+        with served(create_app(app_state)) as url, httpx.Client(base_url=url, timeout=60) as http:
             text = f'{{ run(which: "{run}") {{ dropped {{ words start stop }} }} }}'
             answer = http.post("/graphql", json={"query": text}).json()
             words = {"words": str(len(SOME)), "start": "0", "stop": "1341"}
@@ -79,4 +79,4 @@ def test_the_api_says_it_in_a_field_and_a_header(engine, bench, tmp_path):
             got = http.get(f"/export/{run}/hits", params={"start": "0", "stop": "2000"})
             assert got.headers["Everyhit-Words-Dropped"] == str(len(SOME))
     finally:
-        desk.close()
+        app_state.close()

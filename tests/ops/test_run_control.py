@@ -23,7 +23,7 @@ from ops.servers.clickhouse import url
 from ops.servers.ports import free_port
 from ops.servers.redis import Redis
 from readout.control.configuration import Configuration, Prescale
-from readout.control.outcome import there
+from readout.control.outcome import living_readouts
 from readout.simulator.conditions import Conditions
 from readout.simulator.live import live
 
@@ -62,12 +62,14 @@ def readout(folder, servers, redis, name, port):
         env=os.environ | {"EVERYHIT_REDIS": redis.url},
     )
     try:
-        wait_until(lambda: any(each["readout"] == name for each in there(redis.url)), process)
+        wait_until(
+            lambda: any(each["readout"] == name for each in living_readouts(redis.url)), process
+        )
         yield process
     finally:
         process.kill()
         process.communicate()
-        wait_until(lambda: not there(redis.url))
+        wait_until(lambda: not living_readouts(redis.url))
         # The library that stands in for a server may have ended of a client killed in a statement.
         if servers[0].process.poll() is not None:
             servers[0].start()
@@ -82,7 +84,7 @@ def wait_until(true, process=None, wait_s=120):
 
 
 def told(redis, name):
-    return next(each for each in there(redis.url) if each["readout"] == name)
+    return next(each for each in living_readouts(redis.url) if each["readout"] == name)
 
 
 def run_command(redis, *arguments):

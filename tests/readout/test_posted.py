@@ -13,7 +13,7 @@ from db.catalogue.posts import find_post, is_stored
 from db.catalogue.runs import find_run, open_run
 from db.errors import StoreError, UsageError
 from db.words.chunks import read_arrivals, read_words
-from readout.posted import SOURCE, Intake, Posted
+from readout.posted import SOURCE, Posted, PostIntake
 
 FAR = 2**40
 
@@ -203,7 +203,7 @@ def test_what_is_no_post_is_refused_and_nothing_stored(engine):
         posted.take(0, "c", body)
     other = open_run(engine, TOY, cell=1000)
     with pytest.raises(UsageError, match="from elsewhere"):
-        Intake(engine).run(str(other.run_id))
+        PostIntake(engine).run(str(other.run_id))
 
 
 def test_a_closed_run_waits_for_no_link(engine):

@@ -18,7 +18,7 @@ from joserfc.jwk import ECKey, Key, OctKey, RSAKey
 from subscriptions import ask, opened
 
 from api.access import keys as kept
-from api.access.authenticator import Doorkeeper
+from api.access.authenticator import Authenticator
 from api.access.issuer import Issuer, Verifier
 from api.access.keys import IssuerError
 from api.access.roles import AccessError
@@ -101,11 +101,11 @@ def verifier(provider):
 
 
 @pytest.fixture
-def trusting(desk, provider, monkeypatch):
-    """The desk takes the provider's tokens."""
+def trusting(app_state, provider, monkeypatch):
+    """The state takes the provider's tokens."""
     issuer = Issuer(provider.url, AUDIENCE, {"muon-experts": "shifter"})
-    keeper = Doorkeeper(desk.engine, local=desk.local, issuer=issuer)
-    monkeypatch.setattr(desk, "doorkeeper", keeper)
+    keeper = Authenticator(app_state.engine, local=app_state.local, issuer=issuer)
+    monkeypatch.setattr(app_state, "authenticator", keeper)
 
 
 def test_whoever_the_provider_knows_gets_in_everywhere(url, provider, trusting, run, tokens):
@@ -356,16 +356,20 @@ def test_without_an_audience_there_is_no_issuer(provider):
         Verifier(Issuer(provider.url, ""))
 
 
-def test_a_token_that_ends_ends_what_it_listens_to(url, provider, trusting, desk, run, monkeypatch):
+def test_a_token_that_ends_ends_what_it_listens_to(
+    url, provider, trusting, app_state, run, monkeypatch
+):
     monkeypatch.setattr("api.graphql.live.PERIOD_S", 0.05)
-    keeper = desk.doorkeeper
+    keeper = app_state.authenticator
     keeper._verifier._issuer = replace(keeper._verifier._issuer, leeway_s=0)
     with opened(url, provider.token(exp=time.time() + 300)) as socket:
         ask(socket, f'subscription {{ rates(run: "{run.run_id}") {{ stop }} }}')
         assert json.loads(socket.recv(timeout=10))["type"] == "connection_ack"
         assert "errors" not in json.loads(socket.recv(timeout=10))["payload"]
         monkeypatch.setattr("api.access.issuer.time", lambda: time.time() + 900)
-        desk.topics.topic(("rates", str(run.run_id)), lambda: None)._last = None  # tell it again
+        app_state.topics.topic(
+            ("rates", str(run.run_id)), lambda: None
+        )._last = None  # tell it again
         message = json.loads(socket.recv(timeout=10))
     told = message["payload"] if message["type"] == "error" else message["payload"]["errors"]
     assert "expired" in told[0]["message"]

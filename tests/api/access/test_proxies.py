@@ -10,7 +10,7 @@ from websockets.sync.client import connect
 
 from api.http.app import create_app
 from api.http.serve import served
-from api.state import Desk
+from api.state import AppState
 from db.store import Store
 
 FORWARDED = {"X-Forwarded-For": "192.0.2.7", "X-Forwarded-Proto": "https"}
@@ -41,11 +41,11 @@ def test_only_a_proxy_that_is_named_is_believed(proxies, seen):
         assert httpx.get(url, headers=FORWARDED).json() == seen
 
 
-def test_whoever_comes_through_a_proxy_is_not_near(desk):
+def test_whoever_comes_through_a_proxy_is_not_near(app_state):
     """The door of the engine is for this machine, even for who knows the secret."""
-    headers = {"Authorization": f"Bearer {desk.local}"}
+    headers = {"Authorization": f"Bearer {app_state.local}"}
     asked = {"sql": "SELECT 1 AS x", "params": {}}
-    with served(create_app(desk), proxies=("127.0.0.1",)) as url:
+    with served(create_app(app_state), proxies=("127.0.0.1",)) as url:
         near = httpx.post(f"{url}/engine/fetch", json=asked, headers=headers)
         far = httpx.post(f"{url}/engine/fetch", json=asked, headers=headers | FORWARDED)
         odd = httpx.post(
@@ -56,10 +56,10 @@ def test_whoever_comes_through_a_proxy_is_not_near(desk):
 
 
 @pytest.fixture
-def beside(engine, desk, tmp_path):
+def beside(engine, app_state, tmp_path):
     """A server that one other site's pages may ask."""
-    rules = replace(desk.rules, origins=(PAGE,), hosts=("127.0.0.1", "daq.example"))
-    other = Desk(Store("chdb:test", tmp_path, engine), rules)
+    rules = replace(app_state.rules, origins=(PAGE,), hosts=("127.0.0.1", "daq.example"))
+    other = AppState(Store("chdb:test", tmp_path, engine), rules)
     with served(create_app(other)) as url:
         yield url
     other.close()

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
-from api.access.authenticator import Doorkeeper
+from api.access.authenticator import Authenticator
 from api.access.roles import MAY, ROLES
 from api.client import ApiError, Client
 from db.catalogue.tokens import create_token, find_token, list_tokens, revoke_token
@@ -121,7 +121,7 @@ def test_a_revoked_token_is_worthless_at_once_where_it_was_revoked(client, url, 
 
 def test_a_doorkeeper_looks_again_after_a_while(engine, monkeypatch):
     token, text = create_token(engine, "elsewhere", "viewer", None)
-    keeper = Doorkeeper(engine, local="secret")
+    keeper = Authenticator(engine, local="secret")
     assert keeper.who(f"Bearer {text}").name == "elsewhere"
     revoke_token(engine, token.token_id)  # by another process
     monkeypatch.setattr("api.access.authenticator.REMEMBERED_S", 0.0)
@@ -130,11 +130,11 @@ def test_a_doorkeeper_looks_again_after_a_while(engine, monkeypatch):
 
 
 def test_everybody_is_admin_only_where_that_was_asked_for(engine):
-    assert Doorkeeper(engine, local="x", open_to_all=True).who(None).role == "admin"
+    assert Authenticator(engine, local="x", open_to_all=True).who(None).role == "admin"
     with pytest.raises(Exception, match="everyhit token create"):
-        Doorkeeper(engine, local="x").who(None)
+        Authenticator(engine, local="x").who(None)
     with pytest.raises(Exception, match="unknown"):  # a wrong token is wrong even then
-        Doorkeeper(engine, local="x", open_to_all=True).who("Bearer nonsense")
+        Authenticator(engine, local="x", open_to_all=True).who("Bearer nonsense")
 
 
 def test_every_change_is_recorded_with_who_and_what_came_of_it(client, url, tokens, run):

@@ -42,27 +42,27 @@ def test_what_was_made_to_be_sent_is_gone_when_nobody_wants_the_rest(engine, run
         assert not list(tmp_path.iterdir())
 
 
-def test_nothing_is_left_of_an_export_whose_asker_hung_up(http, run, desk, monkeypatch):
+def test_nothing_is_left_of_an_export_whose_asker_hung_up(http, run, app_state, monkeypatch):
     monkeypatch.setattr(batches, "HITS_AT_ONCE", 100)
     for form in ("hdf5", "root"):
         with http.stream("GET", f"/export/{run.run_id}/hits", params={"format": form}) as answer:
             assert answer.status_code == 200  # and not one byte read
     for _ in range(100):
-        if not list(desk.spool.iterdir()):
+        if not list(app_state.spool.iterdir()):
             break
         time.sleep(0.1)
-    assert not list(desk.spool.iterdir())
+    assert not list(app_state.spool.iterdir())
     assert http.get("/healthz").status_code == 200
 
 
-def test_a_disk_that_the_store_needs_is_left_alone(http, run, desk, monkeypatch):
+def test_a_disk_that_the_store_needs_is_left_alone(http, run, app_state, monkeypatch):
     monkeypatch.setattr(spooled, "KEPT_FREE", 1 << 60)
     for form in ("hdf5", "root"):
         answer = http.get(f"/export/{run.run_id}/hits", params={"format": form})
         assert answer.status_code == 400
         assert "ask for arrow, parquet or csv" in answer.json()["message"]
     assert http.get(f"/export/{run.run_id}/hits", params={"format": "csv"}).status_code == 200
-    assert not list(desk.spool.iterdir())
+    assert not list(app_state.spool.iterdir())
 
 
 def test_what_goes_wrong_with_the_first_rows_is_told_and_not_broken_off(http, run, monkeypatch):
@@ -75,15 +75,15 @@ def test_what_goes_wrong_with_the_first_rows_is_told_and_not_broken_off(http, ru
     assert "the store is away" in answer.json()["message"]
 
 
-def test_no_more_exports_than_there_is_memory_for(http, run, desk, monkeypatch):
+def test_no_more_exports_than_there_is_memory_for(http, run, app_state, monkeypatch):
     def wait_until_over():
         for _ in range(600):
-            if not desk.exports.taken:
+            if not app_state.exports.taken:
                 return
             time.sleep(0.05)
 
     wait_until_over()
-    monkeypatch.setattr(desk, "exports", Slots(1, "too many exports are under way", 5))
+    monkeypatch.setattr(app_state, "exports", Slots(1, "too many exports are under way", 5))
     monkeypatch.setattr(batches, "HITS_AT_ONCE", 100)
     go_on = threading.Event()
     slow = batches.read_frame
@@ -96,7 +96,7 @@ def test_no_more_exports_than_there_is_memory_for(http, run, desk, monkeypatch):
         patch.setattr(batches, "read_frame", waits)
         first = threading.Thread(target=http.get, args=(f"/export/{run.run_id}/hits",))
         first.start()
-        while not desk.exports.taken:
+        while not app_state.exports.taken:
             time.sleep(0.01)
         answer = http.get(f"/export/{run.run_id}/hits")
         go_on.set()
@@ -109,4 +109,4 @@ def test_no_more_exports_than_there_is_memory_for(http, run, desk, monkeypatch):
     for wrong in ("format=xml", "where=nothing", "start=5 s&stop=1 s"):
         assert http.get(f"/export/{run.run_id}/hits?{wrong}").status_code == 400
     wait_until_over()
-    assert desk.exports.taken == 0
+    assert app_state.exports.taken == 0

@@ -129,10 +129,10 @@ def test_mistakes_are_one_line(client, run, asked, said):
     assert told.value.code == "usage"
 
 
-def test_what_would_go_is_for_those_who_answer_for_it(url, tokens, desk, client, monkeypatch):
+def test_what_would_go_is_for_those_who_answer_for_it(url, tokens, app_state, client, monkeypatch):
     with Client(url, tokens["physicist"]) as other, pytest.raises(ApiError, match="may not retain"):
         other.graphql("{ retentionPlan { hour } }")
-    monkeypatch.setattr(desk, "rules", replace(desk.rules, plan_retention=None))
+    monkeypatch.setattr(app_state, "rules", replace(app_state.rules, plan_retention=None))
     with pytest.raises(ApiError, match="everyhit retention apply --dry-run"):
         client.graphql("{ retentionPlan { hour } }")
 

@@ -87,9 +87,9 @@ def test_a_key_of_a_run_is_a_place_even_when_the_run_is_gone(engine, catalogue):
 
 
 @contextmanager
-def counted(desk) -> Iterator[list[str]]:
+def counted(app_state) -> Iterator[list[str]]:
     """Every statement that the API makes meanwhile."""
-    engine, said = desk.store.engine, []
+    engine, said = app_state.store.engine, []
 
     class Counting:
         def __getattr__(self, name):
@@ -99,20 +99,20 @@ def counted(desk) -> Iterator[list[str]]:
 
             return call
 
-    object.__setattr__(desk.store, "engine", Counting())
+    object.__setattr__(app_state.store, "engine", Counting())
     try:
         yield said
     finally:
-        object.__setattr__(desk.store, "engine", engine)
+        object.__setattr__(app_state.store, "engine", engine)
 
 
-def test_a_page_of_runs_costs_the_same_statements_whatever_its_length(client, desk, catalogue):
+def test_a_page_of_runs_costs_the_same_statements_whatever_its_length(client, app_state, catalogue):
     ask = """query($n: Int!) { runs(first: $n) { edges { node {
         words first last links { link words watermark } results { trigger rows behindS } } } } }"""
     client.graphql(ask, {"n": 1})  # the token is known from here on
     spent = []
     for n in (2, len(catalogue)):
-        with counted(desk) as said:
+        with counted(app_state) as said:
             got = client.graphql(ask, {"n": n})
         assert len(got["runs"]["edges"]) == n
         spent.append(len(said))

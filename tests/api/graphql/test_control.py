@@ -11,7 +11,7 @@ from api.client.errors import ApiError
 from api.client.sync import Client
 from api.http.app import create_app
 from api.http.serve import served
-from api.state import Desk, Rules
+from api.state import AppState, ServerRules
 from db.catalogue.audit import read_audit
 from db.detector import load
 from db.store import Store
@@ -37,12 +37,12 @@ def redis(tmp_path_factory):
 
 @contextmanager
 def api(engine, folder, redis_url):
-    desk = Desk(Store("chdb:test", folder, engine), Rules(redis=redis_url))
+    app_state = AppState(Store("chdb:test", folder, engine), ServerRules(redis=redis_url))
     try:
-        with served(create_app(desk)) as url:
+        with served(create_app(app_state)) as url:
             yield url
     finally:
-        desk.close()
+        app_state.close()
 
 
 def test_a_shifter_steers_a_run_and_everybody_sees_it(engine, redis, tokens, tmp_path):

@@ -74,11 +74,11 @@ def test_a_long_body_is_refused(http):
     assert answer.status_code == 422
 
 
-def test_bounds_of_user_sql_hold(http, run, desk, monkeypatch):
-    if not desk.store.owned:
+def test_bounds_of_user_sql_hold(http, run, app_state, monkeypatch):
+    if not app_state.store.owned:
         pytest.skip("on servers the reader's own bounds hold: see test_reader")
     ask = {"run": run.run_id, "sql": "SELECT count() FROM hits AS a, hits AS b, hits AS c"}
-    monkeypatch.setattr(desk, "rules", replace(desk.rules, seconds=0.5))
+    monkeypatch.setattr(app_state, "rules", replace(app_state.rules, seconds=0.5))
     answer = http.post("/query", json=ask)
     assert answer.status_code == 400
     assert answer.json()["code"] == "store"
@@ -108,7 +108,7 @@ def test_user_sql_reads_what_it_is_given_and_nothing_else(client, run, sql):
     assert told.value.code == "sql"
 
 
-def test_errors_show_nothing_of_the_server_s_inside(http, desk, monkeypatch):
+def test_errors_show_nothing_of_the_server_s_inside(http, app_state, monkeypatch):
     async def broken(*_: object, **__: object) -> None:
         raise RuntimeError("secret path /srv/x")
 
@@ -120,16 +120,18 @@ def test_errors_show_nothing_of_the_server_s_inside(http, desk, monkeypatch):
     assert httpx.codes.is_success(answer.status_code)
 
 
-def test_a_question_that_takes_too_long_is_given_up(client, desk, run, monkeypatch):
+def test_a_question_that_takes_too_long_is_given_up(client, app_state, run, monkeypatch):
     monkeypatch.setattr("api.graphql.rates.count_rates", lambda *_: time.sleep(1.0))
-    monkeypatch.setattr(desk, "rules", replace(desk.rules, seconds=0.2))
+    monkeypatch.setattr(app_state, "rules", replace(app_state.rules, seconds=0.2))
     with pytest.raises(ApiError, match="more than 0.2 s") as told:
         client.graphql(f'{{ run(which: "{run.run_id}") {{ rates {{ bins }} }} }}')
     assert told.value.code == "usage"
 
 
-def test_whoever_runs_sql_keeps_nobody_waiting(client, http, url, tokens, desk, run, monkeypatch):
-    go_on, waiting = threading.Event(), threading.Barrier(desk.rules.threads)
+def test_whoever_runs_sql_keeps_nobody_waiting(
+    client, http, url, tokens, app_state, run, monkeypatch
+):
+    go_on, waiting = threading.Event(), threading.Barrier(app_state.rules.threads)
 
     def slow(_, question):
         if question.sql == "SELECT 1":
@@ -144,7 +146,7 @@ def test_whoever_runs_sql_keeps_nobody_waiting(client, http, url, tokens, desk, 
     def ask():
         httpx.post(f"{url}/query", json={"sql": "SELECT 1"}, headers=headers, timeout=60)
 
-    threads = [threading.Thread(target=ask) for _ in range(desk.rules.threads)]
+    threads = [threading.Thread(target=ask) for _ in range(app_state.rules.threads)]
     for thread in threads:
         thread.start()
     waiting.wait(20)  # all threads that one client may have for such work are taken

@@ -77,7 +77,7 @@ def test_equal_states_are_told_once_and_a_failing_store_is_asked_again():
     asyncio.run(scenario())
 
 
-def test_nobody_listens_without_a_token(url, desk):
+def test_nobody_listens_without_a_token(url, app_state):
     for token in (None, "everyhit_00000000_" + "x" * 43):
         with opened(url, token) as socket, pytest.raises(websockets.ConnectionClosed) as closed:
             socket.recv(timeout=10)
@@ -112,7 +112,7 @@ def test_pages_of_other_sites_may_not_listen(url):
         )
 
 
-def test_states_are_told_at_once_and_when_they_change(url, tokens, engine, run, desk):
+def test_states_are_told_at_once_and_when_they_change(url, tokens, engine, run, app_state):
     with opened(url, tokens["viewer"]) as socket:
         assert json.loads(socket.recv())["type"] == "connection_ack"
         ask(socket, f'subscription {{ watermarks(run: "{run.run_id}") {{ link watermark }} }}', "w")
@@ -141,10 +141,10 @@ def test_states_are_told_at_once_and_when_they_change(url, tokens, engine, run, 
             "note": "changed",
         }
     for _ in range(100):
-        if not desk.topics.listeners:
+        if not app_state.topics.listeners:
             break
         threading.Event().wait(0.05)
-    assert desk.topics.listeners == 0
+    assert app_state.topics.listeners == 0
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from db.results.rows import list_lineages, read_committed
 from db.time import WHOLE
 from software_triggers.registry import register, triggers_of_run
 from software_triggers.running.reprocess import Reprocessor, reprocess
-from software_triggers.running.threads import ThreadLine, run_stages
+from software_triggers.running.threads import ThreadQueue, run_stages
 
 BESIDE = """-- trigger: beside
 -- reach: 1 us
@@ -76,7 +76,7 @@ def test_reprocessing_a_run_under_way_leaves_out_only_what_is_not_known_yet(engi
     run = toy_run(engine)
     write(engine, run, toy_chunks(run.run_id, [Hit(2050, 0, 1), Hit(6060, 0, 2)]))
     one = ask_reprocessing(engine, run.run_id, {"beside": {"tag": 3}}, WHOLE, "me")
-    reprocessor = Reprocessor(engine, lambda _: ThreadLine(engine), only=one.number)
+    reprocessor = Reprocessor(engine, lambda _: ThreadQueue(engine), only=one.number)
     reprocess(reprocessor, lambda: find_reprocessing(engine, one.number).ended, pause_s=0.01)
     (lineage,) = list_lineages(engine, run.run_id, "beside")
     assert read_committed(engine, lineage, run.cell, *WHOLE)["t"].to_list() == [1550, 3050, 5560]

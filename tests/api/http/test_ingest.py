@@ -79,7 +79,7 @@ def test_a_run_that_takes_no_posts_says_so(client, run, words):
         client.post(run.run_id, 0, "k", words[0][:8])
 
 
-def test_too_large_a_body_is_not_read_to_its_end(http, posted, desk):
+def test_too_large_a_body_is_not_read_to_its_end(http, posted, app_state):
     def endless():
         for _ in range(200):
             yield bytes(1 << 20)
@@ -94,9 +94,9 @@ def test_too_large_a_body_is_not_read_to_its_end(http, posted, desk):
 
 
 def test_more_than_the_store_can_take_is_asked_to_come_again(
-    http, url, tokens, posted, words, desk
+    http, url, tokens, posted, words, app_state
 ):
-    most = desk.rules.uploads // 2
+    most = app_state.rules.uploads // 2
     started, go_on = threading.Barrier(most + 1), threading.Event()
     body = words[0][:64].tobytes()
     headers = {**TYPE, "Authorization": f"Bearer {tokens['admin']}"}

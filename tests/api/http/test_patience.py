@@ -14,7 +14,7 @@ from api.export import batches
 from api.http import connection, patience
 from api.http.app import create_app
 from api.http.serve import served
-from api.state import Desk, Rules
+from api.state import AppState, ServerRules
 from db.store import Store
 
 TYPE = {"Content-Type": "application/octet-stream"}
@@ -22,10 +22,10 @@ TYPE = {"Content-Type": "application/octet-stream"}
 
 @pytest.fixture
 def here(engine, tmp_path):
-    """A desk and a server of the test's own, whose deadlines it may change."""
-    made = Desk(Store("chdb:test", tmp_path, engine), Rules())
-    with closing(made) as desk, served(create_app(desk)) as url:
-        yield desk, url
+    """A state and a server of the test's own, whose deadlines it may change."""
+    made = AppState(Store("chdb:test", tmp_path, engine), ServerRules())
+    with closing(made) as app_state, served(create_app(app_state)) as url:
+        yield app_state, url
 
 
 def raw(url, text, host="127.0.0.1"):
@@ -77,14 +77,14 @@ def posted(here, tokens):
 
 
 def test_half_sent_bodies_keep_no_other_client_out_and_end(here, posted, tokens, monkeypatch):
-    desk, url = here
+    app_state, url = here
     monkeypatch.setattr(patience, "BODY_S", 2.0)
     with ExitStack() as stack:
         socks = [
             stack.enter_context(half_post(url, posted, tokens["shifter"], f"half-{k}"))
-            for k in range(desk.rules.uploads // 2)
+            for k in range(app_state.rules.uploads // 2)
         ]
-        wait_until(lambda: desk.uploads.taken == len(socks))
+        wait_until(lambda: app_state.uploads.taken == len(socks))
 
         def post(role):
             headers = {**TYPE, "Authorization": f"Bearer {tokens[role]}", "Idempotency-Key": role}
@@ -96,7 +96,7 @@ def test_half_sent_bodies_keep_no_other_client_out_and_end(here, posted, tokens,
             told = all_of(sock)
             assert told.startswith("HTTP/1.1 408")
             assert "8 bytes of the body came" in told
-        assert desk.uploads.taken == 0
+        assert app_state.uploads.taken == 0
         assert post("shifter").status_code == 201
 
 
@@ -104,13 +104,13 @@ def test_half_sent_bodies_keep_no_other_client_out_and_end(here, posted, tokens,
 def test_a_client_that_leaves_in_the_middle_of_a_body_is_no_fault_of_ours(
     here, posted, tokens, caplog, gone
 ):
-    desk, url = here
+    app_state, url = here
     sock = half_post(url, posted, tokens["shifter"], "left")
-    wait_until(lambda: desk.uploads.taken)
+    wait_until(lambda: app_state.uploads.taken)
     if gone == "reset":
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
     sock.close()
-    wait_until(lambda: not desk.uploads.taken)
+    wait_until(lambda: not app_state.uploads.taken)
     time.sleep(0.1)
     assert not [each for each in caplog.records if each.levelno >= logging.ERROR]
 
@@ -131,16 +131,16 @@ def test_a_slow_body_is_waited_for_as_long_as_its_bytes_come(here, tokens, monke
 
 
 def test_answers_that_nobody_reads_keep_no_other_client_out_and_end(here, run, tokens, monkeypatch):
-    desk, url = here
+    app_state, url = here
     real = batches.of_hits
     monkeypatch.setattr(connection, "STALLED_S", 2.0)
     monkeypatch.setattr(batches, "of_hits", lambda *given: list(real(*given)) * 5000)
     path = f"/export/{run.run_id}/hits?format=csv"
     text = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {tokens['viewer']}\r\n\r\n"
     with ExitStack() as stack:
-        for _ in range(desk.rules.exports // 2):
+        for _ in range(app_state.rules.exports // 2):
             stack.enter_context(raw(url, text))
-        wait_until(lambda: desk.exports.taken == desk.rules.exports // 2)
+        wait_until(lambda: app_state.exports.taken == app_state.rules.exports // 2)
 
         def begun(role):
             headers = {"Authorization": f"Bearer {tokens[role]}"}
@@ -151,9 +151,9 @@ def test_answers_that_nobody_reads_keep_no_other_client_out_and_end(here, run, t
 
         assert begun("viewer") == 429
         assert begun("physicist") == 200
-        wait_until(lambda: desk.exports.taken == 0)
+        wait_until(lambda: app_state.exports.taken == 0)
         assert begun("viewer") == 200
-    wait_until(lambda: desk.exports.taken == 0)
+    wait_until(lambda: app_state.exports.taken == 0)
 
 
 def test_a_head_that_trickles_in_ends(here, monkeypatch):

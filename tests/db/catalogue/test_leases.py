@@ -5,7 +5,7 @@ from itertools import count
 
 import pytest
 
-from db.catalogue.leases import claim, find_taker, let_go
+from db.catalogue.leases import claim, find_lease, let_go
 from db.catalogue.origins import claim_origin, find_origin
 from db.catalogue.runs import open_run
 from db.detector import load
@@ -33,7 +33,7 @@ def test_a_run_s_posts_have_one_taker_however_many_claim_them(engine, run):
     names = [f"server {k}" for k in range(6)]
     with ThreadPoolExecutor(4) as pool:
         told = list(pool.map(lambda name: claim(engine, run.run_id, name, 60).name, names))
-    taker = find_taker(engine, run.run_id)
+    taker = find_lease(engine, run.run_id)
     assert set(told) == {taker.name}
     other = next(name for name in names if name != taker.name)
     let_go(engine, run.run_id, other)  # has nothing to let go of

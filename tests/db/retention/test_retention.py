@@ -11,7 +11,7 @@ from db.results.rows import list_lineages
 from db.retention import words as parts
 from db.retention.policy import Pin, days_of, list_policies, pin, set_policy
 from db.retention.steps import plan, undo
-from db.words.headers import keep_heads
+from db.words.headers import enter_put_aside
 from software_triggers.conductor.conductor import Job
 from software_triggers.running.threads import run_stages
 from software_triggers.task.bind import bind
@@ -163,14 +163,14 @@ def test_what_was_killed_while_detaching_is_settled(engine, folder, at, monkeypa
 
     def killed(*args, **how):
         if at == "heads":
-            keep_heads(*args, **how)
+            enter_put_aside(*args, **how)
         raise Killed
 
     bench = finished_bench(engine, folder)
     before = bench.shown()
     with monkeypatch.context() as patch:
         if at == "heads":
-            patch.setattr(parts, "keep_heads", killed)
+            patch.setattr(parts, "enter_put_aside", killed)
         else:
             enter = parts._enter
             patch.setattr(
@@ -197,7 +197,7 @@ def test_what_was_killed_while_words_came_back_is_settled(engine, folder, monkey
     before = bench.shown()
     bench.apply()
     with monkeypatch.context() as patch:
-        patch.setattr(parts, "forget_heads", killed)
+        patch.setattr(parts, "remove_put_aside", killed)
         with pytest.raises(Killed):
             undo(engine, bench.run.run_id)
     assert bench.shown() == before

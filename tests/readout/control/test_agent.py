@@ -20,7 +20,7 @@ from ops.servers.redis import Redis
 from readout.control.commander import Commander, OrderError
 from readout.control.configuration import Configuration, Prescale
 from readout.control.messages import STREAM, Order, answers, give
-from readout.control.outcome import refreshed, there
+from readout.control.outcome import living_readouts, refreshed
 
 _names = count(1)
 
@@ -144,7 +144,7 @@ def test_who_is_silent_is_named_and_its_late_answer_is_found(engine, redis, crat
         entry = start(give_orders(within_s=2))
         assert (entry.state, entry.silent) == ("partly", ["silent"])
         silent["run"] = entry.run_id
-        wait_until(lambda: [e for e in there(redis.url) if e["run"] == entry.run_id][1:])
+        wait_until(lambda: [e for e in living_readouts(redis.url) if e["run"] == entry.run_id][1:])
         stopping = give_orders(within_s=2)
         stopped = stopping.stop(str(entry.run_id))
         assert stopped.state == "partly"

@@ -16,7 +16,7 @@ from ops.services.broker import set_broker
 from ops.services.embedded import _forget_broker
 from software_triggers.conductor.conductor import Job, conduct
 from software_triggers.running import celery_tasks as tasks
-from software_triggers.running.threads import ThreadLine
+from software_triggers.running.threads import ThreadQueue
 from software_triggers.task.process import process
 
 MADE = SOME + [Hit(t + 20, 1, 2) for t in range(0, 1500, 111)]  # some are pairs
@@ -56,7 +56,7 @@ def test_two_conductors_at_once(shards_engine):
     engines = [connect(shards_engine.address) for _ in range(2)]
 
     def work(engine):
-        job, line = Job(engine, stages[0].run, stages), ThreadLine(engine, 2)
+        job, line = Job(engine, stages[0].run, stages), ThreadQueue(engine, 2)
         job.close()
         conduct([job], line, most_cells=4)
         line.withdraw()
@@ -82,7 +82,7 @@ def test_a_task_delivered_three_times(server_engine, redis, monkeypatch, tmp_pat
     """Twice it is done, and found done; a third delivery has ended two workers: it is left."""
     (tmp_path / "pairs.sql").write_text(TRIGGERS["pairs"].source)
     stages = filled(server_engine, {"pairs": {}})
-    monkeypatch.setattr(tasks, "_bench", tasks.Bench(server_engine, (tmp_path,)))
+    monkeypatch.setattr(tasks, "_bench", tasks.WorkerContext(server_engine, (tmp_path,)))
     task = tasks.process_cells
 
     def deliver():

@@ -22,7 +22,7 @@ from software_triggers.conductor.progress import Task
 from software_triggers.registry import load_folder
 from software_triggers.running.celery_tasks import LIVE, REPROCESS, celery_submit
 from software_triggers.running.reprocess import Reprocessor, reprocess
-from software_triggers.running.threads import ThreadLine
+from software_triggers.running.threads import ThreadQueue
 from software_triggers.task.bind import bind
 
 FAR = 2**40
@@ -75,7 +75,7 @@ def work(engine, folder, until, **how):
     lines = []
 
     def line(_):
-        lines.append(ThreadLine(engine))
+        lines.append(ThreadQueue(engine))
         return lines[-1]
 
     reprocess(Reprocessor(engine, line, folders=(folder,), **how), reached, pause_s=0.01)
@@ -135,7 +135,7 @@ def test_one_that_is_cancelled_stops_and_the_same_wish_goes_on(server_engine, ru
 
 
 def test_who_works_on_one_alone_is_told_when_the_store_fails(server_engine, run, folder):
-    class Failing(ThreadLine):
+    class Failing(ThreadQueue):
         def __call__(self, task):
             raise StoreError("the disk is full")
 
