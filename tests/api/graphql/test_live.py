@@ -3,7 +3,7 @@
 import asyncio
 import json
 import threading
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -16,6 +16,7 @@ from api.client import ApiError, AsyncClient, Client
 from api.graphql.topics import Topic, Topics
 from db.catalogue.orders import OrderEntry, save_order
 from db.catalogue.runs import amend_run, find_run
+from readout.control.messages import Answer
 from readout.simulator.conditions import Conditions
 from readout.simulator.simulate import simulate
 from readout.source.block import by_link
@@ -98,7 +99,8 @@ def test_orders_to_readouts_are_told_as_they_change(url, tokens, engine):
                     return message["payload"]["data"]["orders"][0]
 
         assert first() == {"id": "told", "state": "given", "silent": ["crate"]}
-        answered = replace(given, state="acknowledged", answers={"crate": {}})
+        answer = asdict(Answer("told", "crate", True, "", 5, at.isoformat()))
+        answered = replace(given, state="acknowledged", answers={"crate": answer})
         save_order(engine, answered)
         assert first() == {"id": "told", "state": "acknowledged", "silent": []}
 
