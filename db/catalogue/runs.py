@@ -135,17 +135,28 @@ def list_runs(engine: Engine) -> list[Run]:
 
 
 def find_run(engine: Engine, which: int | str | None = None) -> Run:
-    """Return a run by number or name, or the newest; raises UsageError that names what is there."""
+    """Return a run by number or name, or the newest; raises UsageError that names what is there.
+
+    Digits are the number of a run, or the name of one where no run has that number. ``#7`` is
+    always a number, ``name:7`` always a name. Of several runs of a name it is the newest.
+    """
+    text = str(which)
+    number, name = text.removeprefix("#"), text.removeprefix("name:")
+    found: list[Run] = []
     if which is None:
         found = select_runs(engine, "run_id = (SELECT max(run_id) FROM runs)", {})
-    elif isinstance(which, int) or which.isdecimal():  # compared as text: UInt32 would wrap around
-        found = select_runs(engine, "toString(run_id) = {which:String}", {"which": str(int(which))})
-    else:
-        found = select_runs(engine, "name = {which:String}", {"which": which})[-1:]
+    elif number.isdecimal():  # compared as text: UInt32 would wrap around
+        asked = {"which": number.lstrip("0") or "0"}
+        found = select_runs(engine, "toString(run_id) = {which:String}", asked)
+    if not found and isinstance(which, str) and number == which:
+        wanted = {"whole": which, "which": name}
+        sql = "name IN ({whole:String}, {which:String})"
+        found = select_runs(engine, sql, wanted, order="run_id DESC", limit=1)
     if not found:
-        there = ", ".join(str(run.run_id) for run in list_runs(engine)[-10:]) or "none yet"
-        asked = "there is no run" if which is None else f"there is no run {which}"
-        raise UsageError(f"{asked}; runs in this store: {there}")
+        newest = select_runs(engine, "true", {}, order="run_id DESC", limit=10)
+        there = ", ".join(str(run.run_id) for run in reversed(newest)) or "none yet"
+        missing = "there is no run" if which is None else f"there is no run {which}"
+        raise UsageError(f"{missing}; runs in this store: {there}")
     return found[0]
 
 

@@ -37,8 +37,13 @@ class Format(StrEnum):
     PARQUET = "parquet"
 
 
-FormatOption = Annotated[Format, typer.Option("--format", help="How the result is written.")]
-Out = Annotated[Path | None, typer.Option("--out", help="Write to this file.")]
+FormatOption = Annotated[
+    Format | None,
+    typer.Option("--format", help="How the result is written; default pretty, or as --out ends."),
+]
+Out = Annotated[
+    Path | None, typer.Option("--out", help="Write to this file: .csv, .json, .arrow, .parquet.")
+]
 
 
 @app.command()
@@ -47,12 +52,13 @@ def query(
     run: RunOption = None,
     start: From = None,
     stop: To = None,
-    fmt: FormatOption = Format.PRETTY,
+    fmt: FormatOption = None,
     out: Out = None,
     as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
     store: Store = None,
 ) -> None:
     """Ask a run in SQL: hits, words, rates, and the committed results of triggers by name."""
+    fmt = _format_of(fmt, out, as_json=as_json)
     with opened(store) as at:
         found = find_run(at.engine, run)
         names = relations(at.engine, found, span_of(found, start, stop))
@@ -61,7 +67,6 @@ def query(
             _warn(at.engine, found, span_of(found, start, stop), "they are not in this answer")
         if said := partial_of(at.engine, names, query.tables):
             typer.echo(said, err=True)
-        fmt = Format.JSON if as_json else fmt
         written = written_as(fmt, at.engine, query, names)
     write(written, fmt, out)
 
@@ -76,12 +81,13 @@ def events(
     run: RunOption = None,
     start: From = None,
     stop: To = None,
-    fmt: FormatOption = Format.PRETTY,
+    fmt: FormatOption = None,
     out: Out = None,
     as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
     store: Store = None,
 ) -> None:
     """List events of a run, selected by an expression over their columns."""
+    fmt = _format_of(fmt, out, as_json=as_json)
     with opened(store) as at:
         found = find_run(at.engine, run)
         a, b = span_of(found, start, stop)
@@ -89,7 +95,6 @@ def events(
         _warn(at.engine, found, (a, b), "events have their own, and stay")
         if said := partial(at.engine, found, lineage, (a, b)):
             typer.echo(said, err=True)
-        fmt = Format.JSON if as_json else fmt
         shown = list(lineage.columns)
         if fmt is Format.PRETTY:  # without the words
             shown = [
@@ -103,6 +108,21 @@ def events(
         chosen = Relation(name, found, a, b, lineage, where=selection_over(lineage, where))
         written = written_as(fmt, at.engine, query, {"events": chosen})
     write(written, fmt, out)
+
+
+def _format_of(fmt: Format | None, out: Path | None, *, as_json: bool) -> Format:
+    """Return the format that is asked for, by name or by the file's ending; or raise UsageError."""
+    asked = Format.JSON if as_json else fmt
+    if out is None or asked not in (None, Format.PRETTY):
+        return asked or Format.PRETTY
+    ending = out.suffix.lower().removeprefix(".")
+    files = [each.value for each in Format if each is not Format.PRETTY]
+    if ending not in files or asked is Format.PRETTY:
+        raise UsageError(
+            f"--out {out}: a file holds the whole result as {', '.join(files)}: name one that ends"
+            f" so, or give --format"
+        )
+    return Format(ending)
 
 
 def written_as(
@@ -162,6 +182,8 @@ def write(content: bytes, fmt: Format, out: Path | None) -> None:
         try:
             out.write_bytes(content)
         except OSError as fault:
+            if out.is_file():  # what a full disk took of it would pass for the whole
+                out.unlink()
             raise UsageError(f"can't write {out}: {fault.strerror}") from None
         return
     if fmt in (Format.ARROW, Format.PARQUET) and sys.stdout.isatty():

@@ -260,6 +260,8 @@ def _days(text: str, option: str) -> int | None:
         return None
     if not text.endswith("d") or not text[:-1].isdecimal():
         raise UsageError(f"{option} {text!r}: write whole days, such as 30d, or forever")
+    if not int(text[:-1]):
+        raise UsageError(f"{option} {text}: the next apply would take everything: give 1d or more")
     return int(text[:-1])
 
 

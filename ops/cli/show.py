@@ -16,7 +16,8 @@ Store = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 RunOption = Annotated[
-    str | None, typer.Option("--run", help="Number or name of the run; default the newest.")
+    str | None,
+    typer.Option("--run", help="Number or name of the run (#7, name:7); default the newest."),
 ]
 From = Annotated[
     str | None,

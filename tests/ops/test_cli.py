@@ -69,6 +69,21 @@ ODD = (
 )
 
 
+def test_a_file_holds_the_whole_result_as_its_ending_says(store, tmp_path):
+    many = "SELECT number AS n FROM numbers(12345)"
+    readers = {"csv": pl.read_csv, "json": pl.read_ndjson, "arrow": pl.read_ipc}
+    for ending, read in (readers | {"parquet": pl.read_parquet}).items():
+        file = tmp_path / f"numbers.{ending}"
+        assert everyhit("query", many, "--out", file, "--store", store) == ""
+        assert read(file)["n"].to_list() == list(range(12345))
+    for refused in (
+        ["--out", tmp_path / "a.xlsx"],
+        ["--out", tmp_path / "a", "--format", "pretty"],
+    ):
+        assert "csv, arrow, parquet" in everyhit("query", many, *refused, "--store", store, code=1)
+        assert not refused[1].exists()
+
+
 def test_a_result_comes_in_each_form(store, tmp_path):
     def asked(form):
         return everyhit("query", ODD, "--format", form, "--store", store)
@@ -113,6 +128,8 @@ def test_a_trigger_in_five_lines(store, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
+        (("retention", "set", "default", "--raw", "0d"), "would take everything"),
+        (("run", "show", "#420231005"), "there is no run #420231005"),
         (["query", "SELECT * FROM hitz"], "did you mean hits"),
         (["query", "SELECT 1; DROP TABLE runs"], "one SELECT"),
         (["query", "SELECT nonsense FROM hits"], "nonsense"),

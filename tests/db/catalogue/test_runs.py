@@ -49,6 +49,19 @@ def test_a_run_is_found_as_it_was_opened(engine):
     assert run.settings == {"triggers": {"a": {}}}
 
 
+def test_digits_are_a_number_or_where_there_is_none_a_name(engine):
+    number = open_run(engine, TOY, cell=7)
+    dated = open_run(engine, TOY, cell=7, name="420231005")
+    twin = open_run(engine, TOY, cell=7, name=str(number.run_id))
+    assert find_run(engine, "420231005") == dated
+    assert find_run(engine, str(number.run_id)) == number
+    assert find_run(engine, f"#{number.run_id}") == number
+    assert find_run(engine, f"name:{number.run_id}") == twin
+    for missing in ("#420231005", 420231005, "name:none of these", "99999999999999999999"):
+        with pytest.raises(UsageError, match=f"there is no run {missing}; runs in this store"):
+            find_run(engine, missing)
+
+
 def test_runs_are_numbered_one_after_the_other(engine):
     first, second = open_run(engine, TOY, cell=1), open_run(engine, TOY, cell=1)
     assert second.run_id == first.run_id + 1
