@@ -87,7 +87,7 @@ def create(
     if role not in ROLES:
         raise UsageError(f"there is no role {role!r}; roles: {', '.join(ROLES)}")
     holds = timedelta(seconds=float(parse_duration(lifetime)) * 1e-9) if lifetime else None
-    with opened(store) as at:
+    with opened(store, create=True) as at:
         token, text = create_token(at.engine, name, role, holds)
     if as_json:
         show_json(_line(token) | {"text": text})

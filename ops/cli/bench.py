@@ -212,7 +212,7 @@ def _room(store: str | None) -> Iterator[OpenStore]:
         with opened(store) as at:
             yield at
         return
-    with _folder() as folder, opened(str(folder / "store")) as at:
+    with _folder() as folder, opened(str(folder / "store"), create=True) as at:
         yield at
 
 

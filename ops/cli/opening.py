@@ -9,8 +9,9 @@ import typer
 
 from db.catalogue.runs import Run, close_orphans
 from db.detector import Detector, load
+from db.engine.address import is_clickhouse
 from db.engine.owner import RemoteEngine, find_endpoint
-from db.errors import StoreBusyError, UsageError
+from db.errors import StoreBusyError, StoreError, UsageError
 from db.store import Store, open_store, store_folder
 from db.time import parse_range
 from ops.settings import settings
@@ -18,15 +19,25 @@ from ops.settings import settings
 
 @contextmanager
 def opened(
-    url: str | None, *, alone: bool = False, allow_missing_shards: bool = False
+    url: str | None,
+    *,
+    alone: bool = False,
+    create: bool = False,
+    allow_missing_shards: bool = False,
 ) -> Iterator[Store]:
     """Open the store that the command names, or the one of the settings.
 
     When another process has it open and serves the API, its engine is asked instead; a command
     that must have the store ``alone`` raises StoreBusyError. With ``allow_missing_shards`` it is
-    opened though shards of it are away, unless all are.
+    opened though shards of it are away, unless all are. Raises StoreError where there is no
+    embedded store, unless the command may ``create`` one, or must have it alone.
     """
     url = url or settings().store
+    if not (create or alone or is_clickhouse(url) or (store_folder(url) / "engine").exists()):
+        raise StoreError(
+            f"there is no store in {store_folder(url)}: name another --store; everyhit demo, up and"
+            " ingest make one"
+        )
     with ExitStack() as stack:
         try:
             store = stack.enter_context(open_store(url, allow_missing_shards=allow_missing_shards))

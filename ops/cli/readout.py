@@ -103,7 +103,7 @@ def readout(
     called = name or f"{socket.gethostname()}:{folder.absolute()}"
     with ExitStack() as stack:
         wish = stack.enter_context(interruptible())
-        at = stack.enter_context(opened(store, allow_missing_shards=True))
+        at = stack.enter_context(opened(store, create=True, allow_missing_shards=True))
         kept = stack.enter_context(Spool(folder, most_bytes))
         here, new = known_here(at, kept, run), False
         if here is None and run is not None:

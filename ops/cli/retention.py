@@ -82,7 +82,7 @@ def set_(
 ) -> None:
     """Set how long the raw words of runs are kept. Events have theirs in them and stay."""
     days = _days(raw, "--raw")
-    with opened(store) as at:
+    with opened(store, create=True) as at:
         set_policy(at.engine, run_type, days)
     show([{"run type": run_type, "raw_days": days}], as_json=as_json)
 

@@ -84,7 +84,7 @@ def add(
     store: Store = None,
 ) -> None:
     """Register SQL triggers in the store, after a check on a run if there is one."""
-    with opened(store) as at:
+    with opened(store, create=True) as at:
         for file in files:
             if file.suffix != ".sql":
                 raise UsageError(

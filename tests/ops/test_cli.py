@@ -69,6 +69,21 @@ ODD = (
 )
 
 
+@pytest.mark.parametrize(
+    "asked",
+    [
+        ("run", "list"),
+        ("query", "SELECT 1"),
+        ("alarms", "list"),
+        ("plot", "rates", "--out", "x.png"),
+    ],
+)
+def test_a_question_makes_no_store(tmp_path, asked):
+    said = everyhit(*asked, "--store", tmp_path / "nowhere" / "x", code=1)
+    assert f"there is no store in {tmp_path}/nowhere/x" in said
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_file_holds_the_whole_result_as_its_ending_says(store, tmp_path):
     many = "SELECT number AS n FROM numbers(12345)"
     readers = {"csv": pl.read_csv, "json": pl.read_ndjson, "arrow": pl.read_ipc}
@@ -196,7 +211,7 @@ def test_a_refused_file_leaves_no_run_not_even_behind_a_sound_one(tmp_path):
         [*EVERYHIT, "ingest", "-", *map(str, into)], input=noise, capture_output=True, timeout=60
     )
     assert (pipe.returncode, pipe.stderr.count(b"\n")) == (1, 1)
-    assert json.loads(everyhit("run", "list", "--json", "--store", tmp_path / "s")) == []
+    assert not (tmp_path / "s").exists()
 
 
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGKILL])
@@ -282,7 +297,7 @@ def test_what_a_store_keeps_is_for_its_owner_alone(tmp_path):
         if old:
             store.chmod(0o755)
             (store / "engine").chmod(0o755)
-        everyhit("run", "list", "--store", store, umask=0)
+        everyhit("retention", "set", "default", "--raw", "30d", "--store", store, umask=0)
         open_to_others = [p for p in (store / "engine", store) if p.stat().st_mode & 0o077]
         assert open_to_others == ([store] if old else [])
 
