@@ -6,20 +6,22 @@ times faster where only the hits of a time range are wanted.
 
 import sys
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from functools import lru_cache
 from hashlib import sha256
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from types import ModuleType
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 import platformdirs
-from numba import njit
 from numba.core import entrypoints
 from numpy.typing import NDArray
 
 from db.detector.detector import Detector
 from db.detector.words import Words
+from db.kernel import kernel
 from db.selection import dtype, names
 from db.selection.to_loop import SCOPE, to_loop
 
@@ -124,23 +126,22 @@ def _kind(detector: Detector, name: str) -> np.dtype[Any]:
 
 
 def compiled(text: str) -> Callable[..., int]:
-    """Compile a function ``loop``, in a file, so that Numba finds it in its cache next time."""
-    whole = f"from numpy import float64 as f8, inf, int64 as i8, uint64 as u8\n\n\n{text}"
-    name = f"loop_{sha256(whole.encode()).hexdigest()[:16]}"
-    folder = Path(platformdirs.user_cache_dir("everyhit")) / "loops"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        file = folder / f"{name}.py"
-        if not file.exists():
-            part = file.with_suffix(f".{id(text)}.part")
-            part.write_text(whole)
-            part.rename(file)
-        spec = spec_from_file_location(name, file)
-        assert spec and spec.loader
-        module = sys.modules[name] = module_from_spec(spec)  # where Numba's cache looks for it
-        spec.loader.exec_module(module)
-        return njit(nogil=True, cache=True, error_model="numpy")(module.loop)
-    except OSError:  # nowhere to write: compile for this process alone
-        scope = dict(SCOPE)
-        exec(text, scope)  # noqa: S102 - made of the typed tree alone: names, numbers, operators
-        return njit(nogil=True, error_model="numpy")(scope["loop"])
+    """Compile a function ``loop``, in a file, so that the next process finds it compiled."""
+    name = f"loop_{sha256(text.encode()).hexdigest()[:16]}"
+    file = Path(platformdirs.user_cache_dir("everyhit")) / "loops" / f"{name}.py"
+    with suppress(OSError):  # nowhere to write: compiled for this process alone
+        _keep(text.encode(), file)
+    module = sys.modules[name] = ModuleType(name)  # where compiled code looks for its module
+    vars(module).update(SCOPE)
+    # The text is made of the typed tree alone: names, numbers, operators.
+    exec(compile(text, file, "exec"), vars(module))  # noqa: S102
+    return kernel(error_model="numpy")(module.loop)  # type: ignore[no-any-return]
+
+
+def _keep(text: bytes, file: Path) -> None:
+    if file.is_file() and file.read_bytes() == text:
+        return
+    file.parent.mkdir(parents=True, exist_ok=True)
+    part = file.with_suffix(f".{uuid4().hex[:16]}.part")
+    part.write_bytes(text)
+    part.replace(file)

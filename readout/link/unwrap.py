@@ -4,11 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from db.detector import Detector
 from db.detector.words import Words
+from db.kernel import kernel
 from readout.link.word_times import word_times
 
 Ticks = NDArray[np.int64]
@@ -137,10 +137,18 @@ def run_start(detector: Detector, words: Words) -> int:
     return int(first[0] + np.sort(away)[len(away) // 2]) - max(detector.disorder, detector.slice)
 
 
-@njit(cache=True, nogil=True)
-def _follow(  # type: ignore[no-untyped-def]
-    times, sound, wrap, disorder, state, t, epochs, clock, odd
-):
+@kernel()
+def _follow(
+    times: Ticks,
+    sound: Mask,
+    wrap: int,
+    disorder: int,
+    state: Ticks,
+    t: Ticks,
+    epochs: Ticks,
+    clock: Ticks,
+    odd: Ticks,
+) -> None:
     """Fill ``t``, ``epochs`` and ``clock``, move ``state`` on, count what is odd.
 
     ``state``: the newest time and its epoch; time, epoch and number of the latest of the words
@@ -182,8 +190,8 @@ def _follow(  # type: ignore[no-untyped-def]
     state[:] = newest, base, ahead, ahead_base, ahead_word, followers, seen + len(times)
 
 
-@njit(cache=True, nogil=True)
-def _count(row, word, time, distance):  # type: ignore[no-untyped-def]
+@kernel()
+def _count(row: Ticks, word: int, time: int, distance: int) -> None:
     if row[0] == 0:
         row[1], row[2] = word, time
     row[0] += 1

@@ -1,10 +1,10 @@
 import numpy as np
-from numba import njit
 
+from db.kernel import kernel
 from readout.simulator.stamp import Integers
 
 
-@njit(cache=True)
+@kernel()
 def order(key: Integers) -> Integers:
     """What sorts the keys: ``key[order(key)]`` is ascending, and equals keep their order.
 

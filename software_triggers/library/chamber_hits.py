@@ -2,10 +2,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
-from numba import njit
 from numpy.typing import NDArray
 
 from db.errors import TriggerError
+from db.kernel import kernel
 from software_triggers.library.time_order import time_order
 
 Array = NDArray[Any]
@@ -70,7 +70,7 @@ def column(frame: pl.DataFrame, name: str, dtype: type[pl.DataType]) -> Array:
     return array
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def _cells(
     chamber: Array, layer: Array, wire: Array, x_mm: Array
 ) -> tuple[Array, Array, Array, int]:

@@ -1,14 +1,15 @@
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from db.kernel import kernel
 
 ROUNDS = 3
 """Rounds of choosing. More would settle longer chains of rivals, and each widens the reach."""
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def survivors(members: NDArray[Any], cost: NDArray[Any], n_items: int) -> NDArray[Any]:
     """Return which candidates stay when an item may serve in one candidate only.
 

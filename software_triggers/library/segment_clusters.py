@@ -4,10 +4,10 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pyarrow as pa
-from numba import njit
 from numpy.typing import NDArray
 
 from db.errors import TriggerError
+from db.kernel import kernel
 from software_triggers.library.chamber_hits import CELL_BITS, WIRE_BITS, column
 from software_triggers.library.time_order import time_order
 
@@ -53,7 +53,7 @@ def segment_clusters(
     return pl.DataFrame({"t": t0, "chamber": chamber, "n_hits": n_hits, **lists})
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def _clusters(
     t: Array,
     chamber: Array,

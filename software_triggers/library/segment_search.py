@@ -4,9 +4,9 @@ from itertools import product
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from db.kernel import kernel
 from software_triggers.library.conflicts import survivors
 
 Array = NDArray[Any]
@@ -111,7 +111,7 @@ def _blocks(t: Array, span: float) -> Iterator[tuple[int, int]]:
     return zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True)
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def _candidates(
     t: Array,
     layer: Array,
@@ -173,7 +173,7 @@ def _candidates(
     return members[:size], chosen[:size], cost[:size]
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def _best_pattern(
     wire: Array, tau: Array, mask: int, patterns: Patterns, cuts: Cuts
 ) -> tuple[int, float]:
@@ -204,7 +204,7 @@ def _best_pattern(
     return best, least
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def fit_lines(
     hit_t: Array, wire_mm: Array, chosen: Array, patterns: Patterns, cuts: Cuts
 ) -> tuple[Array, Array]:

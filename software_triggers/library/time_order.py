@@ -1,8 +1,9 @@
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from db.kernel import kernel
 
 Array = NDArray[Any]
 
@@ -10,7 +11,7 @@ FEW = 24
 """Keys that are sorted by insertion, the fastest way for so few."""
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def time_order(
     t: Array, group: Array, low: Array, bits: int, t_first: int, t_last: int
 ) -> tuple[Array, Array, Array]:

@@ -1,8 +1,9 @@
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from db.kernel import kernel
 
 Array = NDArray[Any]
 
@@ -11,7 +12,7 @@ CROWD = 7
 bounds the work, and makes it depend on nothing further away."""
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def candidates(
     t: Array,
     chamber: Array,
@@ -75,7 +76,7 @@ def candidates(
     return members[:size], lines[:size], cost[:size]
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def _fit(points: Array, pick: Array) -> tuple[float, float, float, float, float]:
     # Least squares for x and slope of a line, with the first segment as origin.
     x_first, z_first = points[pick[0], 1], points[pick[0], 2]
