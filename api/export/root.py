@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from api.export.extra import needs_extra
 from api.export.jagged import column
+from api.export.names import free_name
 from api.export.rows import Rows
 from api.export.spooled import check_room, pieces_of, spool
 
@@ -16,7 +17,8 @@ def root(rows: Rows) -> Iterator[bytes]:
     """Yield a ROOT file. It can't be streamed while it grows: it is written beside, then sent.
 
     The tree has the rows' name. A list of strings becomes one string with spaces between.
-    Numbers that may be null have a branch ``<column>_valid`` beside them; text is then empty.
+    Numbers that may be null have a branch ``<column>_valid`` beside them; text is then empty. Lists
+    have their lengths in ``n<column>``. Underscores follow where a column has such a name already.
     """
     with needs_extra("ROOT"):
         import awkward as ak
@@ -26,23 +28,28 @@ def root(rows: Rows) -> Iterator[bytes]:
         with uproot.recreate(path, compression=uproot.LZ4(1)) as made:
             made["told"] = "\n".join(f"{key} = {value}" for key, value in rows.told.items())
             branches = {f.name: _branch(f.type) for f in rows.schema}
-            branches |= {
-                f"{f.name}_valid": "var * bool" if branches[f.name].startswith("var") else "bool"
+            taken = set(branches)
+            valid = {
+                f.name: free_name(f"{f.name}_valid", taken)
                 for f in rows.schema
                 if f.name in rows.nullable and branches[f.name] != "string"
             }
-            tree = made.mktree(rows.name, branches)
+            branches |= {
+                beside: "var * bool" if branches[name].startswith("var") else "bool"
+                for name, beside in valid.items()
+            }
+            counters = {
+                name: free_name(f"n{name}", taken)
+                for name, kind in branches.items()
+                if kind.startswith("var")
+            }
+            tree = made.mktree(rows.name, branches, counter_name=counters.__getitem__)
             for batch in rows.batches:
-                named = zip(batch.schema.names, batch.columns, strict=True)
                 if batch.num_rows:
-                    columns = dict(named)
+                    columns = dict(zip(batch.schema.names, batch.columns, strict=True))
                     tree.extend(
                         {name: _values(ak, array) for name, array in columns.items()}
-                        | {
-                            f"{name}_valid": _valid(ak, array)
-                            for name, array in columns.items()
-                            if f"{name}_valid" in branches
-                        }
+                        | {beside: _valid(ak, columns[name]) for name, beside in valid.items()}
                     )
                 check_room(path)
                 yield b""  # others may have a turn
