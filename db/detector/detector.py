@@ -114,6 +114,11 @@ class Detector:
         """The tree of a selection over the fields, columns and ``t``. Raises SelectionError."""
         return expression(text, ranges(self), self.tables, self.constants, "bool")
 
+    def over_words(self, node: Node) -> Node:
+        """A tree over fields, columns and ``t`` as one over the words w0, w1, ... and ``epoch``."""
+        fields = {each.name: self.nodes[each.name] for each in self.fields}
+        return _insert(_insert(node, self.nodes), fields)
+
     @property
     def column_names(self) -> tuple[str, ...]:
         """The names of fields and columns, in order."""

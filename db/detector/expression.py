@@ -19,15 +19,27 @@ def expression(
 
     Raises SelectionError, whose place is that in ``text`` as it was written.
     """
-    filled, starts, stops = "", [0], [0]
-    for token in _TOKEN.finditer(text):
-        piece = f"({constants[token[0]]!r})" if token[0] in constants else token[0]
-        filled += piece
-        starts += [token.start()] * len(piece)
-        stops += [token.end()] * len(piece)
+    filled, starts, stops = _filled(text, constants)
     known = {**{name: Range(kind="float") for name in constants}, **columns}
     try:
         return parse(filled, known, tables, want)
     except SelectionError as error:
         start, stop = (min(at, len(filled)) for at in (error.start + 1, error.stop))
         raise SelectionError(error.problem, text, starts[start], stops[stop]) from None
+
+
+def refusal(problem: str, text: str, constants: Mapping[str, float], node: Node) -> SelectionError:
+    """The error that marks in ``text`` what a node of its tree was read from."""
+    _, starts, stops = _filled(text, constants)
+    return SelectionError(problem, text, starts[node.start + 1], stops[node.stop])
+
+
+def _filled(text: str, constants: Mapping[str, float]) -> tuple[str, list[int], list[int]]:
+    """The text with values for constants; of each character and its end, the place in ``text``."""
+    filled, starts, stops = "", [0], [0]
+    for token in _TOKEN.finditer(text):
+        piece = f"({constants[token[0]]!r})" if token[0] in constants else token[0]
+        filled += piece
+        starts += [token.start()] * len(piece)
+        stops += [token.end()] * len(piece)
+    return filled, starts, stops
