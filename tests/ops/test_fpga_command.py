@@ -1,0 +1,33 @@
+import subprocess
+import sys
+
+import pytest
+
+pytest.importorskip("amaranth", reason="the extra fpga isn't installed")
+
+EVERYHIT = [sys.executable, "-c", "from ops.cli import main; main()", "fpga"]
+
+
+def fpga(*arguments):
+    return subprocess.run([*EVERYHIT, *arguments], capture_output=True, text=True, timeout=120)
+
+
+def test_a_selection_becomes_a_verilog_module(tmp_path):
+    done = fpga("build", "chamber in (0, 2)", "--out", str(tmp_path / "filter.v"))
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert "module hit_filter(" in (tmp_path / "filter.v").read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("build", "layer < 2 and x_mm > 0"), "x_mm: hardware has integers only"),
+        (("build", "layer < 2", "--out", "/nowhere/f.v"), "can't write /nowhere/f.v"),
+        (("report", "t > 5"), "no word tells when its run began"),
+    ],
+)
+def test_what_cannot_be_built_is_said_in_one_error(arguments, said):
+    done = fpga(*arguments)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
