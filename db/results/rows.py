@@ -11,6 +11,7 @@ import pyarrow as pa
 from db.engine import Engine
 from db.json_text import json_text
 from db.results.ledger import CURRENT
+from db.schema.tables import DURABLE
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ def create_table(engine: Engine, lineage: Lineage) -> None:
         f" (run_id UInt32, cell Int64, attempt UInt64 CODEC(T64, LZ4), {columns},"
         f" digest__ UInt64 MATERIALIZED {hashed})"
         " ENGINE = MergeTree ORDER BY (run_id, cell, attempt, t)"
-        f" SETTINGS {_MERGES}"
+        f" SETTINGS {_MERGES}, {DURABLE}"
     )
 
 

@@ -9,7 +9,7 @@ import sqlglot
 
 from db.engine import Engine
 from db.errors import StoreError
-from db.schema.tables import CREATED, newest_version, scripts
+from db.schema.tables import CREATED, DURABLE, newest_version, scripts
 
 
 def migrate(engine: Engine, *, mend: bool = False) -> int:
@@ -31,7 +31,18 @@ def migrate(engine: Engine, *, mend: bool = False) -> int:
             engine.execute(
                 "INSERT INTO schema_versions (version) VALUES ({v:UInt32})", {"v": number}
             )
+    _make_durable(engine)
     return newest
+
+
+def _make_durable(engine: Engine) -> None:
+    """Let inserts into tables of older versions, and into new ones, wait for the disk."""
+    found = engine.fetch(
+        "SELECT name FROM system.tables WHERE database = currentDatabase()"
+        " AND engine LIKE '%MergeTree' AND create_table_query NOT LIKE '%fsync_after_insert%'"
+    )
+    for name in found["name"].to_pylist():
+        engine.execute(f"ALTER TABLE `{name}` MODIFY SETTING {DURABLE}")
 
 
 def version(engine: Engine) -> int:

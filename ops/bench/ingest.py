@@ -1,5 +1,6 @@
 """Writing words: into the store, against lz4 files from NumPy."""
 
+import os
 import tempfile
 import time
 from collections.abc import Callable
@@ -22,8 +23,8 @@ from readout.source.block import Block
 def ingest(engine: Engine, folder: Path, hits: int, repeats: int) -> Result:
     """Measure the store's insert alone, with and without the rollup of rates, and the readout.
 
-    ``folder`` is for the peer's file: give the store's disk. Neither side waits for the disk
-    (fsync). Background merges go on as they like; each turn begins when there are none.
+    ``folder`` is for the peer's file: give the store's disk. Both sides wait for the disk (fsync).
+    Background merges go on as they like; each turn begins when there are none.
     """
     given = beam(hits)
     detector = new_run(engine).detector
@@ -97,7 +98,7 @@ def ingest(engine: Engine, folder: Path, hits: int, repeats: int) -> Result:
             "bytes_per_word": round(stored / n, 3),
             "compression": round(8 * n / stored, 3),
             "peer_bytes_per_word": round(peer_bytes / n, 3),
-            "fsync": False,
+            "fsync": True,
             "same_words": True,
         },
     )
@@ -107,6 +108,8 @@ def _write_file(file: Path, given: list[Block]) -> None:
     with file.open("wb") as out:
         for block in given:
             out.write(lz4.frame.compress(block.words))
+        out.flush()
+        os.fsync(out.fileno())
 
 
 def same_words(engine: Engine, run: Run, file: Path) -> bool:

@@ -95,7 +95,7 @@ def ingest_servers(
             "blocks": sum(map(len, parts)),
             "at_once": most,
             f"ratio_both_{most}_at_a_time": round(like, 3),
-            "fsync": False,
+            "fsync": True,
             "machine_cores": CORES,
             "cores_busy": {name: _middle(turns[1:] or turns) for name, turns in cores.items()},
         },

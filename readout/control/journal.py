@@ -11,6 +11,7 @@ from typing import Any, Self
 from db.catalogue.runs import Run
 from db.errors import StoreError
 from readout.control.messages import Answer, Order
+from readout.spool.folder import sync_folder
 
 KEPT = 100
 """Answers that are remembered, for orders that come again."""
@@ -85,7 +86,7 @@ def load(folder: Path) -> Journal:
 
 
 def save(folder: Path, standing: Journal) -> None:
-    """Keep it, as a whole or not at all; StoreError if the disk refuses."""
+    """Keep it, as a whole or not at all, on the disk; StoreError if that refuses."""
     path = folder / "standing.json"
     scratch = path.with_suffix(".tmp")
     try:
@@ -94,6 +95,7 @@ def save(folder: Path, standing: Journal) -> None:
             file.flush()
             os.fsync(file.fileno())
         scratch.rename(path)
+        sync_folder(folder)
     except OSError as fault:
         raise StoreError(f"{path} can't be written: {fault.strerror}; make room") from None
 

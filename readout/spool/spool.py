@@ -30,6 +30,7 @@ from readout.spool.batch_file import (
     read_file,
     write_file,
 )
+from readout.spool.folder import sync_folder
 from readout.writer.batch import Batch, Mark, Part
 
 _log = structlog.get_logger()
@@ -161,7 +162,7 @@ class Spool:
         try:
             file = write_file(scratch, batch)
             scratch.rename(target)
-            self._sync_folder()
+            sync_folder(self.folder)
         except OSError as fault:
             raise StoreError(f"the spool {self.folder} takes no more: {fault.strerror}") from None
         file.path = target
@@ -252,10 +253,3 @@ class Spool:
         line = f"{file.path}: {file.damage}; it is kept as {aside.name}"
         self.damage.append(line)
         _log.error("the spool is damaged", what=line)
-
-    def _sync_folder(self) -> None:
-        descriptor = os.open(self.folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
