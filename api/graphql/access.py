@@ -2,10 +2,11 @@
 
 from datetime import datetime, timedelta
 from enum import Enum
-from typing import Annotated
+from typing import Annotated, get_args
 
 import strawberry
 
+from api.access.roles import MAY, Act
 from api.graphql.context import Info
 from api.graphql.mutation import mutation
 from db.catalogue import tokens
@@ -37,6 +38,9 @@ class Me:
 
     name: str
     role: Role
+    may: list[str] = strawberry.field(
+        description=f"What the role allows, of: {', '.join(get_args(Act))}."
+    )
 
 
 @strawberry.type(description="A token, without its secret.")
@@ -77,7 +81,8 @@ class AccessQueries:
 
     @strawberry.field(description="Who asks, in which role.")
     def me(self, info: Info) -> Me:
-        return Me(name=info.context.who.name, role=Role(info.context.who.role))
+        who = info.context.who
+        return Me(name=who.name, role=Role(who.role), may=sorted(MAY[who.role]))
 
     @strawberry.field(description="All tokens, for admins.")
     async def tokens(self, info: Info) -> list[Token]:

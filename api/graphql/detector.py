@@ -4,8 +4,9 @@ import strawberry
 from strawberry.scalars import JSON
 
 from api.graphql.context import Info
-from api.graphql.scalars import Ticks
+from api.graphql.scalars import Int64, Ticks
 from db import detector as declared
+from db.detector.elements import elements
 from db.errors import DeclarationError
 
 
@@ -38,6 +39,16 @@ class Shape:
     )
     size_mm: list[float] = strawberry.field(description="Its size along each of them, in mm.")
     view: str | None = strawberry.field(description="Column of the projection that is meant.")
+
+
+@strawberry.type(description="A channel that lies somewhere: a wire, a pixel, a phototube.")
+class Element:
+    """A row of ``db.detector.elements.elements``."""
+
+    channel: Int64 = strawberry.field(description="What rates and occupancy call it.")
+    names: JSON = strawberry.field(description="The columns that name it, and their values.")
+    position_mm: list[float] = strawberry.field(description="Where, along the shape's axes.")
+    view: int | None = strawberry.field(description="The projection that the position is meant in.")
 
 
 def shape_of(detector: declared.Detector) -> Shape | None:
@@ -111,6 +122,24 @@ class Detector:
     @strawberry.field(description="How its elements are drawn; null if the declaration is silent.")
     def shape(self) -> Shape | None:
         return shape_of(self.detector)
+
+    @strawberry.field(
+        description="Its channels and where they lie; empty if the declaration does not say."
+    )
+    async def elements(self, info: Info) -> list[Element]:
+        shape = self.detector.shape
+        if shape is None or not shape.position_mm:
+            return []
+        rows = await info.context.ask(elements, self.detector)
+        return [
+            Element(
+                channel=row["channel"],
+                names=JSON({name: row[name] for name in shape.element}),
+                position_mm=[float(row[axis]) for axis in shape.position_mm],
+                view=int(row[shape.view]) if shape.view else None,
+            )
+            for row in rows.iter_rows(named=True)
+        ]
 
     @strawberry.field(description="The whole declaration as it was written (TOML).")
     def source(self) -> str:

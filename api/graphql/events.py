@@ -1,5 +1,6 @@
 """Events: what a builder made of candidates, and one of them with all that a display needs."""
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import numpy as np
@@ -24,14 +25,21 @@ from api.graphql.scalars import Int64, Ticks, as_json
 from api.span import Start, Stop, span_of
 from db.catalogue.runs import Run
 from db.detector import decode
+from db.engine import Engine
 from db.errors import UsageError
+from db.results.neighbours import row_after, row_before
 from db.results.pages import RowPage, page_of_rows
 from db.results.rows import Lineage, list_lineages, read_committed
 from db.selection import Node as Selection
+from db.time import WHOLE
 from software_triggers.task.names import lineage_of
 
 BUILDER = "events"
 MOST_FOUND = 1000
+Look = Callable[[Engine, Lineage, int, int, Selection | None], int | None]
+Neighbours = Annotated[
+    str, strawberry.argument(description="Which events `previous` and `next` lead to.")
+]
 
 
 @strawberry.type(description="A hit or another word that an event keeps.")
@@ -104,11 +112,25 @@ class Found:
 class EventDisplay:
     """An event, what was found in it, how the detector is drawn."""
 
+    builder: strawberry.Private[Lineage]
+    kept: strawberry.Private[Selection | None]
     event: Event
     found: list[Found] = strawberry.field(
         description="Rows of the triggers that the builder reads, and of those that they read."
     )
     shape: Shape | None = strawberry.field(description="How the elements are drawn.")
+
+    @strawberry.field(description="Begin of the event before it that was asked for, if any.")
+    async def previous(self, info: Info) -> Ticks | None:
+        return await self._beside(info, row_before, int(self.event.row["t"]))
+
+    @strawberry.field(description="Begin of the event behind it that was asked for, if any.")
+    async def next(self, info: Info) -> Ticks | None:
+        return await self._beside(info, row_after, int(self.event.row["t"]))
+
+    async def _beside(self, info: Info, look: Look, t: int) -> int | None:
+        cell = self.event.run.cell
+        return await info.context.ask(look, info.context.engine, self.builder, cell, t, self.kept)
 
 
 async def events(
@@ -146,27 +168,65 @@ async def event(
     t: Annotated[Ticks, strawberry.argument(description="Its begin, as in a list of events.")],
     trigger: TriggerName = BUILDER,
     lineage: LineageId = None,
+    where: Neighbours = "",
 ) -> EventDisplay:
     """Read one event and what was found in it."""
     engine, run = info.context.engine, root.run
 
-    def read() -> tuple[dict[str, Any], list[Found]]:
+    def read() -> EventDisplay:
         builder = _builder(lineage_of(engine, run, trigger, lineage, (t, t + 1)))
-        rows = page_of_rows(engine, run, builder, t, t + 1, None, 1).rows
-        if rows.is_empty():
+        shown = _display(engine, run, builder, t, condition(builder, where))
+        if shown is None:
             raise UsageError(f"run {run.run_id} has no event at {t}: take its t from a list")
-        row = rows.row(0, named=True)
-        known = {each.lineage: each for each in list_lineages(engine, run.run_id)}
-        return row, [
-            Found(trigger=each.name, rows=[JSON(v) for v in values_of(each, within)])
-            for each in _upstream(builder, known)
-            for within in [
-                read_committed(engine, each, run.cell, row["t"], row["t_end"]).head(MOST_FOUND)
-            ]
-        ]
+        return shown
 
-    row, found = await info.context.ask(read)
-    return EventDisplay(event=Event(run=run, row=row), found=found, shape=shape_of(run.detector))
+    return await info.context.ask(read)
+
+
+async def newest_event(
+    root: Root,
+    info: Info,
+    trigger: TriggerName = BUILDER,
+    lineage: LineageId = None,
+    where: Where = "",
+) -> EventDisplay | None:
+    """Read the latest event and what was found in it."""
+    engine, run = info.context.engine, root.run
+
+    def read() -> EventDisplay | None:
+        if not list_lineages(engine, run.run_id, trigger):
+            return None
+        builder = _builder(lineage_of(engine, run, trigger, lineage))
+        kept = condition(builder, where)
+        t = row_before(engine, builder, run.cell, WHOLE[1], kept)
+        return None if t is None else _display(engine, run, builder, t, kept)
+
+    return await info.context.ask(read)
+
+
+def _display(
+    engine: Engine, run: Run, builder: Lineage, t: int, kept: Selection | None
+) -> EventDisplay | None:
+    """Return the event of that begin; None where there is none."""
+    rows = page_of_rows(engine, run, builder, t, t + 1, None, 1).rows
+    if rows.is_empty():
+        return None
+    row = rows.row(0, named=True)
+    known = {each.lineage: each for each in list_lineages(engine, run.run_id)}
+    found = [
+        Found(trigger=each.name, rows=[JSON(v) for v in values_of(each, within)])
+        for each in _upstream(builder, known)
+        for within in [
+            read_committed(engine, each, run.cell, row["t"], row["t_end"]).head(MOST_FOUND)
+        ]
+    ]
+    return EventDisplay(
+        builder=builder,
+        kept=kept,
+        event=Event(run=run, row=row),
+        found=found,
+        shape=shape_of(run.detector),
+    )
 
 
 def _builder(lineage: Lineage) -> Lineage:

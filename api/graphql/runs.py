@@ -12,7 +12,7 @@ from api.dropped import Dropped, dropped
 from api.graphql.connection import After, Connection, First, checked, key_of, page
 from api.graphql.context import Info
 from api.graphql.detector import Detector
-from api.graphql.events import EventConnection, EventDisplay, event, events
+from api.graphql.events import EventConnection, EventDisplay, event, events, newest_event
 from api.graphql.mutation import mutation
 from api.graphql.rates import ChannelCount, Rates, occupancy, rates
 from api.graphql.rows import CandidateConnection, Histogram, candidates, histogram
@@ -222,6 +222,9 @@ class Run(RunScoped):
     )
     event: EventDisplay = strawberry.field(
         resolver=event, description="One event with its hits, and what a display needs."
+    )
+    newest_event: EventDisplay | None = strawberry.field(
+        resolver=newest_event, description="The latest event; null before there is one."
     )
     windows: Connection[Window] = strawberry.field(
         resolver=windows, description="What the ledger says of each window, in order of time."

@@ -38,9 +38,9 @@ def rates(
     store: Store = None,
 ) -> None:
     """Draw words a second against time, from counts taken at insert; dead time is shaded."""
+    from db.detector.elements import elements
     from ops.plot import rates as picture
     from ops.plot import save
-    from ops.plot.elements import elements
 
     with _asked(out, store, run, start, stop) as of:
         shape = of.run.detector.shape

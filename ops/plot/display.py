@@ -10,8 +10,8 @@ from matplotlib.patches import Patch, Rectangle
 
 from db.catalogue.runs import Run
 from db.detector import Shape
+from db.detector.elements import NOWHERE, elements
 from ops.plot import GREY, styled, title, utc
-from ops.plot.elements import NOWHERE, elements
 from ops.plot.event import Event, drifts, shape_of
 
 HIT, OTHER, CIRCLE, SEGMENT, TRACK = "#a9c6fe", "#f89c20", "#1f4fa8", "#e42536", "#7a21dd"

@@ -10,13 +10,13 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, MaxNLocator
 
 from db.catalogue.runs import Run
+from db.detector.elements import elements
 from db.engine import Engine
 from db.errors import UsageError
 from db.relations.histogram import count_by
 from db.relations.relation import Relation
 from db.words.rates import count_channels
 from ops.plot import styled, title
-from ops.plot.elements import elements
 
 DENSE = 10_000
 """Numbers that spread further than that are drawn one beside the other, in order."""

@@ -4,12 +4,12 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter
 
 from db.catalogue.runs import Run
+from db.detector.elements import elements
 from db.engine import Engine
 from db.errors import UsageError
 from db.words.headers import last_time
 from db.words.rates import Bins, count_rates
 from ops.plot import GREY, styled, title, utc
-from ops.plot.elements import elements
 
 MOST_BINS = 400
 MOST_LINES = 10

@@ -8,8 +8,8 @@ from matplotlib.patches import Rectangle, StepPatch
 
 from db.catalogue.runs import Run
 from db.detector import load
+from db.detector.elements import elements
 from db.errors import UsageError
-from ops.plot.elements import elements
 from ops.plot.rates import MOST_BINS, count, draw
 
 SLICE = 120_000_000

@@ -5,7 +5,9 @@ from functools import lru_cache
 import numpy as np
 import polars as pl
 
-from db.detector import Detector, decode, encode
+from db.detector.decode import decode
+from db.detector.detector import Detector
+from db.detector.encode import encode
 from db.selection import names
 
 MOST_BITS = 20
