@@ -69,7 +69,7 @@ def served_beside(
     with serving(
         at, host=host, port=port, open_to_all=open_to_all, takes_orders=takes_orders, tls=tls
     ) as served:
-        typer.echo(f"the API is at {served.url}; try it out: {served.page}", err=True)
+        typer.echo(f"the API is at {served.url}; open the page: {served.page}", err=True)
         yield served
 
 

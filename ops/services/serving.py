@@ -20,6 +20,7 @@ from db.time import parse_duration
 from ops.services.retention import retention_rules
 from ops.services.tracing import tracing
 from ops.settings import settings
+from web.routes import page_routes
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Tracer
@@ -38,7 +39,7 @@ class Serving:
     @property
     def page(self) -> str:
         """Address of the page, with a token that holds until the process ends."""
-        return f"{self.url}/graphiql#token={self.app_state.local}"
+        return f"{self.url}/#token={self.app_state.local}"
 
 
 @contextmanager
@@ -72,6 +73,7 @@ def serving(
     )
     with tracing() as tracer, closing(AppState(_traced(store, tracer), rules)) as app_state:
         app, proxies = create_app(app_state), settings().api_proxies
+        app.include_router(page_routes())
         if tracer:
             from api.traces import Traced
 

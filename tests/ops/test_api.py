@@ -41,7 +41,7 @@ def api(store, *more):
     try:
         for line in server.stderr:
             if "the API is at" in line:
-                url, _, token = line.split()[-1].partition("/graphiql#token=")
+                url, _, token = line.split()[-1].partition("/#token=")
                 break
         else:
             raise AssertionError("it did not start")

@@ -1,0 +1,33 @@
+/** Who is signed in: the token that every request brings, kept in this browser until one signs out. */
+
+const KEPT = "everyhit token";
+const watchers = new Set();
+
+/** Return the token, or null when nobody is signed in. */
+export function token() {
+  return localStorage.getItem(KEPT);
+}
+
+/** Keep a token for the requests from now on. @param {string} text */
+export function signIn(text) {
+  localStorage.setItem(KEPT, text.trim());
+}
+
+/** Forget the token, and tell those who watch why. @param {string} why a sentence, or "" */
+export function signOut(why = "") {
+  localStorage.removeItem(KEPT);
+  for (const watch of watchers) watch(why);
+}
+
+/** Call a function with a sentence whenever the token is given up. */
+export function onSignOut(watch) {
+  watchers.add(watch);
+}
+
+/** Take the token out of an address like `/#token=…`, so that nobody reads it over a shoulder. */
+export function takeTokenFromAddress() {
+  const given = new URLSearchParams(location.hash.slice(1)).get("token");
+  if (given === null) return;
+  signIn(given);
+  history.replaceState(null, "", location.pathname);
+}

@@ -1,0 +1,89 @@
+/** The frame around the pages: signs people in, shows the page that the address names. */
+
+import { ask } from "./api/ask.js";
+import { hangUp, silentFor } from "./api/listen.js";
+import { onSignOut, signOut, takeTokenFromAddress } from "./api/session.js";
+import { addressOf, place } from "./view/address.js";
+import { el, fill } from "./view/dom.js";
+import { length } from "./view/format.js";
+import * as live from "./pages/live.js";
+import * as signIn from "./pages/sign_in.js";
+
+const PAGES = { live };
+const SILENCE_MS = 250;
+
+let close = () => {};
+let me = null;
+let reason = "";
+let opened = 0;
+
+takeTokenFromAddress();
+onSignOut((why) => {
+  me = null;
+  reason = why;
+  hangUp();
+  open();
+});
+addEventListener("hashchange", () => {
+  takeTokenFromAddress();
+  open();
+});
+document.documentElement.dataset.theme = localStorage.getItem("everyhit theme") ?? "";
+open();
+
+async function open() {
+  const own = ++opened;
+  close();
+  close = () => {};
+  try {
+    me ??= (await ask("{ me { name role may } }")).me;
+  } catch (fault) {
+    if (own !== opened) return;
+    close = signIn.open(document.body, fault.code === "access" ? reason : fault.message, () => open());
+    reason = "";
+    return;
+  }
+  if (own !== opened) return;
+  const { page, params } = place();
+  const shown = PAGES[page] ?? PAGES.live;
+  const main = el("main", { id: "main", tabindex: -1 });
+  fill(document.body, el("a", { class: "skip", href: "#main", on: { click: skip } }, "Skip to the page"), bar(page), cutMark(), main);
+  document.title = `${shown.title} · everyhit`;
+  close = shown.open(main, params, me);
+}
+
+function skip(event) {
+  event.preventDefault();
+  document.getElementById("main").focus();
+}
+
+function bar(page) {
+  const links = Object.entries(PAGES).map(([name, { title }]) =>
+    el("a", { href: addressOf(name), "aria-current": name === page ? "page" : null }, title));
+  return el("header", { class: "top" },
+    el("a", { class: "name", href: addressOf("live") }, "everyhit"),
+    el("nav", { "aria-label": "Pages" }, links),
+    el("div", { class: "who" },
+      el("span", {}, `${me.name}, ${me.role.toLowerCase()}`),
+      el("button", { class: "small", on: { click: turn } }, "Light or dark"),
+      el("button", { class: "small", on: { click: () => signOut("") } }, "Sign out")));
+}
+
+function turn() {
+  const dark = getComputedStyle(document.documentElement).colorScheme === "dark"
+    || (!document.documentElement.dataset.theme && matchMedia("(prefers-color-scheme: dark)").matches);
+  document.documentElement.dataset.theme = dark ? "light" : "dark";
+  localStorage.setItem("everyhit theme", document.documentElement.dataset.theme);
+  document.dispatchEvent(new Event("theme"));
+}
+
+function cutMark() {
+  const mark = el("p", { class: "cut", role: "alert", hidden: true });
+  const timer = setInterval(() => {
+    if (!mark.isConnected) return clearInterval(timer);
+    const s = silentFor();
+    mark.hidden = s < 1.5;
+    if (!mark.hidden) mark.textContent = `No sign of the server for ${length(s)}: what you see is old. Trying again.`;
+  }, SILENCE_MS);
+  return mark;
+}

@@ -1,0 +1,88 @@
+/** Lines over time, with zoom by drag. Drawn by uPlot, which the server takes from its package. */
+
+import { el } from "../view/dom.js";
+import { digits, withUnit } from "../view/format.js";
+import { onTheme, seriesColour, themed } from "./colours.js";
+
+/* global uPlot */
+
+const AXIS_FONT = "12px system-ui, sans-serif";
+
+/**
+ * Return a plot: its element, `set(names, columns)` and `stop()`.
+ * @param {{unit: string, height?: number, label: string, zoomed?: (low: number, high: number) => void,
+ *   kind?: "lines"|"steps", x?: string, clicked?: (x: number, index: number) => void}} options
+ */
+export function seriesPlot({ unit, height = 260, label, zoomed = null, kind = "lines", x = "s", clicked = null }) {
+  const element = el("div", { class: "plot", role: "img", "aria-label": label });
+  const ending = new AbortController();
+  let chart = null;
+  let drawn = [];
+  let data = [[]];
+
+  function make() {
+    chart?.destroy();
+    const grid = { stroke: themed("--line"), width: 1 };
+    const axis = { stroke: themed("--faint"), grid, ticks: grid, font: AXIS_FONT };
+    const paths = kind === "steps" ? uPlot.paths.stepped({ align: 1 }) : undefined;
+    const series = drawn.map((name, n) => ({
+      label: name, stroke: seriesColour(n), width: 1.6, paths, points: { show: false },
+      fill: kind === "steps" && drawn.length === 1 ? themed("--sunk") : undefined,
+      value: (_, value) => withUnit(value, unit),
+    }));
+    chart = new uPlot({
+      width: Math.max(200, element.clientWidth), height,
+      scales: { x: { time: false }, y: { range: (_, low, high) => [0, high > 0 ? high * 1.08 : 1] } },
+      axes: [
+        { ...axis, values: (_, at) => at.map((value) => digitsOf(value, at)), label: x, labelFont: AXIS_FONT, labelSize: 22 },
+        { ...axis, size: 76, values: (_, at) => at.map((value) => (value ? withUnit(value, unit) : "0")) },
+      ],
+      series: [{ label: x, value: (_, value) => (value === null ? "–" : digitsOf(value, [])) }, ...series],
+      legend: { show: true }, cursor: { drag: { x: Boolean(zoomed), y: false, setScale: false }, points: { size: 6 } },
+      hooks: { setSelect: [select] },
+    }, data, element);
+    if (clicked) chart.root.querySelector(".u-over").addEventListener("click", click);
+  }
+
+  function select(of) {
+    if (!zoomed || of.select.width < 6) return;
+    const low = of.posToVal(of.select.left, "x");
+    const high = of.posToVal(of.select.left + of.select.width, "x");
+    of.setSelect({ left: 0, width: 0, top: 0, height: 0 }, false);
+    zoomed(low, high);
+  }
+
+  function click() {
+    const index = chart.cursor.idx;
+    if (index !== null && index !== undefined && chart.select.width < 6) clicked(data[0][index], index);
+  }
+
+  const watch = new ResizeObserver(() => chart?.setSize({ width: Math.max(200, element.clientWidth), height }));
+  watch.observe(element);
+  onTheme(() => chart && make(), ending.signal);
+  return {
+    element,
+    /** Draw columns over the first of them; one name for each of the others. */
+    set(names, columns) {
+      data = columns;
+      if (chart && names.join("\n") === drawn.join("\n")) return chart.setData(data);
+      drawn = names;
+      return make();
+    },
+    stop() {
+      ending.abort();
+      watch.disconnect();
+      chart?.destroy();
+    },
+  };
+}
+
+function digitsOf(value, at) {
+  const step = at.length > 1 ? Math.abs(at[1] - at[0]) : 0;
+  const places = step > 0 && step < 1 ? Math.min(9, Math.ceil(-Math.log10(step))) : 0;
+  return step ? value.toLocaleString("en", { minimumFractionDigits: places, maximumFractionDigits: places }) : wide(value);
+}
+
+function wide(value) {
+  return Math.abs(value) >= 1e5 || Number.isInteger(value) ? value.toLocaleString("en", { maximumFractionDigits: 3 }) : digits(value);
+}
