@@ -6,6 +6,7 @@ from pathlib import Path
 from db.detector.calibration import calibrated
 from db.detector.detector import Detector
 from db.detector.keys import suggest
+from db.detector.layout import lay_out
 from db.detector.reader import read
 from db.errors import DeclarationError
 
@@ -49,6 +50,9 @@ def loads(source: str, file: str = "declaration") -> Detector:
         declared = tomllib.loads(source)
     except tomllib.TOMLDecodeError as error:
         raise DeclarationError(f"{file}: this is not TOML: {error}") from None
+    table = None
+    if "table" in declared:
+        declared, table = lay_out(declared, file)
     base = read(declared, file, source)
     periods = []
     for start, values in calibrated(declared, file):
@@ -60,4 +64,4 @@ def loads(source: str, file: str = "declaration") -> Detector:
                 )
                 raise DeclarationError(f"{file} as calibrated on {start:%Y-%m-%d}: {problem}")
         periods.append((start, detector))
-    return replace(base, periods=tuple(periods))
+    return replace(base, periods=tuple(periods), table=table)

@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import Any
 
 from db.detector.expression import expression
+from db.detector.table import Table
 from db.errors import UsageError
 from db.selection import Node, Range, parse, tree
 
@@ -98,6 +99,8 @@ class Detector:
     """Hash of the values that are in force: it changes whenever a result could."""
     source: str
     """The declaration as it was written."""
+    table: Table | None = None
+    """How a table's rows become words, if it declares a table in place of fields."""
     periods: tuple[tuple[datetime, "Detector"], ...] = field(default=(), repr=False)
     """From when on which calibration holds, in order; none if the declaration has no dates."""
 

@@ -12,6 +12,7 @@ FILES = {
     "run": "control",
     "db": "db",
     "demo": "demo",
+    "detector": "detectors",
     "doctor": "doctor",
     "fpga": "fpga",
     "ingest": "ingest",

@@ -37,7 +37,10 @@ from software_triggers.running.threads import run_stages
 @app.command()
 def ingest(
     files: Annotated[
-        list[Path], typer.Argument(help="Word files, text dumps, KM3NeT ROOT files, - for stdin.")
+        list[Path],
+        typer.Argument(
+            help="Files of words or tables, text dumps, KM3NeT ROOT files, - for stdin."
+        ),
     ],
     detector: Annotated[str, typer.Option("--detector", help="Name or file of the declaration.")],
     run: Annotated[str, typer.Option("--run", help="Name of the new run.")] = "",
@@ -75,6 +78,7 @@ def ingest(
         )
         summary, fault = _write(at, new, chain([first], blocks), first, keep, pace)
         new = close_run(at.engine, new)
+        summary |= _left_out(files, sources)
         results = []
         wanted = [*(trigger or []), *(["events"] if events else [])]
         if wanted and fault is None:
@@ -131,6 +135,20 @@ def _write(
         "seconds": round(seconds, 3),
         "words_per_s": round(readout.written.hits / seconds),
     }, fault
+
+
+def _left_out(files: list[Path], sources: list[Source]) -> dict[str, int]:
+    """Say which rows of tables were no hits; return how many, if any source is a table."""
+    tables = [(file, source.rows) for file, source in zip(files, sources, strict=True)]
+    for file, rows in tables:
+        if rows is not None and rows.n_bad:
+            typer.echo(
+                f"{file}: {rows.n_bad} of {rows.rows} rows are no hits and were left out:"
+                f" {visible('; '.join(rows.bad))}",
+                err=True,
+            )
+    found = [rows.n_bad for _, rows in tables if rows is not None]
+    return {"rows_left_out": sum(found)} if found else {}
 
 
 def _trigger(engine: Engine, run: Run, names: list[str], *, quiet: bool) -> list[dict[str, Any]]:

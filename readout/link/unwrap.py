@@ -118,12 +118,16 @@ class Unwrapper:
         return turns * self._wrap - self._origin
 
 
+_FAR = 100
+
+
 def run_start(detector: Detector, words: Words) -> int:
     """Where on the detector's counter a run starts whose first words these are.
 
     That is before the words by the disorder, or by a slice if that is longer, so that no word of
     any link lies before the run. One wild word among the first three does no harm; if none carries
-    a time, it is 0.
+    a time, it is 0. Words of a slow detector may be far apart: on a counter that never wraps the
+    earliest of the three counts, unless it is a hundred times as far from the others as that.
     """
     times, sound, _ = word_times(detector)(words)
     first = times[sound][:3]
@@ -134,7 +138,11 @@ def run_start(detector: Detector, words: Words) -> int:
     away = first - first[0]
     if wrap:
         away = (away + wrap // 2) % wrap - wrap // 2
-    return int(first[0] + np.sort(away)[len(away) // 2]) - max(detector.disorder, detector.slice)
+    before = max(detector.disorder, detector.slice)
+    away = np.sort(away)
+    middle = away[len(away) // 2]
+    alike = detector.wrap is None and middle - away[0] <= _FAR * before
+    return int(first[0] + (away[0] if alike else middle)) - before
 
 
 @kernel()

@@ -15,15 +15,17 @@ import numpy as np
 
 from db.detector import Detector
 from db.detector.words import Words
-from db.errors import SourceError
+from db.errors import SourceError, UsageError
 from readout.source.binary import BLOCK_BYTES, read_words
 from readout.source.block import Block
 from readout.source.foreign import foreign
 from readout.source.peek import Peeked, peek
 from readout.source.plausible import ENOUGH_HITS, Doubt, doubt, enough_hits, judged, looks_like
+from readout.source.table.open import TableSource, open_table, table_from_pipe
+from readout.source.table.rows import Tally
 from readout.source.text import has_header, read_text
 
-Format = Literal["words", "text", "km3net"]
+Format = Literal["words", "text", "km3net", "table"]
 _FIRST_ROWS_BYTES = 1 << 16
 
 
@@ -34,6 +36,8 @@ class Source:
     blocks: Iterator[Block]
     started_ns: int | None = None
     """When the run began, in ns since 1970, if the file tells it."""
+    rows: Tally | None = None
+    """What became of a table's rows, while they are read."""
 
 
 def open_source(
@@ -46,10 +50,11 @@ def open_source(
 ) -> Source:
     """The words at ``path``: a file, a pipe, or ``-`` for standard input.
 
-    ``form`` says what it holds: raw words, a text dump (also gzipped), or KM3NeT's ROOT trees. If
-    nothing is said, a file is a dump if its header is the declaration's, else words if the times
-    and links of its first thousand hits are plausible, else a ROOT file if it starts like one. A
-    pipe holds words unless something else is said; those that come within a second are judged.
+    A detector that declares a table has tables only. Else ``form`` says what it holds: raw words,
+    a text dump (also gzipped), or KM3NeT's ROOT trees. If nothing is said, a file is a dump if its
+    header is the declaration's, else words if the times and links of its first thousand hits are
+    plausible, else a ROOT file if it starts like one. A pipe holds words unless something else is
+    said; those that come within a second are judged.
     ``link`` numbers the words where the declaration doesn't tell their link.
 
     Raises SourceError at once for what can't be opened or isn't plausible, and while reading for
@@ -65,6 +70,8 @@ def open_source(
     with stream:  # opened again when its turn has come: there may be thousands of files
         start = stream.read(_bytes_to_judge(detector))
         size = os.fstat(stream.fileno()).st_size
+    if _is_table(detector, form):
+        return _source(open_table(path, detector, link, force=force))
     found = form or _form_of(start, detector, force=force)
     if found == "km3net":
         return _slices(path, detector)
@@ -86,6 +93,8 @@ def _from_pipe(
     block_bytes: int,
     form: Format | None,
 ) -> Source:
+    if _is_table(detector, form):
+        return _source(table_from_pipe(stream, name, detector, link, force=force))
     if form == "km3net":
         raise SourceError(f"{name}: a ROOT file can't be read from a pipe: name the file itself")
     if form == "text":
@@ -98,6 +107,19 @@ def _from_pipe(
     if not force and not ended:
         blocks = judged(blocks, detector, lambda words: _judge_more(words, name, detector))
     return Source(_closing(stream, blocks))
+
+
+def _is_table(detector: Detector, form: Format | None) -> bool:
+    """Whether a table is read. Raises UsageError if that isn't what the detector declares."""
+    if detector.table is None and form == "table":
+        raise UsageError(f"--format table: {detector.name} declares no [table]")
+    if detector.table is not None and form not in (None, "table"):
+        raise UsageError(f"--format {form}: {detector.name} declares a table, and no words")
+    return detector.table is not None
+
+
+def _source(table: TableSource) -> Source:
+    return Source(table.blocks, table.started_ns, table.tally)
 
 
 def _form_of(start: bytes, detector: Detector, *, force: bool) -> Format:

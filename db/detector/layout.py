@@ -1,0 +1,176 @@
+"""How the rows of a table become hits: a declaration may say so in place of bit fields.
+
+Each row becomes a hit of one word or more: its time in 61 bits, and the values of its columns in
+as many bits as their types have. From there on it is a detector like any other.
+"""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from fractions import Fraction
+from typing import Any
+
+from db.detector.detector import Field
+from db.detector.keys import Keys
+from db.detector.table import TIME, Table, TimeColumn, ValueColumn
+from db.errors import UsageError
+from db.time import parse_duration
+
+TIME_BITS = 61
+_TYPE = re.compile(r"(u?)int([1-9]\d?)")
+_DATE = "UTC"
+
+
+def lay_out(declared: Mapping[str, Any], file: str) -> tuple[dict[str, Any], Table]:
+    """The same declaration with bit fields in place of ``[table]``, and the table.
+
+    Raises DeclarationError with the file, the key and what to do.
+    """
+    keys = Keys(declared, file)
+    for key in ("fields", "words_per_hit", "text"):
+        if key in declared:
+            raise keys.wrong(key, "a declaration of a [table] lays out its own words: remove this")
+    own = keys.table("table")
+    times = _times(own.table("time"))
+    found, columns = _values(own.table("values"))
+    values = tuple(value for value, _ in found)
+    table = Table(
+        times=times,
+        values=values,
+        since=_since(own, times),
+        order=tuple(map(str, own.get("order", list) or ())),
+        separator=_character(own, "separator", ","),
+        comment=own.get("comment", str) or "",
+        decimal=_character(own, "decimal", "."),
+        missing=tuple(map(str, own.get("missing", list) or ())),
+        skip_bad=_one_of(own, "bad_rows", ("refuse", "skip")) == "skip",
+        place=own.get("place", str) or "",
+    )
+    own.close()
+    if lost := [name for name in table.columns if table.order and name not in table.order]:
+        raise own.wrong("order", f"{lost[0]} is not among them: name all columns of a row")
+    fields, n_words = _places(values)
+    clock = {"tick_ns": _finest(times), "disorder": 0, "slice": "1 s", "time": TIME}
+    laid = {key: value for key, value in declared.items() if key != "table"}
+    laid |= {
+        "words_per_hit": n_words,
+        "fields": {
+            field.name: {"word": field.word, "bits": [field.low, field.low + field.width - 1]}
+            for field in fields
+        },
+        "clock": clock | dict(keys.get("clock", dict) or {}),
+        "columns": columns | dict(keys.get("columns", dict) or {}),
+    }
+    return laid, table
+
+
+def _times(keys: Keys) -> tuple[TimeColumn, ...]:
+    found = []
+    for column in keys.values:
+        text = keys.take(column, str)
+        try:
+            unit = None if text == _DATE else _unit(text)
+        except UsageError as error:
+            raise keys.wrong(column, str(error)) from None
+        found.append(TimeColumn(column, unit))
+    if not found:
+        raise keys.wrong("", "there is no column of the time: write one, as in TS = '1 ns'")
+    return tuple(found)
+
+
+def _unit(text: str) -> Fraction:
+    """The ns of ``"1 ps"``, ``"25 ns"`` or ``"-25/16 ns"``."""
+    number, _, unit = text.strip().partition(" ")
+    try:
+        value = Fraction(number)
+    except (ValueError, ZeroDivisionError):
+        raise UsageError(
+            f"{text!r}: write what one of it is worth, as '25 ns' or '1/16 s'"
+        ) from None
+    if not value:
+        raise UsageError(f"{text!r}: it can't be worth nothing")
+    if unit.strip() == "ps":
+        return value / 1000
+    return value * parse_duration(f"1 {unit}")
+
+
+def _since(keys: Keys, times: tuple[TimeColumn, ...]) -> datetime | None:
+    since = keys.get("since", datetime)
+    dated = any(each.unit is None for each in times)
+    if dated and since is not None:
+        raise keys.wrong("since", "the column with dates says it already: remove this")
+    if since is not None and since.tzinfo is None:
+        raise keys.wrong("since", f"which zone? For UTC write {since.isoformat()}Z")
+    return datetime(1970, 1, 1, tzinfo=UTC) if dated else since
+
+
+def _finest(times: tuple[TimeColumn, ...]) -> str:
+    return str(min((abs(each.unit) for each in times if each.unit), default=Fraction(1)))
+
+
+def _values(keys: Keys) -> tuple[list[tuple[ValueColumn, str]], dict[str, str]]:
+    """The value columns with their names, and the expressions of those that aren't plain counts."""
+    found: list[tuple[ValueColumn, str]] = []
+    columns: dict[str, str] = {}
+    for name, given in keys.values.items():
+        place = Keys({"column": given}, "") if isinstance(given, str) else keys.table(name)
+        column = place.take("column", str)
+        kind = place.get("type", str) or "uint32"
+        match = _TYPE.fullmatch(kind)
+        if match is None or not (1 if match[1] else 2) <= int(match[2]) <= 64:
+            raise place.wrong("type", f"{kind!r}: write uint1 to uint64, or int2 to int64")
+        width = int(match[2])
+        lowest = 0 if match[1] else -(2 ** (width - 1))
+        unit = _value_unit(place)
+        plain = unit == 1 and not lowest
+        field = name if plain else f"{name}_counts"
+        if not plain:
+            shifted = f"({field} - {-lowest})" if lowest else field
+            columns[name] = shifted if unit == 1 else f"{shifted} * {float(unit)!r}"
+        hexadecimal = _one_of(place, "base", (10, 16)) == 16
+        place.close()
+        found.append((ValueColumn(column, field, unit, lowest, width, hexadecimal), name))
+    return found, columns
+
+
+def _value_unit(keys: Keys) -> Fraction:
+    value = keys.get("unit", object)
+    if value is None:
+        return Fraction(1)
+    try:
+        unit = Fraction(str(value))
+    except (ValueError, ZeroDivisionError):
+        unit = Fraction(0)
+    if unit <= 0:
+        raise keys.wrong("unit", f"{value!r}: write what one count is worth, as 0.1 or '1/8'")
+    return unit
+
+
+def _one_of(keys: Keys, key: str, known: tuple[Any, ...]) -> Any:
+    value = keys.get(key, object)
+    if value is not None and value not in known:
+        raise keys.wrong(key, f"{value!r}: write {' or '.join(map(repr, known))}")
+    return known[0] if value is None else value
+
+
+def _character(keys: Keys, key: str, default: str) -> str:
+    """One ASCII character; ``"space"`` is none: any number of blanks and tabs."""
+    value = keys.get(key, str) or default
+    if value == "space" and key == "separator":
+        return ""
+    if len(value) != 1 or not value.isascii() or value in '\r\n"':
+        raise keys.wrong(key, f"{value!r}: write one character, as ';' or '\\t'")
+    return value
+
+
+def _places(values: tuple[ValueColumn, ...]) -> tuple[list[Field], int]:
+    """Where the bits lie: the time first, then each value in the first word with room for it."""
+    ends = [TIME_BITS]
+    fields = [Field(TIME, 0, 0, TIME_BITS)]
+    for value in values:
+        word = next((n for n, end in enumerate(ends) if end + value.width <= 64), len(ends))
+        if word == len(ends):
+            ends.append(0)
+        fields.append(Field(value.field, word, ends[word], value.width))
+        ends[word] += value.width
+    return fields, len(ends)

@@ -1,0 +1,55 @@
+"""From somebody's CSV file to a query, by the commands that the help names."""
+
+import json
+
+import pytest
+from test_cli import everyhit
+
+TEXT = "Device 7\nTime_ns,CH,ADC\n" + "".join(f"{100 * n},{n % 3},{n}\n" for n in range(20))
+
+
+@pytest.fixture
+def table(tmp_path):
+    path = tmp_path / "cosmics.csv"
+    path.write_text(TEXT)
+    return path
+
+
+@pytest.mark.slow
+def test_a_table_goes_in_by_what_was_guessed_of_it(table, tmp_path):
+    detector = tmp_path / "cosmics.toml"
+    assert f"wrote {detector}" in everyhit("detector", "guess", table, "--out", detector)
+    checked = json.loads(everyhit("detector", "check", table, "--detector", detector, "--json"))
+    assert (checked["hits"], checked["rows_left_out"]) == (20, 0)
+    where = ["--store", tmp_path / "store"]
+    everyhit("ingest", table, "--detector", detector, *where)
+    query = "SELECT sum(adc) AS adc, uniqExact(channel) AS channels FROM hits"
+    row = json.loads(everyhit("query", query, "--json", *where))
+    assert (int(row["adc"]), int(row["channels"])) == (190, 3)
+
+
+def test_bad_rows_are_told_and_counted(table, tmp_path):
+    detector = tmp_path / "cosmics.toml"
+    everyhit("detector", "guess", table, "--out", detector)
+    table.write_text(TEXT + "7,1,none\n")
+    fault = everyhit("ingest", table, "--detector", detector, "--store", tmp_path / "s", code=1)
+    assert "cosmics.csv: line 23: ADC is 'none'" in fault
+    out = everyhit("detector", "check", table, "--detector", detector, "--json", code=1)
+    assert out == ""  # the answer is on stdout
+    detector.write_text(detector.read_text().replace("[table]\n", '[table]\nbad_rows = "skip"\n'))
+    where = ["--store", tmp_path / "t", "--json"]
+    stored = json.loads(everyhit("ingest", table, "--detector", detector, *where))
+    assert (stored["words"], stored["rows_left_out"]) == (20, 1)
+
+
+@pytest.mark.parametrize("kind", [[], ["--table"]])
+def test_a_new_declaration_works_as_it_is(tmp_path, kind):
+    path = tmp_path / "mine.toml"
+    everyhit("detector", "new", "mine", *kind, "--out", path)
+    assert "a hit of mine" in everyhit("detector", "show", path)
+    assert "is there already" in everyhit("detector", "new", "mine", "--out", path, code=1)
+
+
+def test_detectors_are_listed():
+    names = [row["name"] for row in json.loads(everyhit("detector", "list", "--json"))]
+    assert {"drift_tubes_v2", "km3net"} <= set(names)
