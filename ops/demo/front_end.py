@@ -9,7 +9,7 @@ import numpy as np
 
 from db.detector.words import Words
 from db.errors import SourceError
-from readout.source.frame import HEADER, HELLO, MOST_WORDS, WORDS, Header, read_header
+from db.words.frame import HEADER, HELLO, MOST_WORDS, WORDS, Header, read_header
 
 
 class Sender:

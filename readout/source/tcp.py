@@ -12,8 +12,8 @@ import structlog
 
 from db.detector.words import Words
 from db.errors import SourceError, UsageError
+from db.words.frame import HEADER, HELLO, PLACE, Header, read_header
 from readout.source.block import Block, Place
-from readout.source.frame import HEADER, HELLO, PLACE, Header, read_header
 
 _log = structlog.get_logger()
 

@@ -12,8 +12,8 @@ import structlog
 
 from db.detector.words import Words
 from db.errors import UsageError
+from db.words.frame import HEADER, HELLO, MAGIC, VERSION, WORDS
 from readout.source.block import Block, Place
-from readout.source.frame import HEADER, HELLO, MAGIC, VERSION, WORDS
 
 _log = structlog.get_logger()
 

@@ -19,12 +19,12 @@ import pytest
 
 from db.detector import load
 from db.store import open_store
+from db.words.frame import WORDS, Header
 from db.words.gaps import read_gaps
 from ops.demo.front_end import Sender
 from ops.servers.ports import free_port
 from readout.simulator.conditions import Conditions
 from readout.simulator.live import live
-from readout.source.frame import WORDS, Header
 
 DETECTOR = load("drift_tubes_v1")
 EVERYHIT = Path(sys.executable).parent / "everyhit"

@@ -1,12 +1,11 @@
 """The filter in hardware against Python's own evaluation of its text, and the other targets."""
 
-import tomllib
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from streams import run
+from tubes import FLOATS, TUBES, hit_of, meets, words_of
 
 from db.detector import decode, decode_polars, load, loads
 from db.errors import SelectionError
@@ -14,33 +13,7 @@ from db.selection import to_numpy, to_polars, to_sql
 from fpga.selection.condition import condition, prefilter
 from fpga.selection.filter import Filter
 
-TUBES = load("drift_tubes_v2")
-DECLARED = tomllib.loads(TUBES.source)
-FLOATS = {"x_mm", "z_mm"}
 NAMES = [name for name in TUBES.column_names if name not in FLOATS | {"special"}]
-
-
-def lookup(index, *values):
-    return values[0][index] if isinstance(values[0], list) else values[index]
-
-
-ORACLE = {"__builtins__": {}, "abs": abs, "min": min, "max": max, "lookup": lookup}
-
-
-def hit_of(word):
-    """Fields and integer columns of a word, by the declaration's own text and Python's integers."""
-    hit = {}
-    for name, place in DECLARED["fields"].items():
-        low, high = place["bits"]
-        hit[name] = word >> low & (1 << high - low + 1) - 1
-    for name, text in DECLARED["columns"].items():
-        if name not in FLOATS:
-            hit[name] = eval(text, ORACLE | DECLARED["tables"], hit)
-    return hit
-
-
-def meets(text, word):
-    return bool(eval(text, ORACLE | DECLARED["tables"], hit_of(word)))
 
 
 def allowed(text):
@@ -95,15 +68,6 @@ def booleans(draw, depth):
             ]
         )
     )
-
-
-def words_of(seed, n):
-    """Words of all sorts: random bits, and small values in the fields that lie highest."""
-    random = np.random.default_rng(seed)
-    words = random.integers(0, 2**64, n, dtype=np.uint64)
-    words[::2] &= ~(np.uint64(0xFFFFF0F0) << np.uint64(12))
-    words[:2] = 0, 2**64 - 1
-    return words
 
 
 @settings(max_examples=40)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from readout.source.frame import WORDS, Header
+from db.words.frame import WORDS, Header
 
 
 def frame(first, words, link=0, stream=1, kind=WORDS) -> bytes:

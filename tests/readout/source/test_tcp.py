@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from db.errors import UsageError
+from db.words.frame import HEADER, HELLO, read_header
 from ops.demo.front_end import Sender
 from readout.source.block import Place
-from readout.source.frame import HEADER, HELLO, read_header
 from readout.source.tcp import TcpSource
 
 

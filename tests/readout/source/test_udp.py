@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from db.errors import UsageError
+from db.words.frame import HELLO
 from readout.source.block import Place
-from readout.source.frame import HELLO
 from readout.source.udp import UdpSource
 
 

@@ -1,0 +1,135 @@
+from dataclasses import dataclass
+
+from amaranth.hdl import Const, Module, Signal
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out, connect, flipped
+
+from db.detector import Detector
+from db.errors import UsageError
+from db.selection import Node
+from fpga.selection.filter import Filter
+from fpga.stages.counters import Counters
+from fpga.stages.gate import Gate
+from fpga.stages.hit_fields import layout
+from fpga.stages.intake import Intake
+from fpga.stages.merge import Merge
+from fpga.stages.packets import Packets
+
+GATES = 1 << 15
+"""Addresses from here on are the gates'; below are the counters."""
+
+
+@dataclass(frozen=True)
+class Design:
+    """What a board is built for."""
+
+    detector: Detector
+    links: int
+    channels: int = 512
+    """Of a link, a power of two; link k has the channels from k * channels on."""
+    keep: Node | None = None
+    """What the filter keeps, from ``prefilter``; None for a board without one."""
+    most_words: int = 160
+    """In a packet."""
+    patience: int = 64
+    """Clocks for which the merge waits for a link."""
+    linger: int = 4096
+    """Clocks for which a packet waits for more words."""
+
+
+class Board(wiring.Component):
+    """From hits of several links to packets: intake, gate, merge, filter, packets.
+
+    The control bus writes ``value`` to the register at ``address`` when ``writes``; ``found`` is
+    the register of the address two clocks before. Registers of 32 bits: from 0 on the counters, by
+    ``counters``; from GATES on, by ``gate_address``, those of the channels. Always
+
+        sum of in = sum of overflowed + sum of removed + filtered + sent
+
+    once nothing is inside, all modulo 2**32.
+    """
+
+    def __init__(self, design: Design) -> None:
+        """Raises UsageError for hits of several words, which no packet's counter knows."""
+        if design.detector.words_per_hit != 1:
+            raise UsageError(f"{design.detector.name}: the board takes hits of one word")
+        self._design = design
+        super().__init__(
+            {
+                "links": In(stream.Signature(layout(design.detector))).array(design.links),
+                "out": Out(stream.Signature(64)),
+                "last": Out(1),
+                "link": In(16),
+                "stream": In(32),
+                "address": In(16),
+                "value": In(32),
+                "writes": In(1),
+                "found": Out(32),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        """The stages one after the other, and who counts and reads them."""
+        m, design = Module(), self._design
+        events = {}
+        m.submodules.merge = merge = Merge(design.detector, design.links, design.patience)
+        gates = []
+        for k in range(design.links):
+            m.submodules[f"intake_{k}"] = intake = Intake(design.detector)
+            m.submodules[f"gate_{k}"] = gate = Gate(design.detector, design.channels)
+            connect(m, flipped(self.links[k]), intake.hits)
+            connect(m, intake.out, gate.hits)
+            connect(m, gate.out, merge.hits[k])
+            events[f"link{k}_in"] = intake.hits.valid & intake.hits.ready
+            events[f"link{k}_overflowed"] = intake.overflows
+            events[f"link{k}_removed"] = gate.removes
+            gates.append(gate)
+        m.submodules.packets = packets = Packets(design.most_words, design.linger)
+        merged, removes = merge.out, Const(0)
+        if design.keep is not None:
+            m.submodules.filter = chosen = Filter(design.detector, design.keep)
+            connect(m, merged, chosen.hits)
+            merged, removes = chosen.out, chosen.removes
+        connect(m, merged, packets.words)
+        events["filtered"] = removes
+        events["sent"] = packets.words.valid & packets.words.ready
+        events["packets"] = packets.out.valid & packets.out.ready & packets.last
+        connect(m, packets.out, flipped(self.out))
+        m.d.comb += [
+            self.last.eq(packets.last),
+            *(packets.link.eq(self.link), packets.stream.eq(self.stream)),
+        ]
+        self._registers(m, gates, Counters(m, events))
+        return m
+
+    def _registers(self, m: Module, gates: list[Gate], counters: Counters) -> None:
+        bits = (self._design.channels - 1).bit_length()
+        address, before = Signal(16), Signal(16)
+        value, writes = Signal(32), Signal()
+        m.d.sync += [
+            *(address.eq(self.address), value.eq(self.value), writes.eq(self.writes)),
+            before.eq(address),
+        ]
+        with m.If(before < GATES):
+            m.d.comb += self.found.eq(counters.at(before[:8]))
+        for k, gate in enumerate(gates):
+            chosen = (address[15] == 1) & (address[bits + 2 : 15] == k)
+            m.d.comb += [
+                *(gate.channel.eq(address[:bits]), gate.table.eq(address[bits : bits + 2])),
+                *(gate.value.eq(value), gate.writes.eq(writes & chosen)),
+            ]
+            with m.If((before[15] == 1) & (before[bits + 2 : 15] == k)):
+                m.d.comb += self.found.eq(gate.found)
+
+
+def counters(design: Design) -> tuple[str, ...]:
+    """The names of the counters, in the order of their addresses from 0 on."""
+    of_link = ("in", "overflowed", "removed")
+    named = (f"link{k}_{name}" for k in range(design.links) for name in of_link)
+    return (*named, "filtered", "sent", "packets")
+
+
+def gate_address(design: Design, channel: int, table: int) -> int:
+    """The address of a channel's register in a table of its gate (KEEP, SEEN, REMOVED)."""
+    link, own = divmod(channel, design.channels)
+    return GATES + (link * 4 + table) * design.channels + own
