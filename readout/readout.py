@@ -32,6 +32,9 @@ _BUSY, _LONGEST_S = 0.1, 0.5
 _WORDS_TO_TELL = 8
 _NONE: Mapping[int, int] = {}
 
+# So long words that may be suspect wait for those that tell.
+_DOUBT_S = 5.0
+
 # While the spool is full, what was lost is put there this rarely.
 _FULL_FLUSH_S = 5.0
 
@@ -98,6 +101,7 @@ class Readout:
         self._ready: list[Chunk] = []
         self._ready_words = 0
         self._cannot_wait: set[int] = set()
+        self._doubt_since: dict[int, float] = {}
         self.overflowed = 0
         self._flushed = self._put_at = self.clock()
 
@@ -203,11 +207,19 @@ class Readout:
         """Make a cut: hand everything that is held back to the writer, as one batch."""
         self._flushed = self.clock()
         for link, chunker in self._links.chunkers.items():
-            self._take(chunker.flush())
+            self._take(chunker.flush(in_doubt=not self._may_wait(link)))
             if link in passed and (beat := chunker.heartbeat(passed[link])):
                 self._take([beat])
             self._booking.removed(link, chunker.take_removed())
         self._put()
+
+    def _may_wait(self, link: int) -> bool:
+        """Whether a link's words that are in doubt may wait for the next ones."""
+        if not self._links.chunkers[link].in_doubt:
+            self._doubt_since.pop(link, None)
+            return False
+        since = self._doubt_since.setdefault(link, self.clock())
+        return self.clock() - since < _DOUBT_S
 
     def open_links(self, links: Iterable[int]) -> None:
         """Make links known before their first word, so that nothing passes them unseen."""
@@ -241,13 +253,13 @@ class Readout:
                 self._ready = chunks
                 return
         self._put_at = self.clock()
-        gaps = self._booking.take()
+        gaps, marks = self._booking.take(), self._links.at_cut()
         if chunks or gaps:
             parts = in_parts(chunks, gaps, self._to_store.home)
-            now, marks = datetime.now(UTC), dict(self._links.marks)
+            now = datetime.now(UTC)
             self._writer.put(Batch(self.run.run_id, self.run.started_at, now, parts, marks))
         if self.spool:
-            self.safe(self.places)
+            self.safe({link: mark.place for link, mark in marks.items()})
 
     def _dropped(self, chunk: Chunk) -> Chunk:
         """The chunk without its words, which are booked as lost, if its source can't wait."""
@@ -256,4 +268,4 @@ class Readout:
         self.overflowed += chunk.n_hits
         a, b, n = chunk.t_first, chunk.t_last + 1, chunk.n_hits
         self._booking.lost(chunk.link, "spool_overflow", a, b, n)
-        return replace(chunk, n_hits=0, n_corrupt=0, words=chunk.words[:0])
+        return replace(chunk, n_hits=0, n_corrupt=0, n_suspect=0, words=chunk.words[:0])

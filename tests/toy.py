@@ -31,6 +31,23 @@ timed = "kind != 3"
 corrupt = "kind == 1"
 """)
 
+# A counter of ns that wraps in nobody's life.
+LONG = loads("""
+name = "long"
+title = "A time of 61 bits and a channel"
+
+[fields]
+ts = { bits = [0, 60] }
+ch = { bits = [61, 63] }
+
+[clock]
+tick_ns = 1
+time = "ts"
+wrap = "2**61"
+disorder = "1 us"
+slice = "100 ms"
+""")
+
 NO_WRAP = replace(TOY, wrap=None)
 
 WRAP, DISORDER, SLICE = 4096, 200, 500

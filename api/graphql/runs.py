@@ -72,8 +72,11 @@ class Link:
     chunks: Int64 = strawberry.field(description="Blocks of words in the store.")
     words: Int64 = strawberry.field(description="Hits and other words, corrupt ones included.")
     corrupt: Int64 = strawberry.field(description="Words that fail the declaration's checks.")
-    first: Ticks | None = strawberry.field(description="Time of its earliest sound word.")
-    last: Ticks | None = strawberry.field(description="Time of its latest sound word.")
+    suspect: Int64 = strawberry.field(
+        description="Words that look sound, with times that can't be right: kept, never obeyed."
+    )
+    first: Ticks | None = strawberry.field(description="Time of its earliest word believed.")
+    last: Ticks | None = strawberry.field(description="Time of its latest word believed.")
     watermark: Ticks = strawberry.field(
         description="All words with earlier times are in the store, late data apart."
     )

@@ -23,7 +23,7 @@ _NAME = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
 # What means something already in a store's views, or among a detector's own expressions.
 _TAKEN = re.compile(
     r"t|w\d+|epoch|link|hit|timed|corrupt|words|run_id|seq|detector|t_first|t_last|watermark"
-    r"|n_hits|n_corrupt|checksum|recorded_at"
+    r"|n_hits|n_corrupt|n_suspect|checksum|recorded_at"
 )
 
 

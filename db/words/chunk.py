@@ -20,11 +20,15 @@ class Chunk:
     t_first: int
     t_last: int
     """Times of the earliest and the latest sound word, both inside the chunk, in ticks since the
-    run's start. Both lie in one slice. Corrupt words don't count."""
+    run's start. Both lie in one slice. Corrupt and suspect words don't count."""
     watermark: int
     """Every word of the link with t < watermark is in this chunk or in one of lower seq."""
     n_hits: int
     """All hits and other words, corrupt ones included: ``len(words) / words_per_hit``."""
     n_corrupt: int
+    """Hits that nobody believes: those that fail the declaration's checks, and suspect ones."""
     words: Words
     """The raw words in order of arrival, bit for bit; ``words_per_hit`` of them for each hit."""
+    n_suspect: int = 0
+    """Hits that look sound, with times that can't be right: all of the chunk, or none. Such a
+    chunk lies where the link's clock stood when they came."""

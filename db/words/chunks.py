@@ -17,7 +17,7 @@ from db.engine import Engine
 from db.words.chunk import Chunk
 from db.words.headers import headers_sql
 from db.words.hits_view import key
-from db.words.overlap import OVERLAP
+from db.words.overlap import BELIEVED, OVERLAP
 
 
 def write_chunks(
@@ -39,6 +39,8 @@ def write_chunks(
     np.cumsum([len(c.words) for c in chunks], out=offsets[1:])
     words = np.concatenate([c.words for c in chunks]) if len(chunks) > 1 else chunks[0].words
     counted = tally(detector)(words, np.diff(offsets) // detector.words_per_hit)
+    trusted = np.fromiter((not c.n_suspect for c in chunks), np.bool_, len(chunks))
+    believed = np.repeat(trusted, np.diff(counted.offsets))
     rows = pa.table(
         {
             "run_id": _column(chunks, "run_id", pa.uint32()),
@@ -51,6 +53,7 @@ def write_chunks(
             "watermark": _column(chunks, "watermark", pa.int64()),
             "n_hits": _column(chunks, "n_hits", pa.uint32()),
             "n_corrupt": _column(chunks, "n_corrupt", pa.uint32()),
+            "n_suspect": _column(chunks, "n_suspect", pa.uint32()),
             "checksum": pa.array(sums),
             "recorded_at": pa.repeat(
                 pa.scalar(recorded_at, pa.timestamp("ms", "UTC")), len(chunks)
@@ -58,7 +61,7 @@ def write_chunks(
             "words": pa.ListArray.from_arrays(offsets, words),
             "slice": pa.array([c.t_first // detector.slice for c in chunks], pa.int64()),
             "tally_channel": pa.ListArray.from_arrays(counted.offsets, counted.channels),
-            "tally_hit": pa.ListArray.from_arrays(counted.offsets, counted.sound),
+            "tally_hit": pa.ListArray.from_arrays(counted.offsets, counted.sound & believed),
             "tally_n": pa.ListArray.from_arrays(counted.offsets, counted.counts),
         }
     )
@@ -84,13 +87,13 @@ class ChunkWords:
 
 
 def read_words(engine: Engine, run_id: int, a: int, b: int, slice_ticks: int) -> ChunkWords:
-    """Return the words of all chunks that may hold a time in [a, b) ticks.
+    """Return the words of all chunks that may hold a time in [a, b) ticks, suspect ones left out.
 
     Times of single words are not looked at: the caller decodes and cuts.
     """
     rows = engine.fetch(
         "SELECT link, epoch, words FROM chunks"
-        f" WHERE {OVERLAP} AND n_hits > 0 ORDER BY t_first, link, seq",
+        f" WHERE {OVERLAP} AND {BELIEVED} ORDER BY t_first, link, seq",
         {"run": run_id, "a": a, "b": b, "slice": slice_ticks},
     ).combine_chunks()
     lists = rows["words"].combine_chunks() if rows.num_rows else None

@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 from db.detector import Detector, bare_sql, column_sql
 from db.engine import Engine
-from db.words.overlap import overlap
+from db.words.overlap import BELIEVED, overlap
 
 
 def key(detector: Detector) -> str:
@@ -31,7 +31,7 @@ def create_views(engine: Engine, detector: Detector) -> None:
         SELECT link, {sql["t"]} AS t, {shown}, {sound} AS hit
         FROM chunks {_unfold(detector)}
         WHERE run_id = {{run:UInt32}} AND {overlap("{a:Int64}", "{b:Int64}", str(ticks))}
-            AND {bare["timed"]} AND NOT {bare["corrupt"]}
+            AND {BELIEVED} AND {bare["timed"]} AND NOT {bare["corrupt"]}
             AND {bare["t"]} >= {{a:Int64}} AND {bare["t"]} < {{b:Int64}}""")
     engine.define(f"""
         CREATE VIEW IF NOT EXISTS hits_{name} AS
@@ -62,7 +62,7 @@ def hits_sql(
     return (
         f"SELECT {', '.join(shown)} FROM chunks {_unfold(detector)}"
         f" WHERE run_id = {run_id} AND {overlap(str(a), str(b), str(detector.slice))}"
-        f" AND {kind} AND NOT {bare['corrupt']} AND {t} >= {a} AND {t} < {b}"
+        f" AND {BELIEVED} AND {kind} AND NOT {bare['corrupt']} AND {t} >= {a} AND {t} < {b}"
     )
 
 

@@ -1,4 +1,4 @@
-"""Which chunks may hold a time in [a, b): the one condition by which they are found."""
+"""Which chunks may hold a time in [a, b): the conditions by which they are found."""
 
 
 def overlap(a: str, b: str, slice_ticks: str) -> str:
@@ -12,3 +12,6 @@ def overlap(a: str, b: str, slice_ticks: str) -> str:
 
 OVERLAP = "run_id = {run:UInt32} AND " + overlap("{a:Int64}", "{b:Int64}", "{slice:Int64}")
 """The same for chunks of a run: parameters run, a, b, slice."""
+
+BELIEVED = "n_hits > n_corrupt"
+"""Which chunks have words whose times are believed; those of suspect words have not."""

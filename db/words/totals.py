@@ -8,18 +8,20 @@ from db.catalogue.runs import Run
 from db.engine import Engine
 from db.errors import UsageError
 from db.words.headers import headers_sql
+from db.words.overlap import BELIEVED
 
 
 def link_totals(engine: Engine, run_ids: Sequence[int]) -> pl.DataFrame:
     """Return what each link of the runs has delivered, ordered by run and link.
 
-    Columns run_id, link, chunks, words, corrupt, first, last (times in ticks of the earliest and
-    the latest sound word; null before there is one) and watermark.
+    Columns run_id, link, chunks, words, corrupt, suspect (words that look sound, with times that
+    can't be right), first, last (times in ticks of the earliest and the latest word that is
+    believed; null before there is one) and watermark.
     """
-    sound = "n_hits > n_corrupt"
     table = engine.fetch(
-        "SELECT run_id, link, count() AS chunks, sum(n_hits) AS words, sum(n_corrupt) AS corrupt,"
-        f" minOrNullIf(t_first, {sound}) AS first, maxOrNullIf(t_last, {sound}) AS last,"
+        "SELECT run_id, link, count() AS chunks, sum(n_hits) AS words,"
+        " sum(n_corrupt - n_suspect) AS corrupt, sum(n_suspect) AS suspect,"
+        f" minOrNullIf(t_first, {BELIEVED}) AS first, maxOrNullIf(t_last, {BELIEVED}) AS last,"
         " max(watermark) AS watermark"
         f" FROM ({_HEADS}) GROUP BY run_id, link ORDER BY run_id, link",
         {"runs": list(run_ids)},
@@ -51,6 +53,6 @@ def extent(engine: Engine, run: Run) -> tuple[int, int]:
 
 
 _HEADS = headers_sql(
-    "run_id, link, seq, t_first, t_last, watermark, n_hits, n_corrupt",
+    "run_id, link, seq, t_first, t_last, watermark, n_hits, n_corrupt, n_suspect",
     "has({runs:Array(UInt32)}, run_id)",
 )

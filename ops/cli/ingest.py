@@ -131,6 +131,7 @@ def _write(
         "name": run.name,
         "words": readout.written.hits,
         "corrupt": readout.written.corrupt,
+        "suspect": readout.written.suspect,
         "clock_anomalies": len(readout.anomalies),
         "seconds": round(seconds, 3),
         "words_per_s": round(readout.written.hits / seconds),

@@ -69,6 +69,7 @@ def links_of(engine: Engine, run: Run) -> list[dict[str, Any]]:
             "chunks": row["chunks"],
             "words": row["words"],
             "corrupt": row["corrupt"],
+            "suspect": row["suspect"],
             "first_s": _seconds(row["first"], run),
             "last_s": _seconds(row["last"], run),
             "watermark_s": seconds(row["watermark"], run.detector),
@@ -115,4 +116,5 @@ def _line_of(run: Run, links: list[dict[str, Any]]) -> dict[str, Any]:
         "started": f"{run.started_at:%Y-%m-%d %H:%M:%S}",
         "words": sum(link["words"] for link in links),
         "corrupt": sum(link["corrupt"] for link in links),
+        "suspect": sum(link["suspect"] for link in links),
     }

@@ -1,7 +1,7 @@
 """From a link's word stream to chunks: each in one time slice, each with a watermark."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 import numpy as np
@@ -12,6 +12,8 @@ from db.words.chunk import Chunk
 from readout.control.removed import Removed
 from readout.control.rules import Rule
 from readout.control.schedule import Schedule
+from readout.link.suspects import Suspects
+from readout.link.timed_hits import TimedHits
 from readout.link.unwrap import Anomaly, Mask, Ticks, Unwrapper, ignore
 from readout.link.word_times import word_times
 
@@ -19,33 +21,21 @@ _STEP = 1 << 15
 """Hits worked on at once, so that their times stay in the CPU's cache."""
 _NEVER = np.iinfo(np.int64).max
 
-Key = tuple[int, int]
-"""Slice number and epoch: what all words of a chunk share."""
 
+@dataclass(frozen=True)
+class _Key:
+    """What all words of a chunk share."""
 
-@dataclass(frozen=True, eq=False)
-class _Hits:
-    """Hits in order of arrival, and what is known of each."""
-
-    words: Words
-    """Shape (hits, words_per_hit); all below have the shape (hits,)."""
-    t: Ticks
-    epochs: Ticks
-    sound: Mask
-    corrupt: Mask
-
-    def __getitem__(self, index: slice | Mask | Ticks) -> "_Hits":
-        return _Hits(*(getattr(self, each.name)[index] for each in fields(self)))
-
-    def __len__(self) -> int:
-        return len(self.t)
+    slice: int
+    epoch: int
+    suspect: bool = False
 
 
 @dataclass
 class _Bucket:
     """Words of one chunk to be; ``t_first`` and ``t_last`` are those of its sound words."""
 
-    key: Key
+    key: _Key
     now: int
     pieces: list[Words] = field(default_factory=list)
     n_hits: int = 0
@@ -53,10 +43,12 @@ class _Bucket:
     t_first: int = _NEVER
     t_last: int = -_NEVER
 
-    def add(self, hits: _Hits) -> None:
+    def add(self, hits: TimedHits) -> None:
         self.pieces.append(hits.words)
         self.n_hits += len(hits)
         self.n_corrupt += int(np.count_nonzero(hits.corrupt))
+        if self.key.suspect:
+            return
         t = hits.t if hits.sound.all() else hits.t[hits.sound]
         self.t_first = min(self.t_first, int(t.min(initial=_NEVER)))
         self.t_last = max(self.t_last, int(t.max(initial=-_NEVER)))
@@ -73,6 +65,9 @@ class Chunker:
     A bucket becomes a chunk when it holds ``max_words`` hits, when the watermark passes the end of
     its slice, or at ``flush``. Inside a chunk words keep their order of arrival. A word later than
     the detector's disorder is late data: it gets a chunk of its own slice.
+
+    Suspect words (see Suspects) get chunks of their own where the clock stood when they came: no
+    watermark, no range of a run and no window goes by their times.
 
     ``origin`` is the run's start on the detector's counter. To go on with a link of a run, give the
     ``first_seq`` that is free and the ``watermark`` of the last chunk stored. ``report`` is told of
@@ -99,7 +94,9 @@ class Chunker:
         newest = self._watermark + detector.disorder
         self._clock = Unwrapper(detector, link, origin, newest, report)
         self._timing = word_times(detector)
-        self._open: dict[Key, _Bucket] = {}
+        self._suspects = Suspects(detector)
+        self._open: dict[_Key, _Bucket] = {}
+        self._latest = newest
         self._removed: dict[Rule, Removed] = {}
 
     @property
@@ -117,15 +114,25 @@ class Chunker:
         step = _STEP * self._detector.words_per_hit
         chunks: list[Chunk] = []
         for start in range(0, len(words), step):
-            full = self._sort_in(self._timed(words[start : start + step], epoch))
+            full = self._sort_in(*self._judged(words[start : start + step], epoch))
             passed = (self.newest - self._detector.disorder) // self._detector.slice
-            ended = [key for key in self._open if key[0] < passed]
+            ended = [key for key in self._open if key.slice < passed]
             chunks += self._emit(full + [self._open.pop(key) for key in ended])
         return chunks
 
-    def flush(self) -> list[Chunk]:
-        """Everything that is held back, as chunks: at the latency limit, or the data's end."""
-        buckets = list(self._open.values())
+    @property
+    def in_doubt(self) -> int:
+        """How many of the latest hits wait for those that tell whether they are suspect."""
+        return self._suspects.held
+
+    def flush(self, *, in_doubt: bool = True) -> list[Chunk]:
+        """Everything that is held back, as chunks: at the latency limit, or the data's end.
+
+        Without ``in_doubt`` the hits that are in doubt go on waiting.
+        """
+        released = self._suspects.release() if in_doubt else None
+        full = self._sort_in(*released) if released else []
+        buckets = full + list(self._open.values())
         self._open.clear()
         return self._emit(buckets)
 
@@ -146,7 +153,8 @@ class Chunker:
         Without ``end``, in ticks since the run's start, it is just past the newest time.
         """
         chunks = self.flush()
-        self._clock.settle()
+        self._clock.settle(self._suspects.longest)
+        self._clock.advance(self._latest)
         self._watermark = max(self._watermark, self.newest + 1 if end is None else end)
         return [*chunks, self._heartbeat()]
 
@@ -155,22 +163,38 @@ class Chunker:
         removed, self._removed = self._removed, {}
         return removed
 
-    def _timed(self, words: Words, epoch: int | None) -> _Hits:
+    def _judged(self, words: Words, epoch: int | None) -> tuple[TimedHits, Ticks, Mask]:
+        """The next hits that can be sorted in, where the clock stood, and which are suspect."""
         times, sound, corrupt = self._timing(words)
-        t, epochs = self._clock.follow(times, sound, epoch)
-        hits = _Hits(words.reshape(len(t), -1), t, epochs, sound, corrupt)
+        clock = np.empty_like(times)
+        t, epochs = self._clock.follow(times, sound, epoch, clock)
+        hits = TimedHits(words.reshape(len(t), -1), t, epochs, sound, corrupt)
+        return self._suspects.judge(hits, clock)
+
+    def _sort_in(self, hits: TimedHits, clock: Ticks, suspect: Mask) -> list[_Bucket]:
+        """Put hits into their buckets, those that no rule removes; the buckets that are full."""
+        t = np.where(suspect, clock, hits.t) if suspect.any() else hits.t
+        out = self._removed_of(hits.words.reshape(-1), t)
+        if not suspect.any():
+            return self._fill(hits[~out] if out.any() else hits, suspect=False)
+        now = np.full(len(t), self._clock.epoch)
+        wild = TimedHits(hits.words, clock, now, hits.sound, hits.corrupt)[suspect & ~out]
+        return self._fill(hits[~suspect & ~out], suspect=False) + self._fill(wild, suspect=True)
+
+    def _removed_of(self, words: Words, t: Ticks) -> Mask:
+        """Which of the hits a rule removes; they are counted."""
         out = np.zeros(len(t), np.bool_)
         for rule, which in self._rules.removed(words, t):
             if which.any():
                 before = self._removed.get(rule, Removed())
                 self._removed[rule] = before.with_times(t[which])
                 out |= which
-        return hits[~out] if out.any() else hits
+        return out
 
-    def _sort_in(self, hits: _Hits) -> list[_Bucket]:
-        """Put hits into their buckets; the buckets that are full."""
+    def _fill(self, hits: TimedHits, *, suspect: bool) -> list[_Bucket]:
         full = []
-        for key, group in _groups(hits, self._detector.slice):
+        for (number, epoch), group in _groups(hits, self._detector.slice):
+            key = _Key(number, epoch, suspect)
             while len(group):
                 bucket = self._open.setdefault(key, _Bucket(key, int(group.t[0])))
                 room = self._max_words - bucket.n_hits
@@ -191,11 +215,16 @@ class Chunker:
             self._raise_watermark(held_back.pop())
             words, sound = bucket.words(), bucket.t_first != _NEVER
             first, last = (bucket.t_first, bucket.t_last) if sound else (bucket.now, bucket.now)
-            chunks.append(self._chunk(bucket.key[1], first, last, bucket.n_corrupt, words))
+            self._latest = max(self._latest, last)
+            chunk = self._chunk(bucket.key.epoch, first, last, bucket.n_corrupt, words)
+            if bucket.key.suspect:
+                chunk = replace(chunk, n_corrupt=chunk.n_hits, n_suspect=chunk.n_hits)
+            chunks.append(chunk)
         return chunks
 
     def _earliest_open(self) -> int:
-        return min((bucket.t_first for bucket in self._open.values()), default=_NEVER)
+        first = min((bucket.t_first for bucket in self._open.values()), default=_NEVER)
+        return min(first, self._suspects.earliest_held)
 
     def _raise_watermark(self, held_back_from: int) -> None:
         reached = min(self.newest - self._detector.disorder, held_back_from)
@@ -220,7 +249,7 @@ class Chunker:
         )
 
 
-def _groups(hits: _Hits, slice_ticks: int) -> Iterator[tuple[Key, _Hits]]:
+def _groups(hits: TimedHits, slice_ticks: int) -> Iterator[tuple[tuple[int, int], TimedHits]]:
     """The hits of each slice and epoch, in order of arrival."""
     if not len(hits):
         return

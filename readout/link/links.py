@@ -41,6 +41,15 @@ class Links:
         """How far each link's words were taken, by their senders' counts."""
         return {link: mark.place for link, mark in self.marks.items()}
 
+    def at_cut(self) -> dict[int, Mark]:
+        """Where each link stands at a cut: before the words that are in doubt and not in it."""
+        marks = dict(self.marks)
+        for link, chunker in self.chunkers.items():
+            if chunker.in_doubt:
+                left = chunker.in_doubt * self.run.detector.words_per_hit
+                marks[link] = replace(marks[link], words=max(0, marks[link].words - left))
+        return marks
+
     @property
     def watermarks(self) -> Mapping[int, int]:
         """Each link's watermark at the last cut, in ticks since the run's start."""

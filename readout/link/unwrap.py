@@ -107,10 +107,12 @@ class Unwrapper:
             if self._wrap:
                 self._state[1] = self._epoch_at(newest)
 
-    def settle(self) -> None:
-        """Believe the last jump ahead: no word will come any more that could contradict it."""
+    def settle(self, most: int = 2**62) -> None:
+        """Believe the last jump ahead, unless it is by more than ``most`` ticks: no word will come
+        any more that could contradict it."""
         if self._state[5] != _NO_DOUBT:
-            self._state[:2] = self._state[2:4]
+            if self._state[2] - self._state[0] <= most:
+                self._state[:2] = self._state[2:4]
             self._state[5] = _NO_DOUBT
 
     def _epoch_at(self, newest: int) -> int:

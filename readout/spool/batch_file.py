@@ -28,7 +28,7 @@ from db.words.chunk import Chunk
 from readout.spool.part_bytes import bytes_part, part_bytes
 from readout.writer.batch import Batch, Mark, Part
 
-MAGIC, VERSION = b"EHSPOOL\n", 1
+MAGIC, VERSION = b"EHSPOOL\n", 2
 HEAD, PART, TRIED, STORED = 1, 2, 3, 4
 _BEGIN, _FRAME, _PAIR = Struct("<8sIIQ"), Struct("<IIQ"), Struct("<II")
 _NEVER = datetime.min.replace(tzinfo=UTC)

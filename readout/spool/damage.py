@@ -29,4 +29,4 @@ def stand_ins(file: BatchFile, stored: Callable[[Chunk], bool]) -> tuple[list[Ch
         for chunk in chunks
         if chunk.n_hits
     ]
-    return [replace(chunk, n_hits=0, n_corrupt=0) for chunk in chunks], gaps
+    return [replace(chunk, n_hits=0, n_corrupt=0, n_suspect=0) for chunk in chunks], gaps

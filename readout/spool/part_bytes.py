@@ -32,9 +32,10 @@ def bytes_part(data: memoryview) -> Part:
     gaps = [Gap(**gap) for gap in json.loads(table.schema.metadata[b"gaps"])]
     if not table.num_columns:
         return Part(gaps=gaps)
-    if table.column_names != _FIELDS:
-        raise ValueError(f"its chunks have the columns {', '.join(table.column_names)}")
-    columns = [_values(table[name].combine_chunks()) for name in _FIELDS]
+    names = table.column_names
+    if names not in (_FIELDS, _FIELDS[:-1]):  # older files tell of no suspect words
+        raise ValueError(f"its chunks have the columns {', '.join(names)}")
+    columns = [_values(table[name].combine_chunks()) for name in names]
     return Part([Chunk(*row) for row in zip(*columns, strict=True)], gaps)
 
 

@@ -36,6 +36,7 @@ class Written:
     chunks: int = 0
     hits: int = 0
     corrupt: int = 0
+    suspect: int = 0
     retries: int = 0
     insert_s: float = 0.0
     """Seconds that the last insert took."""
@@ -276,7 +277,9 @@ class Writer:
                 self.written.trouble = ""
             self.written.chunks += len(part.chunks)
             self.written.hits += sum(chunk.n_hits for chunk in part.chunks)
-            self.written.corrupt += sum(chunk.n_corrupt for chunk in part.chunks)
+            suspect = sum(chunk.n_suspect for chunk in part.chunks)
+            self.written.corrupt += sum(chunk.n_corrupt for chunk in part.chunks) - suspect
+            self.written.suspect += suspect
 
 
 def _named(fault: Exception, task: Delivery) -> Exception:

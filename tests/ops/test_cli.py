@@ -57,6 +57,43 @@ def test_rows_of_a_dump_come_out_decoded(store):
     ]
 
 
+WILD = """
+name = "one"
+title = "A time of 61 bits, a channel, a charge"
+words_per_hit = 2
+[fields]
+ts = { bits = [0, 60] }
+ch = { bits = [61, 63] }
+adc = { word = 1, bits = [0, 15] }
+[clock]
+tick_ns = 1
+time = "ts"
+disorder = "1 us"
+slice = "100 ms"
+[text]
+TS = "ts"
+CH = "ch"
+ADC = "adc"
+"""
+
+
+def test_a_run_with_a_flipped_bit_is_as_long_as_without(tmp_path):
+    times = [10**15 + 1000 * k for k in range(100)]
+    times[50] ^= 1 << 60
+    rows = "".join(f"{t},{k % 8},{k}\n" for k, t in enumerate(times))
+    (tmp_path / "one.toml").write_text(WILD)
+    (tmp_path / "one.csv").write_text("TS,CH,ADC\n" + rows)
+    at = ("--store", tmp_path / "store", "--json")
+    stored = json.loads(
+        everyhit("ingest", tmp_path / "one.csv", "--detector", tmp_path / "one.toml", *at)
+    )
+    assert (stored["words"], stored["corrupt"], stored["suspect"]) == (100, 0, 1)
+    (line,) = json.loads(everyhit("run", "show", *at))["links"]
+    assert (line["words"], line["suspect"]) == (100, 1)
+    assert line["last_s"] - line["first_s"] == pytest.approx(99e-6)
+    assert json.loads(everyhit("query", "SELECT count() AS n FROM hits", *at))["n"] == 99
+
+
 def test_parquet_goes_to_a_file(store, tmp_path):
     file = tmp_path / "hits.parquet"
     everyhit("query", "SELECT * FROM hits", "--format", "parquet", "--out", file, "--store", store)

@@ -6,12 +6,16 @@ from itertools import count
 import numpy as np
 import pytest
 import structlog
-from toy import TOY, toy_words
+from toy import LONG, TOY, toy_words
 
 from db.catalogue.runs import open_run
 from db.errors import StoreError
+from db.relations.relation import Relation, read
+from db.time import WHOLE
 from db.words.chunks import write_chunks
 from db.words.gaps import read_gaps
+from db.words.rates import count_hits
+from db.words.totals import extent, link_totals
 from readout.readout import Readout
 from readout.source.block import Block, Place
 from readout.spool.spool import Spool
@@ -194,3 +198,44 @@ def test_a_damaged_batch_is_booked_once_and_the_series_of_chunks_goes_on(
     assert gaps["n_lost"].sum() == (0 if stored_before else 100)
     assert set(gaps["cause"]) <= {"spool_damaged"}
     assert (tmp_path / "000000000001.damaged").exists()
+
+
+def test_a_wild_word_is_kept_and_counted_and_no_range_or_count_goes_by_it(engine):
+    run = open_run(engine, LONG, name=f"wild {next(_names)}", cell=10**8)
+    origin = 10**18
+    times = [*range(0, 5 * 10**9, 10**7)]
+    words = np.array([origin + t for t in [*times[:9], times[9] + 2**59, *times[9:]]], np.uint64)
+    with Readout(engine, run, origin) as readout:
+        readout.push(Block(0, words))
+    assert (readout.written.hits, readout.written.corrupt, readout.written.suspect) == (501, 0, 1)
+    (link,) = link_totals(engine, [run.run_id]).to_dicts()
+    assert (link["words"], link["corrupt"], link["suspect"]) == (501, 0, 1)
+    assert extent(engine, run) == (0, times[-1] + 1)
+    assert link["watermark"] == times[-1] + 1
+    assert read(engine, Relation("hits", run, *WHOLE))["t"].to_pylist() == times
+    assert count_hits(engine, run, *extent(engine, run)) == len(times)
+    kept = engine.fetch(
+        "SELECT words FROM chunks WHERE run_id = {run:UInt32} AND n_suspect > 0",
+        {"run": run.run_id},
+    )
+    assert kept["words"].to_pylist() == [[origin + times[9] + 2**59]]
+
+
+def test_words_in_doubt_are_not_called_safe_before_they_are_stored(engine, tmp_path):
+    run = open_run(engine, LONG, name=f"doubt {next(_names)}", cell=10**8)
+    now, safe = [0.0], {}
+    readout = Readout(
+        engine,
+        run,
+        spool=Spool(tmp_path, 10**8),
+        clock=lambda: now[0],
+        safe=safe.update,
+    )
+    readout.push(Block(0, np.array([10, 20, 2**59], np.uint64), place=Place(7, 3)))
+    readout.flush()
+    assert safe == {0: Place(7, 2)}
+    now[0] = 9.0
+    readout.flush()
+    assert safe == {0: Place(7, 3)}
+    readout.close()
+    assert readout.written.hits == 3

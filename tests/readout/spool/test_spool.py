@@ -129,12 +129,12 @@ def test_a_folder_belongs_to_one_process_at_a_time(tmp_path):
 
 
 def test_a_newer_format_is_refused_and_left_alone(tmp_path, monkeypatch):
-    monkeypatch.setattr(batch_file, "VERSION", 2)
+    monkeypatch.setattr(batch_file, "VERSION", 3)
     expected = fill(tmp_path, [([[3]], 0)])
     monkeypatch.undo()
-    with pytest.raises(StoreError, match="is of format 2, this everyhit knows 1"):
+    with pytest.raises(StoreError, match="is of format 3, this everyhit knows 2"):
         Spool(tmp_path)
-    monkeypatch.setattr(batch_file, "VERSION", 2)
+    monkeypatch.setattr(batch_file, "VERSION", 3)
     with Spool(tmp_path) as spool:
         assert waiting(spool) == expected
 
