@@ -24,6 +24,7 @@ from readout.source.plausible import ENOUGH_HITS, Doubt, doubt, enough_hits, jud
 from readout.source.table.open import TableSource, open_table, table_from_pipe
 from readout.source.table.rows import Tally
 from readout.source.text import has_header, read_text
+from readout.source.tpx3 import FIELDS, MAGIC, by_chip
 
 Format = Literal["words", "text", "km3net", "table"]
 _FIRST_ROWS_BYTES = 1 << 16
@@ -81,7 +82,8 @@ def open_source(
         return Source(read_text(path, detector, link, block_bytes))
     cut_off = size % (8 * detector.words_per_hit) > 0
     _judge_start(start, str(path), detector, force=force, cut_off=cut_off)
-    return Source(_words_of(path, detector, link, block_bytes))
+    blocks = _words_of(path, detector, link, block_bytes)
+    return Source(_told_apart(blocks, start, detector))
 
 
 def _from_pipe(
@@ -104,6 +106,7 @@ def _from_pipe(
     cut_off = ended and len(start) % (8 * detector.words_per_hit) > 0
     _judge_start(start, name, detector, force=force, cut_off=cut_off)
     blocks = read_words(Peeked(start, stream), detector, name, link, block_bytes)
+    blocks = _told_apart(blocks, start, detector)
     if not force and not ended:
         blocks = judged(blocks, detector, lambda words: _judge_more(words, name, detector))
     return Source(_closing(stream, blocks))
@@ -186,6 +189,12 @@ def _bytes_to_judge(detector: Detector) -> int:
 def _whole_hits(start: bytes, detector: Detector) -> Words:
     hit_bytes = 8 * detector.words_per_hit
     return np.frombuffer(start[: len(start) // hit_bytes * hit_bytes], "<u8")
+
+
+def _told_apart(blocks: Iterator[Block], start: bytes, detector: Detector) -> Iterator[Block]:
+    """The blocks; each chip's as a link of its own where the stream begins with a chip's header."""
+    chips = start.startswith(MAGIC) and {field.name for field in detector.fields} >= FIELDS
+    return by_chip(blocks) if chips else blocks
 
 
 def _words_of(path: Path, detector: Detector, link: int, block_bytes: int) -> Iterator[Block]:

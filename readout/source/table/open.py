@@ -14,6 +14,7 @@ from db.errors import SourceError
 from readout.link.unwrap import run_start
 from readout.source.block import Block
 from readout.source.plausible import doubt
+from readout.source.table.compass import is_compass, read_compass
 from readout.source.table.compressed import DAMAGE, decompressed
 from readout.source.table.rows import Rows, Tally, blocks_of
 from readout.source.table.text import PIECE_BYTES, read_lines
@@ -83,6 +84,8 @@ class _Reading:
             from readout.source.table.root import read_root  # uproot takes a second
 
             yield from read_root(self.path, table, piece_rows)
+        elif self.kind == "CoMPASS":
+            yield from read_compass(self.path, table)
         elif self.kind == "HDF5":
             try:
                 from readout.source.table.hdf5 import read_hdf5
@@ -101,13 +104,15 @@ class _Reading:
 
 
 def kind_of(path: Path) -> str:
-    """Parquet, Arrow, HDF5, ROOT, or text, by the file's first bytes."""
+    """Parquet, Arrow, HDF5, ROOT, CoMPASS, or text, by the file's first bytes."""
     with path.open("rb") as stream:
         start = stream.read(8)
     if not start:
         raise SourceError(f"{path}: empty, there is not a single row in it")
     if start.startswith(b"root"):
         return "ROOT"
+    if is_compass(start):
+        return "CoMPASS"
     return next((kind for mark, kind in _MARKS.items() if start.startswith(mark)), "text")
 
 
