@@ -3,7 +3,8 @@
 import logging
 import sys
 from collections.abc import Mapping, MutableMapping
-from typing import Any
+from importlib.metadata import version
+from typing import Annotated, Any
 
 import structlog
 import typer
@@ -15,11 +16,22 @@ from ops.plain import visible
 from ops.settings import settings, trigger_limits
 from software_triggers.isolation.limits import set_limits
 
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(version("everyhit"))
+        raise typer.Exit
+
+
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 
 
 @app.callback()
-def everyhit() -> None:
+def everyhit(
+    _: Annotated[
+        bool, typer.Option("--version", help="Show the version.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
     """Data acquisition without a trigger: every hit is kept, triggers are queries."""
 
 
@@ -29,7 +41,7 @@ def main() -> None:
     ``ops.cli.outcome`` tells the other codes.
     """
     keep_apart(sys.argv[1:])
-    load(sys.argv[1:])
+    load(app, sys.argv[1:])
     try:
         level = logging.getLevelName(settings().log_level.upper())
         *before, render = structlog.get_config()["processors"]

@@ -2,14 +2,15 @@
 
 import subprocess
 import sys
+from importlib.metadata import version
 
 import pytest
 from typer import Typer
 
 from ops.cli import app
-from ops.cli.commands import FILES, load
+from ops.cli.commands import COMMANDS, load_all
 
-load([])
+load_all()
 
 
 def homes(group: Typer):
@@ -28,18 +29,34 @@ def registered():
 
 
 def test_the_table_has_every_command():
-    assert {name for name, _ in registered()} == set(FILES)
+    assert {name for name, _ in registered()} == set(COMMANDS)
 
 
 @pytest.mark.parametrize(("name", "modules"), sorted(registered()))
 def test_the_file_of_a_command_brings_all_of_it(name, modules):
-    own = f"ops.cli.{FILES[name]}"
+    own = f"ops.cli.{COMMANDS[name][0]}"
     if others := set(modules) - {own}:
         code = (
-            f"import sys; from ops.cli.commands import load; load([{name!r}]); print(*sys.modules)"
+            f"import sys; from ops.cli import app; from ops.cli.commands import load;"
+            f" load(app, [{name!r}]); print(*sys.modules)"
         )
         done = subprocess.run(
             [sys.executable, "-c", code], capture_output=True, text=True, check=True
         )
         assert others <= set(done.stdout.split())
     assert own in modules
+
+
+def test_the_help_loads_no_command(capfd):
+    code = "import sys; from ops.cli import main; sys.argv[1:] = ['--help']; main()"
+    loaded = "import atexit, sys; atexit.register(lambda: print(*sys.modules, file=sys.stderr));"
+    done = subprocess.run([sys.executable, "-c", loaded + code], capture_output=True, text=True)
+    assert done.returncode == 0
+    assert all(f" {name} " in done.stdout for name in COMMANDS)
+    assert not {"polars", "pyarrow", "celery", "fastapi", "chdb"} & set(done.stderr.split())
+
+
+def test_the_version_is_told():
+    code = "import sys; from ops.cli import main; sys.argv[1:] = ['--version']; main()"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == version("everyhit")
