@@ -36,6 +36,8 @@ class ChdbEngine:
             self._first = _connect(self._address)
         except RuntimeError as fault:
             raise StoreError(f"the engine can't open {folder}: {_said(fault)}") from None
+        self._folder = folder
+        self._opened = _identity(folder)
         self._first.query(f"CREATE DATABASE IF NOT EXISTS {DATABASE}")
         self.reader = ChdbReader(self)
 
@@ -85,12 +87,26 @@ class ChdbEngine:
 
     def _query(self, sql: str, fmt: str, params: Params | None, block: pa.Table = None) -> Any:
         connection = self._connection()
+        self._check_folder()
         try:
-            return connection.query(sql, fmt, params=_written(params or {}))
+            result = connection.query(sql, fmt, params=_written(params or {}))
         except RuntimeError as fault:
             # What a statement had written before it failed would stand in front of the next result.
             self._drop(connection)
             raise StoreError(_said(fault)) from None
+        self._check_folder()
+        return result
+
+    def _check_folder(self) -> None:
+        """Raise StoreError if the folder is not the one that was opened.
+
+        The engine itself would make a new one, and write where nobody looks.
+        """
+        if _identity(self._folder) != self._opened:
+            raise StoreError(
+                f"the folder {self._folder} was removed or moved while the store was open: what is"
+                " written now would be lost; stop, and put it back or name another --store"
+            )
 
     def _drop(self, connection: Any) -> None:
         self._mine.connection = None
@@ -130,6 +146,14 @@ def _escaped(value: Any) -> Any:
 
 
 _ESCAPES = str.maketrans({"\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"})
+
+
+def _identity(folder: Path) -> tuple[int, int] | None:
+    try:
+        found = folder.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _connect(address: str) -> Any:

@@ -6,7 +6,7 @@ import polars as pl
 
 from db.catalogue.runs import Run
 from db.engine import Engine
-from db.errors import UsageError
+from db.errors import StoreError, UsageError
 from db.words.headers import headers_sql
 from db.words.overlap import BELIEVED
 
@@ -38,6 +38,22 @@ def newest_watermarks(engine: Engine, run_ids: Sequence[int]) -> dict[tuple[int,
         {"runs": list(run_ids)},
     ).to_pylist()
     return {(row["run_id"], row["link"]): row["mark"] for row in rows}
+
+
+def check_stored(engine: Engine, run: Run, n_words: int) -> None:
+    """Raise StoreError unless the store has that many words of the run, or more.
+
+    What was acknowledged is looked for where it must lie: the files may be gone since.
+    """
+    try:
+        there = int(link_totals(engine, [run.run_id])["words"].sum())
+    except StoreError as fault:
+        raise StoreError(f"run {run.run_id} can't be read back: {fault}") from None
+    if there < n_words:
+        raise StoreError(
+            f"{n_words:,} words of run {run.run_id} were written, and the store has {there:,}:"
+            " something removed its files; ingest again"
+        )
 
 
 def extent(engine: Engine, run: Run) -> tuple[int, int]:

@@ -13,6 +13,7 @@ from db.engine import Engine
 from db.errors import SourceError
 from db.time import duration_ticks
 from db.words.hits_view import create_views
+from db.words.totals import check_stored
 from ops.cli import app
 from ops.cli.opening import detector_named, opened, wanted_triggers
 from ops.cli.outcome import end_with_failures
@@ -120,6 +121,7 @@ def _write(
         fault = problem
     finally:
         readout.close()
+    check_stored(engine, run, readout.written.hits)
     for anomaly in readout.anomalies[:5]:
         typer.echo(
             f"link {anomaly.link}: {anomaly.cause} {visible(anomaly.detail)}; all words are stored",
