@@ -93,3 +93,7 @@ class SqlError(EveryhitError):
     """A user's SQL is refused or fails: mend the query."""
 
     code = "sql"
+
+
+class UnknownColumnError(SqlError):
+    """A user's SQL names a column that nothing has that it reads."""

@@ -36,7 +36,7 @@ class Trigger:
     source: str = ""
     doc: str = ""
     uses: tuple[str, ...] = ()
-    """Columns that it looks at, of whatever it reads; empty for all."""
+    """Columns that it looks at, of whatever it reads; empty where it does not say."""
     nulls: bool = True
     """Whether a Python trigger may leave values out (null) in columns other than t."""
     compute: Callable[..., pl.DataFrame] | None = field(default=None, compare=False)
@@ -133,8 +133,9 @@ def trigger(
 def sql_trigger(text: str) -> Trigger:
     """Make a trigger of SQL: a comment header and one SELECT that returns ``t``.
 
-    Header lines are ``-- key: value`` with the keys trigger, reach, params, version, about. The
-    parameters are written ``name Type = default`` and stand in the SELECT as ``{name:Type}``.
+    Header lines are ``-- key: value`` with the keys trigger, reach, params, uses, version, about.
+    The parameters are written ``name Type = default`` and stand in the SELECT as ``{name:Type}``;
+    ``uses`` names columns, with commas, without which the trigger does not fit a detector.
     Raises TriggerError or SqlError with what is wrong in which line.
     """
     header: dict[str, str] = {}
@@ -175,10 +176,11 @@ def sql_trigger(text: str) -> Trigger:
         version=header.get("version", "1"),
         source=text,
         doc=header.get("about", ""),
+        uses=tuple(filter(None, (u.strip() for u in header.get("uses", "").split(",")))),
     )
 
 
-_HEADER = ("trigger", "reach", "params", "version", "about")
+_HEADER = ("trigger", "reach", "params", "uses", "version", "about")
 
 
 def _sql_params(text: str) -> tuple[dict[str, Any], dict[str, str]]:

@@ -20,7 +20,7 @@ from db.time import duration_ticks
 from readout.control.commander import WITHIN_S, Commander
 from readout.control.outcome import living_readouts, refreshed
 from software_triggers.registry import triggers_of_run
-from software_triggers.task.bind import bind
+from software_triggers.task.bind import stages_of
 
 MOST_ORDERS = 100
 
@@ -132,7 +132,7 @@ class ControlMutations:
         engine = info.context.engine
 
         def check(run: runs.Run) -> None:
-            bind(engine, run, triggers_of_run(engine, run, rules.folders), wanted)
+            stages_of(engine, run, triggers_of_run(engine, run, rules.folders), wanted)
 
         return await _ordered(
             info,

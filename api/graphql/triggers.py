@@ -65,6 +65,10 @@ class Trigger:
     def reads(self) -> list[str]:
         return list(self.trigger.reads)
 
+    @strawberry.field(description="Columns without which it fits no detector, as far as it says.")
+    def uses(self) -> list[str]:
+        return list(self.trigger.uses)
+
     @strawberry.field(description="How far beyond a window it must look: a duration, or a sum.")
     def reach(self) -> str:
         return self.trigger.reach

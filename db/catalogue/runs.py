@@ -79,6 +79,19 @@ def open_run(
             return run
 
 
+def planned_run(detector: Detector, cell: int, settings: Mapping[str, Any] | None = None) -> Run:
+    """Return a run that is not entered and has no words: its number is 0, which no run has."""
+    return Run(
+        run_id=0,
+        name="",
+        state="open",
+        declaration=detector.source,
+        started_at=datetime.now(UTC),
+        cell=cell,
+        settings=settings or {},
+    )
+
+
 def check_name(name: str) -> None:
     """Raise UsageError unless a new run may have the name.
 

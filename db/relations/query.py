@@ -1,10 +1,12 @@
 """Answers a user's SELECT over relations."""
 
+import re
 from collections.abc import Mapping
 
 import pyarrow as pa
 
 from db.engine import Engine, Params
+from db.errors import StoreError, UnknownColumnError
 from db.relations.relation import Relation, select_of
 from db.user_sql.confine import UserSelect, bound
 from db.user_sql.limits import fetch_limited
@@ -49,5 +51,16 @@ def fetch_text(
 
 
 def columns_of(engine: Engine, sql: str, params: Params | None = None) -> list[tuple[str, str]]:
-    """Return name and type of what a SELECT returns, in the engine's own words."""
-    return engine.reader.describe(sql, params)
+    """Return name and type of what a SELECT returns, in the engine's own words.
+
+    Raises UnknownColumnError where it names a column that is not there.
+    """
+    try:
+        return engine.reader.describe(sql, params)
+    except StoreError as fault:
+        if unknown := _UNKNOWN.search(str(fault)):
+            raise UnknownColumnError(f"there is no column {unknown[1]}") from None
+        raise
+
+
+_UNKNOWN = re.compile(r"Unknown expression(?: or function)? identifier [`']([^`']+)[`']")

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from db.catalogue.orders import OrderEntry, list_orders
-from db.catalogue.runs import Run, find_run
+from db.catalogue.runs import find_run
 from db.engine import Engine
 from db.engine.owner import RemoteEngine
 from db.errors import UsageError
@@ -15,12 +15,11 @@ from ops.cli.opening import detector_named, opened, wanted_triggers
 from ops.cli.runs import runs
 from ops.cli.show import AsJson, Store, show, show_json
 from ops.cli.triggers import Events, Params, Triggers
+from ops.services.fit import check_triggers
 from ops.settings import settings
 from readout.control.commander import WITHIN_S, Commander
 from readout.control.configuration import Configuration, Prescale
 from readout.control.outcome import living_readouts, outcome_of
-from software_triggers.registry import triggers_of_run
-from software_triggers.task.bind import bind
 
 Which = Annotated[str | None, typer.Argument(help="Number or name; default the newest open one.")]
 Mask = Annotated[
@@ -62,10 +61,6 @@ def start(
     declared = detector_named(detector)
     wanted = wanted_triggers([*(trigger or []), *(["events"] if events else [])], param or [])
     with opened(store) as at:
-
-        def check(run: Run) -> None:
-            bind(at.engine, run, triggers_of_run(at.engine, run, settings().triggers), wanted)
-
         entry = _commander(at.engine, readout, order_id, within).start(
             declared,
             name=name,
@@ -73,7 +68,7 @@ def start(
             settings={"triggers": wanted, "events": events.split(",") if events else []},
             configuration=_configuration(mask, prefilter, prescale),
             links=link or (),
-            check=check,
+            check=lambda run: check_triggers(at.engine, run, wanted),
         )
     _tell(entry, as_json=as_json)
 

@@ -8,7 +8,7 @@ import typer
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
 from db import store as storage
-from db.catalogue.runs import Run, close_run, name_of_file, open_run
+from db.catalogue.runs import Run, close_run, name_of_file, open_run, planned_run
 from db.engine import Engine
 from db.errors import SourceError
 from db.time import duration_ticks
@@ -22,6 +22,7 @@ from ops.cli.show import AsJson, Store, show, show_json
 from ops.cli.sources import Force, Form
 from ops.cli.triggers import Events, Triggers, progress_of_job
 from ops.plain import visible
+from ops.services.fit import check_triggers
 from ops.services.interrupt import interruptible
 from ops.settings import settings
 from readout.control.rules import keeping
@@ -70,18 +71,20 @@ def ingest(
         if first is None:
             raise SourceError(f"there are no words in {', '.join(map(str, files))}")
         cell = duration_ticks(settings().cell, declared.tick)
+        told = {"events": events.split(",")} if events else {}
+        wanted = [*(trigger or []), *(["events"] if events else [])]
+        check_triggers(at.engine, planned_run(declared, cell, told), wanted_triggers(wanted))
         new = open_run(
             at.engine,
             declared,
             name=run or name_of_file(files[0].name),
             cell=cell,
-            settings={"events": events.split(",")} if events else {},
+            settings=told,
         )
         summary, fault = _write(at, new, chain([first], blocks), first, keep, pace)
         new = close_run(at.engine, new)
         summary |= _left_out(files, sources)
         results = []
-        wanted = [*(trigger or []), *(["events"] if events else [])]
         if wanted and fault is None:
             results = _trigger(at.engine, new, wanted, quiet=as_json)
         if as_json:

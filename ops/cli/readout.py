@@ -107,7 +107,7 @@ def readout(
         kept = stack.enter_context(Spool(folder, most_bytes))
         here, new = known_here(at, kept, run), False
         if here is None and run is not None:
-            here, new = named_run(catalogue(at.engine), run, declared)
+            here, new = named_run(catalogue(at.engine), run, declared, wanted, candidates)
             here = with_triggers(at.engine, here, wanted, candidates)
         views(at.engine, declared)
         newest = kept.newest

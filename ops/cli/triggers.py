@@ -198,6 +198,7 @@ def _line(trigger: Trigger) -> dict[str, object]:
         "trigger": trigger.name,
         "kind": trigger.kind,
         "reads": ", ".join(trigger.reads),
+        "uses": ", ".join(trigger.uses),
         "reach": trigger.reach,
         "params": dict(trigger.params),
         "about": trigger.doc.splitlines()[0] if trigger.doc else "",

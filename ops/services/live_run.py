@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from db.catalogue.runs import Run, close_run, open_run
+from db.catalogue.runs import Run, close_run, open_run, planned_run
 from db.detector import Detector
 from db.results.lineage_runs import note_ran
 from db.results.totals import result_totals
@@ -16,6 +16,7 @@ from db.words.gaps import live_ticks
 from db.words.rates import count_hits, newest_rates
 from ops.demo.channels import groups_of_channels
 from ops.services.embedded import conductor_thread, worker_threads
+from ops.services.fit import check_triggers
 from ops.settings import settings
 from ops.terminal import Status
 from readout.readout import Readout
@@ -131,13 +132,10 @@ def live_run(
     returns. ``told`` is kept with the run's settings.
     """
     engine = store.engine
-    run = open_run(
-        engine,
-        detector,
-        name=name,
-        cell=duration_ticks(settings().cell, detector.tick),
-        settings={"triggers": dict(wanted), "events": list(events), **(told or {})},
-    )
+    cell = duration_ticks(settings().cell, detector.tick)
+    asked = {"triggers": dict(wanted), "events": list(events), **(told or {})}
+    check_triggers(engine, planned_run(detector, cell, asked), wanted)
+    run = open_run(engine, detector, name=name, cell=cell, settings=asked)
     with worker_threads(engine, settings().workers, settings().triggers):
         stages = bind(engine, run, triggers_of_run(engine, run, settings().triggers), wanted)
         note_ran(engine, [stage.lineage for stage in stages])

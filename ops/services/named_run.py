@@ -9,7 +9,15 @@ import psutil
 import structlog
 
 from db.catalogue.heartbeat import ALIVE_S, BEAT_S
-from db.catalogue.runs import Run, amend_run, close_run, list_runs, open_run
+from db.catalogue.runs import (
+    Run,
+    amend_run,
+    close_run,
+    list_runs,
+    open_run,
+    planned_run,
+    select_runs,
+)
 from db.detector import Detector
 from db.engine import Engine
 from db.errors import EveryhitError, StoreError, UsageError
@@ -17,6 +25,7 @@ from db.store import Store
 from db.time import duration_ticks
 from db.words.hits_view import create_views
 from db.words.shards import catalogue
+from ops.services.fit import check_triggers
 from ops.settings import settings
 from readout.control.journal import load
 from readout.control.outcome import living_readouts
@@ -87,11 +96,19 @@ def known_here(at: Store, spool: Spool, name: str | None) -> Run | None:
     return None
 
 
-def named_run(engine: Engine, name: str, detector: Detector) -> tuple[Run, bool]:
-    """The run of this name, opened again, or a new one; and whether it is new."""
-    found = [run for run in list_runs(engine) if run.name == name]
+def named_run(
+    engine: Engine,
+    name: str,
+    detector: Detector,
+    wanted: Mapping[str, Mapping[str, object]],
+    candidates: list[str],
+) -> tuple[Run, bool]:
+    """The run of this name, opened again, or a new one if triggers fit; and whether it is new."""
+    found = select_runs(engine, "name = {name:String}", {"name": name})
     if not found:
         cell = duration_ticks(settings().cell, detector.tick)
+        asked = {"triggers": dict(wanted), "events": candidates} if wanted else {}
+        check_triggers(engine, planned_run(detector, cell, asked), wanted)
         return open_run(engine, detector, name=name, cell=cell), True
     if found[-1].declaration != detector.source:
         raise UsageError(

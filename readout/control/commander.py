@@ -7,7 +7,15 @@ from datetime import UTC, datetime
 from typing import Any
 
 from db.catalogue.orders import OrderEntry, State, known_order, list_orders, save_order
-from db.catalogue.runs import Run, amend_run, close_run, find_run, open_run, select_runs
+from db.catalogue.runs import (
+    Run,
+    amend_run,
+    close_run,
+    find_run,
+    open_run,
+    planned_run,
+    select_runs,
+)
 from db.detector import Detector
 from db.engine import Engine
 from db.errors import EveryhitError, UsageError
@@ -65,8 +73,8 @@ class Commander:
     ) -> OrderEntry:
         """Open a run, and let readouts take it; an open run of that name is gone on with.
 
-        ``check`` raises an error for a run that can't be taken so, because of its triggers, say.
-        A new run that nobody takes is closed.
+        ``check`` raises an error for a run that can't be taken so, because of its triggers, say: a
+        new one is asked about before it is opened. A new run that nobody takes is closed.
         """
         if configuration is not None:
             Rules(detector, configuration)
@@ -82,9 +90,11 @@ class Commander:
             run = found
         else:
             told, new = {**settings, **ORDERED}, True
+            check(planned_run(detector, cell, told))
             run = open_run(self.engine, detector, name=name, cell=cell, settings=told)
         try:
-            check(run)
+            if not new:
+                check(run)
             create_views(self.engine, detector)
             return self._give("start", run, meant, alive, configuration, links=tuple(links))
         except EveryhitError:

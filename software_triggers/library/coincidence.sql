@@ -1,6 +1,7 @@
 -- trigger: coincidence
 -- about: at least min_chambers chambers hit within a time; one row where such a time begins
 -- reach: within + within
+-- uses: chamber, wire
 -- params: min_chambers UInt8 = 3, within Int64 = 500 ns
 SELECT t, chambers AS n_chambers, hits_within AS n_hits
 FROM (

@@ -1,6 +1,7 @@
 -- trigger: module_coincidence
 -- about: hits of which at least min_pmts different PMTs of one module follow within a time
 -- reach: within
+-- uses: module, pmt
 -- params: min_pmts UInt8 = 4, within Int64 = 10 ns
 SELECT t, module, pmts
 FROM (

@@ -1,6 +1,7 @@
 -- trigger: segment_clusters_sql
 -- about: for each segment time that the front-end sent, the hits of its chamber that belong to it
 -- reach: margin + after
+-- uses: chamber, wire, head
 -- params: margin Int64 = 10 ns, after Int64 = 400 ns
 SELECT t, chamber,
     arrayMap(x -> toInt16(x - t), arraySort(arrayFilter(x -> x < t + {after:Int64}, around))) AS drift,

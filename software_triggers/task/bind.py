@@ -11,14 +11,14 @@ import polars as pl
 
 from db.catalogue.runs import Run
 from db.engine import Engine
-from db.errors import EveryhitError, TriggerError
+from db.errors import EveryhitError, TriggerError, UnknownColumnError
 from db.relations.query import bind as bind_query
 from db.relations.query import columns_of
 from db.results.rows import Lineage, create_table, enter_lineage
 from db.user_sql.confine import confined
 from db.words.hits_view import create_views
 from software_triggers.isolation.process import CallError
-from software_triggers.task.relations import frames, relations_of
+from software_triggers.task.relations import check_columns, columns_there, frames, relations_of
 from software_triggers.trigger import SOURCES, Trigger, in_ticks
 from software_triggers.window import Window
 
@@ -65,11 +65,28 @@ def bind(
     wanted: Mapping[str, Mapping[str, Any]],
     check: Callable[[Sequence[Stage]], None] = lambda _: None,
 ) -> tuple[Stage, ...]:
+    """Return the ``stages_of`` a run with their lineages entered, unless ``check`` raises.
+
+    Then queries see nothing new.
+    """
+    ready = stages_of(engine, run, triggers, wanted)
+    check(ready)
+    for stage in ready:
+        enter_lineage(engine, stage.lineage)
+    return ready
+
+
+def stages_of(
+    engine: Engine,
+    run: Run,
+    triggers: Mapping[str, Trigger],
+    wanted: Mapping[str, Mapping[str, Any]],
+) -> tuple[Stage, ...]:
     """Return stages for the wanted triggers and all they depend on, inputs before their readers.
 
-    ``wanted`` maps names to parameters. Creates the views and tables that the stages need, and
-    enters the lineages, unless ``check`` raises: then queries see nothing new. Raises TriggerError
-    or SqlError for an unknown name, a circle, or a trigger that does not fit the run.
+    ``wanted`` maps names to parameters. The run may be one that is only planned: nothing is
+    entered, though the views and tables that the stages need are made. Raises TriggerError or
+    SqlError for an unknown name, a circle, or a trigger that does not fit the run.
     """
     create_views(engine, run.detector)
     stages: dict[str, Stage] = {}
@@ -94,11 +111,7 @@ def bind(
 
     for name in wanted:
         visit(name)
-    ready = tuple(stages.values())
-    check(ready)
-    for stage in ready:
-        enter_lineage(engine, stage.lineage)
-    return ready
+    return tuple(stages.values())
 
 
 def _stage(
@@ -129,6 +142,7 @@ def _stage(
         columns={},
     )
     stage = Stage(trigger, run, ticks, bare, inputs)
+    check_columns(run, trigger, inputs)
     found = _sql_columns(engine, stage) if trigger.kind == "sql" else _frame_columns(engine, stage)
     columns = _checked(stage, found)
     told = {
@@ -231,7 +245,11 @@ def _null_count(column: pl.Series) -> int:
 
 
 def _sql_columns(engine: Engine, stage: Stage) -> dict[str, str]:
-    return dict(columns_of(engine, select(engine, stage, Window(0, 0)), stage.params))
+    try:
+        return dict(columns_of(engine, select(engine, stage, Window(0, 0)), stage.params))
+    except UnknownColumnError as fault:
+        there = columns_there(stage.run, stage.trigger, stage.inputs)
+        raise TriggerError(f"trigger {stage.name}: {fault}; {there}") from None
 
 
 def _frame_columns(engine: Engine, stage: Stage) -> dict[str, str]:

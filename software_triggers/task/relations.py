@@ -38,17 +38,8 @@ def relations_of(
 def frames(
     engine: Engine, run: Run, trigger: "Trigger", lineages: Mapping[str, Lineage], window: Window
 ) -> dict[str, pl.DataFrame]:
-    """Return the frame for each name that a trigger reads, with times in the window.
-
-    Raises TriggerError when it ``uses`` a column that nothing has that it reads.
-    """
-    has = {name: _columns(run, name, lineages) for name in trigger.reads}
-    for column in trigger.uses:
-        if not any(column in columns for columns in has.values()):
-            raise TriggerError(
-                f"trigger {trigger.name} uses column {column!r}; there are "
-                + "; ".join(f"{', '.join(columns)} of {name}" for name, columns in has.items())
-            )
+    """Return the frame for each name that a trigger reads, with times in the window."""
+    has = _columns_read(run, trigger, lineages)
     out = {}
     for name in trigger.reads:
         uses = [column for column in trigger.uses if column in has[name]]
@@ -62,6 +53,30 @@ def frames(
         else:
             out[name] = read_frame(engine, run, window, uses, hits_only=name == "hits")
     return out
+
+
+def check_columns(run: Run, trigger: "Trigger", lineages: Mapping[str, Lineage]) -> None:
+    """Raise TriggerError when a trigger ``uses`` columns that nothing has that it reads."""
+    has = {
+        column for columns in _columns_read(run, trigger, lineages).values() for column in columns
+    }
+    if missing := [column for column in trigger.uses if column not in has]:
+        raise TriggerError(
+            f"trigger {trigger.name} does not fit the detector {run.detector.name}: it uses"
+            f" {', '.join(missing)}; {columns_there(run, trigger, lineages)}"
+        )
+
+
+def columns_there(run: Run, trigger: "Trigger", lineages: Mapping[str, Lineage]) -> str:
+    """Return which columns a trigger may use, in a few words."""
+    has = _columns_read(run, trigger, lineages)
+    return "; ".join(f"{name} have {', '.join(columns)}" for name, columns in has.items())
+
+
+def _columns_read(
+    run: Run, trigger: "Trigger", lineages: Mapping[str, Lineage]
+) -> dict[str, list[str]]:
+    return {name: _columns(run, name, lineages) for name in trigger.reads}
 
 
 def _columns(run: Run, name: str, lineages: Mapping[str, Lineage]) -> list[str]:

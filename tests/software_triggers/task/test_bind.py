@@ -9,6 +9,7 @@ from db.catalogue.runs import open_run
 from db.detector import loads
 from db.errors import EveryhitError, SqlError, TriggerError
 from db.results.rows import list_lineages, read_committed
+from software_triggers.registry import known_triggers
 from software_triggers.task.bind import bind, compute, select
 from software_triggers.trigger import sql_trigger, trigger
 from software_triggers.window import Window
@@ -230,3 +231,30 @@ def test_stages_of_a_chain_reach_in_ticks_of_the_run(engine):
     run = open_run(engine, slow, cell=100)
     stages = bind(engine, run, {t.name: t for t in (echoes, second_echoes)}, {"second_echoes": {}})
     assert [(s.reach, s.params) for s in stages] == [(10, {"by": 10})] * 2
+
+
+@pytest.mark.parametrize("name", sorted(known_triggers()))
+def test_a_built_in_trigger_says_which_columns_it_lacks(engine, name):
+    trigger = known_triggers()[name]
+    run = toy_run(engine)
+    if "rates" in trigger.reads:  # every detector has them
+        assert bound(engine, trigger, run=run)
+        return
+    with pytest.raises(
+        TriggerError, match=r"does not fit the detector ticks: it uses \w+.*have t,"
+    ):
+        bind(engine, run, known_triggers(), {name: {}})
+    assert not list_lineages(engine, run.run_id)
+
+
+def test_all_columns_that_lack_are_named(engine):
+    hits = sql_trigger(
+        "-- trigger: lost\n-- reach: 0 ns\n-- uses: kind, chamber, pmt\nSELECT t FROM hits"
+    )
+    with pytest.raises(TriggerError, match="it uses chamber, pmt; hits have .*kind"):
+        bound(engine, hits)
+
+
+def test_a_trigger_that_does_not_say_its_columns_is_refused_by_name(engine):
+    with pytest.raises(TriggerError, match="trigger lost: there is no column chamber; hits have t"):
+        bound(engine, sql("lost", "SELECT t, chamber FROM hits"))
