@@ -8,10 +8,15 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from db.catalogue.alarms import Alarm, list_alarms, save_alarm
+from db.catalogue.heartbeat import alive
 from db.engine import Engine
 from db.errors import StoreError
 from ops.alarms.looks import Signs
 from ops.alarms.watch import Watch
+from readout.control.messages import reached
+
+KIND = "alarms"
+"""As what a watch tells through Redis that it is alive."""
 
 _log = structlog.get_logger()
 
@@ -58,6 +63,15 @@ class Alarms(Collector):
         for alarm in self.standing:
             family.add_metric([alarm.name, alarm.subject], 1)
         yield family
+
+
+def who_watches(redis_url: str, store: str) -> list[str]:
+    """Return the processes that look after a store, whose address has no password.
+
+    Raises StoreError when Redis, where they tell that they are alive, does not answer.
+    """
+    with reached(redis_url) as client:
+        return [each["name"] for each in alive(client, KIND) if each["store"] == store]
 
 
 def watch(

@@ -6,8 +6,12 @@ from typing import Annotated
 import typer
 
 from db.catalogue.alarms import acknowledge, list_alarms
+from db.catalogue.heartbeat import beating
+from db.engine.address import is_clickhouse
+from db.errors import StoreError
+from db.store import redacted
 from ops.alarms.looks import Limits, look, looking_engine
-from ops.alarms.service import Alarms, watch
+from ops.alarms.service import KIND, Alarms, watch, who_watches
 from ops.cli import app
 from ops.cli.opening import opened
 from ops.cli.services import Health, Redis, of_servers
@@ -27,14 +31,31 @@ def list_(
     store: Store = None,
     as_json: AsJson = False,
 ) -> None:
-    """List the alarms that stand."""
+    """List the alarms that stand, and say so if nobody looks for them."""
     with opened(store) as at:
         found = list_alarms(at.engine, cleared=cleared)
+        typer.echo(_who_looks(at.url), err=True)
     rows = [
         {name: value for name, value in vars(alarm).items() if name != "revision"}
         for alarm in found
     ]
-    show(rows, as_json=as_json, title="alarms")
+    show(rows, as_json=as_json, title="alarms", where=at.url)
+
+
+def _who_looks(url: str) -> str:
+    if not is_clickhouse(url):
+        return (
+            f"nobody looks for alarms in {url}: that is done for stores on servers, by"
+            " everyhit alarms watch --store clickhouse://…"
+        )
+    start = f"everyhit alarms watch --store {url}"
+    try:
+        watching = who_watches(settings().redis, url)
+    except StoreError as fault:
+        return f"whether anybody looks for alarms is not known: {fault}; to start: {start}"
+    if not watching:
+        return f"nobody looks for alarms in {url}: start {start}"
+    return f"{', '.join(watching)} looks for alarms"
 
 
 @alarms.command("ack")
@@ -79,4 +100,6 @@ def watch_(
                 health(health_port, list, standing.trouble, "alarms", standing)
             )
             typer.echo(f"health on port {port}", err=True)
+        of = {"store": redacted(url)}
+        stack.enter_context(beating(redis or at.redis, KIND, lambda: of))
         watch(standing, partial(look, engine, client, limits), wish.wait, every)

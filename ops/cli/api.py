@@ -99,7 +99,12 @@ def create(
 def list_(store: Store = None, as_json: AsJson = False) -> None:
     """List all tokens, revoked and expired ones too."""
     with opened(store) as at:
-        show([_line(token) for token in list_tokens(at.engine)], as_json=as_json, title="tokens")
+        show(
+            [_line(token) for token in list_tokens(at.engine)],
+            as_json=as_json,
+            title="tokens",
+            where=at.url,
+        )
 
 
 @tokens.command("revoke")

@@ -10,6 +10,7 @@ from db.catalogue.runs import find_run
 from db.engine import Engine
 from db.engine.owner import RemoteEngine
 from db.errors import UsageError
+from db.store import redacted
 from db.time import duration_ticks, parse_moment
 from ops.cli.opening import detector_named, opened, wanted_triggers
 from ops.cli.runs import runs
@@ -122,15 +123,20 @@ def orders(which: Which = None, store: Store = None, as_json: AsJson = False) ->
     with opened(store) as at:
         number = None if which is None else find_run(at.engine, which).run_id
         found = list_orders(at.engine, number)
-    show([_line(entry) for entry in found], as_json=as_json, title="orders")
+    show([_line(entry) for entry in found], as_json=as_json, title="orders", where=at.url)
 
 
 @runs.command("readouts")
-def readouts(as_json: AsJson = False) -> None:
-    """List the readouts that are alive and take orders."""
-    names = ("readout", "detector", "run", "words", "without_run", "trouble")
-    told = [{name: each[name] for name in names} for each in living_readouts(settings().redis)]
-    show(told, as_json=as_json, title="readouts")
+def readouts(store: Store = None, as_json: AsJson = False) -> None:
+    """List the readouts that are alive and take orders, of all stores or of one."""
+    names = ("readout", "detector", "store", "run", "words", "without_run", "trouble")
+    of = redacted(store) if store else None
+    told = [
+        {name: each[name] for name in names}
+        for each in living_readouts(settings().redis)
+        if of in (None, each["store"])
+    ]
+    show(told, as_json=as_json, title="readouts", where=of or "")
 
 
 def _commander(

@@ -175,6 +175,7 @@ def _told(name: str, agent: ReadoutAgent, most_bytes: int) -> dict[str, object]:
     return {
         "readout": name,
         "detector": agent.detector.name,
+        "store": agent.store,
         "run": taking.run.run_id if taking else None,
         "words": agent.writer.written.hits,
         "without_run": sum(agent.dropped.values()),

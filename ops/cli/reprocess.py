@@ -92,7 +92,7 @@ def list_(store: Store = None, as_json: AsJson = False) -> None:
     """List what was asked for, newest first."""
     with opened(store) as at:
         rows = [_line(one) for one in list_reprocessings(at.engine)]
-    show(rows, as_json=as_json, title="reprocessing")
+    show(rows, as_json=as_json, title="reprocessing", where=at.url)
 
 
 @group.command("show")

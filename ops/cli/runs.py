@@ -27,7 +27,12 @@ app.add_typer(runs, name="run")
 def list_(store: Store = None, as_json: AsJson = False) -> None:
     """List the runs of a store."""
     with opened(store) as at:
-        show([_line(at.engine, run) for run in list_runs(at.engine)], as_json=as_json, title="runs")
+        show(
+            [_line(at.engine, run) for run in list_runs(at.engine)],
+            as_json=as_json,
+            title="runs",
+            where=at.url,
+        )
 
 
 @runs.command("show")

@@ -30,17 +30,21 @@ _LEAST_TEXT = 8
 """Characters to which a column of text is folded at most."""
 
 
-def show(rows: Sequence[Mapping[str, Any]], *, as_json: bool, title: str = "") -> None:
+def show(
+    rows: Sequence[Mapping[str, Any]], *, as_json: bool, title: str = "", where: str = ""
+) -> None:
     """Print rows with equal keys as a table, or as a JSON array.
 
-    Numbers are never cut: text is folded, and where that is not enough each row is a list.
+    Numbers are never cut: text is folded, and where that is not enough each row is a list. Where
+    there are none, a line says of which store, if ``where`` has its address.
     """
     if as_json:
         show_json(list(rows))
         return
     console = Console(highlight=False)
     if not rows:
-        console.print(plain(f"{title or 'nothing'}: none"))
+        place = f" in the store {where}" if where else ""
+        console.print(plain(f"{title or 'nothing'}: none{place}"))
         return
     columns = {name: [_text(row[name]) for row in rows] for name in rows[0]}
     numeric = {name: _numeric([row[name] for row in rows]) for name in columns}

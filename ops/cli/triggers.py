@@ -50,7 +50,7 @@ def list_(store: Store = None, as_json: AsJson = False) -> None:
     """List the triggers that are known here."""
     with opened(store) as at:
         known = _known(at.engine)
-    show([_line(t) for t in known.values()], as_json=as_json, title="triggers")
+    show([_line(t) for t in known.values()], as_json=as_json, title="triggers", where=at.url)
 
 
 @triggers.command("show")

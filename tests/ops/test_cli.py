@@ -94,6 +94,18 @@ def test_a_run_with_a_flipped_bit_is_as_long_as_without(tmp_path):
     assert json.loads(everyhit("query", "SELECT count() AS n FROM hits", *at))["n"] == 99
 
 
+def test_alarms_say_that_nobody_looks_and_orders_say_of_which_store(store):
+    done = subprocess.run(
+        [*EVERYHIT, "alarms", "list", "--store", store], capture_output=True, text=True, env=WIDE
+    )
+    assert (done.returncode, done.stdout) == (0, f"alarms: none in the store {store}\n")
+    assert "nobody looks for alarms" in done.stderr
+    assert "everyhit alarms watch --store" in done.stderr
+    assert everyhit("run", "orders", env=WIDE | {"EVERYHIT_STORE": str(store)}) == (
+        f"orders: none in the store {store}\n"
+    )
+
+
 def test_parquet_goes_to_a_file(store, tmp_path):
     file = tmp_path / "hits.parquet"
     everyhit("query", "SELECT * FROM hits", "--format", "parquet", "--out", file, "--store", store)

@@ -1,5 +1,6 @@
 """Each command is found where the table says that it is."""
 
+import inspect
 import subprocess
 import sys
 from importlib.metadata import version
@@ -60,3 +61,23 @@ def test_the_version_is_told():
     code = "import sys; from ops.cli import main; sys.argv[1:] = ['--version']; main()"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == version("everyhit")
+
+
+NO_STORE = ("bench", "detector", "fpga", "backlog")
+"""They are about no store."""
+
+
+def commands(group: Typer, path=()):
+    for command in group.registered_commands:
+        name = command.name or command.callback.__name__
+        yield (*path, name), inspect.signature(command.callback).parameters
+    for below in group.registered_groups:
+        named = below.name or below.typer_instance.info.name
+        yield from commands(below.typer_instance, (*path, named))
+
+
+def test_every_command_about_a_store_takes_its_address():
+    all_of_them = [(path, options) for path, options in commands(app) if path[0] not in NO_STORE]
+    assert len(all_of_them) > 30
+    lacking = [path for path, options in all_of_them if "store" not in options]
+    assert lacking == []

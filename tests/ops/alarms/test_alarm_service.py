@@ -1,6 +1,7 @@
 """What the watch sees of a real store and a real Redis."""
 
 import threading
+import time
 import urllib.request
 from contextlib import contextmanager
 from dataclasses import replace
@@ -17,7 +18,7 @@ from db.catalogue.runs import amend_run, close_run
 from db.errors import StoreError, UsageError
 from ops.alarms import service
 from ops.alarms.looks import Limits, look
-from ops.alarms.service import Alarms, watch
+from ops.alarms.service import KIND, Alarms, watch, who_watches
 from ops.services.health import health
 from ops.services.private_redis import private_redis
 
@@ -51,6 +52,18 @@ def calm(engine):
     """No alarm stands from another test."""
     for alarm in list_alarms(engine):
         save_alarm(engine, replace(alarm, state="cleared"))
+
+
+def test_who_watches_a_store_is_known_by_its_address(url):
+    assert who_watches(url, "clickhouse://one/a") == []
+    with beating(url, KIND, lambda: {"store": "clickhouse://one/a"}):
+        until = time.monotonic() + 20
+        while not who_watches(url, "clickhouse://one/a") and time.monotonic() < until:
+            time.sleep(0.1)
+        assert len(who_watches(url, "clickhouse://one/a")) == 1
+        assert who_watches(url, "clickhouse://one/b") == []
+    with pytest.raises(StoreError):
+        who_watches("redis://127.0.0.1:1", "clickhouse://one/a")
 
 
 def mine(changed, run):
