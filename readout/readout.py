@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Self
 
-from db.catalogue.runs import Run, list_runs
+from db.catalogue.runs import Run
 from db.engine import Engine
 from db.errors import StoreError, UsageError
 from db.words.chunk import Chunk
@@ -20,7 +20,7 @@ from readout.link.unwrap import Anomaly
 from readout.source.block import Block, Place
 from readout.spool.spool import Spool
 from readout.writer.batch import BLOCK_WORDS, Batch, in_parts
-from readout.writer.recovery import book_damage, check_spool
+from readout.writer.recovery import book_damage, check_spool, runs_of_spool
 from readout.writer.shard_sink import ShardSink
 from readout.writer.writer import Writer, Written
 
@@ -79,7 +79,7 @@ class Readout:
     def __post_init__(self) -> None:
         self._to_store = ShardSink(self.engine, {self.run.run_id: self.run.detector})
         if self.spool and not self.shared_writer:
-            check_spool(self.spool, list_runs(catalogue(self.engine)))
+            check_spool(self.spool, runs_of_spool(self.spool, catalogue(self.engine)))
         self._writer = self.shared_writer or self._to_store.writer(
             self.spool, self.give_up_s, self.committed
         )

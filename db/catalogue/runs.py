@@ -1,6 +1,6 @@
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -145,6 +145,24 @@ def amend_run(engine: Engine, run: Run, **changes: Any) -> Run:
 def list_runs(engine: Engine) -> list[Run]:
     """Return all runs, oldest first."""
     return select_runs(engine, "true", {})
+
+
+def open_runs(engine: Engine) -> list[Run]:
+    """Return the runs that take data, oldest first."""
+    return select_runs(engine, "state = 'open'", {})
+
+
+def runs_since(engine: Engine, moment: datetime) -> list[Run]:
+    """Return the runs that take data, and those that ended at a moment or later, oldest first."""
+    since = f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}"
+    later = "stopped_at >= toDateTime64({since:String}, 6, 'UTC')"
+    return select_runs(engine, f"stopped_at IS NULL OR {later}", {"since": since})
+
+
+def runs_by_number(engine: Engine, numbers: Sequence[int]) -> dict[int, Run]:
+    """Return those of the runs with these numbers that there are, by number."""
+    found = select_runs(engine, "has({runs:Array(UInt32)}, run_id)", {"runs": list(numbers)})
+    return {run.run_id: run for run in found}
 
 
 def find_run(engine: Engine, which: int | str | None = None) -> Run:

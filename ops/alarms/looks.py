@@ -9,7 +9,7 @@ import redis
 from redis.exceptions import RedisError
 
 from db.catalogue.heartbeat import alive
-from db.catalogue.runs import Run, list_runs
+from db.catalogue.runs import Run, open_runs
 from db.engine import Engine, answers
 from db.engine.address import parse_address
 from db.engine.server import ClickHouseEngine, connect
@@ -93,7 +93,7 @@ def shards(engine: Engine, limits: Limits) -> list[Sign]:
 
 def links(engine: Engine, limits: Limits) -> Signs:
     """Whether the watermark of each link of an open run goes on."""
-    runs = {run.run_id: run for run in list_runs(engine) if run.state == "open"}
+    runs = {run.run_id: run for run in open_runs(engine)}
     return {
         "watermark": [
             Sign(
@@ -109,13 +109,13 @@ def links(engine: Engine, limits: Limits) -> Signs:
 
 def _told(engine: Engine, client: redis.Redis, limits: Limits) -> Signs:
     """What the services tell of themselves."""
-    open_runs = [run for run in list_runs(engine) if run.state == "open"]
-    marks = newest_watermarks(engine, [run.run_id for run in open_runs])
+    runs = open_runs(engine)
+    marks = newest_watermarks(engine, [run.run_id for run in runs])
     conductors, workers = alive(client, "conductor"), alive(client, "worker")
     queued = waiting(client)
     fronts = {run: at for each in conductors for run, at in each["runs"].items()}
     windows = sum(stage["windows"] for at in fronts.values() for stage in at.values())
-    needed = any(run.settings.get("triggers") for run in open_runs) or windows > 0
+    needed = any(run.settings.get("triggers") for run in runs) or windows > 0
     trouble = next((each["trouble"] for each in conductors if each["trouble"]), "")
     return {
         "conductor": [
@@ -146,7 +146,7 @@ def _told(engine: Engine, client: redis.Redis, limits: Limits) -> Signs:
                 wrong=windows > limits.most_windows,
             )
         ],
-        "stage": stages(fronts, marks, {run.run_id: run for run in open_runs}, limits),
+        "stage": stages(fronts, marks, {run.run_id: run for run in runs}, limits),
         "spool": spools(alive(client, "readout"), limits),
     }  # fmt: skip
 

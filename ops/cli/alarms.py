@@ -15,7 +15,7 @@ from ops.alarms.service import KIND, Alarms, watch, who_watches
 from ops.cli import app
 from ops.cli.opening import opened
 from ops.cli.services import Health, Redis, of_servers
-from ops.cli.show import AsJson, Store, show
+from ops.cli.show import MOST_ROWS, AsJson, Limit, Store, show
 from ops.services.broker import set_broker
 from ops.services.health import health
 from ops.services.interrupt import interruptible
@@ -28,6 +28,7 @@ app.add_typer(alarms, name="alarms")
 @alarms.command("list")
 def list_(
     cleared: Annotated[bool, typer.Option("--all", help="Also those that are over.")] = False,
+    limit: Limit = MOST_ROWS,
     store: Store = None,
     as_json: AsJson = False,
 ) -> None:
@@ -39,7 +40,7 @@ def list_(
         {name: value for name, value in vars(alarm).items() if name != "revision"}
         for alarm in found
     ]
-    show(rows, as_json=as_json, title="alarms", where=at.url)
+    show(rows, as_json=as_json, title="alarms", limit=limit, where=at.url)
 
 
 def _who_looks(url: str) -> str:

@@ -15,7 +15,7 @@ from db.store import Store as OpenStore
 from db.time import parse_duration
 from ops.cli import app
 from ops.cli.opening import opened
-from ops.cli.show import AsJson, Store, show, show_json
+from ops.cli.show import MOST_ROWS, AsJson, Limit, Store, show, show_json
 from ops.services.interrupt import interruptible
 
 if TYPE_CHECKING:
@@ -96,13 +96,14 @@ def create(
 
 
 @tokens.command("list")
-def list_(store: Store = None, as_json: AsJson = False) -> None:
+def list_(limit: Limit = MOST_ROWS, store: Store = None, as_json: AsJson = False) -> None:
     """List all tokens, revoked and expired ones too."""
     with opened(store) as at:
         show(
             [_line(token) for token in list_tokens(at.engine)],
             as_json=as_json,
             title="tokens",
+            limit=limit,
             where=at.url,
         )
 

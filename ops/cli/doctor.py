@@ -7,6 +7,7 @@ from typing import Annotated
 import psutil
 import typer
 
+from db.catalogue.run_pages import RunFilter, count_runs
 from db.catalogue.runs import list_runs
 from db.detector import available
 from db.errors import StoreError
@@ -82,16 +83,15 @@ def _settings() -> list[dict[str, object]]:
 def _store(url: str | None, *, verify: bool) -> list[dict[str, object]]:
     try:
         with opened(url) as at:
-            runs = list_runs(at.engine)
             free = shutil.disk_usage(at.folder).free >> 20
             rows = [
                 _row("store", redacted(at.url) if at.owned else at.url),
                 _row("free disk", f"{free} MB", "ok" if free > 1024 else "low"),
-                _row("runs", len(runs)),
+                _row("runs", count_runs(at.engine, RunFilter())),
                 _row("detectors", ", ".join(available(settings().detectors))),
                 _row("triggers", ", ".join(sorted(known_triggers(at.engine, settings().triggers)))),
             ]
-            for run in runs if verify else ():
+            for run in list_runs(at.engine) if verify else ():
                 bad = damaged_chunks(at.engine, run.run_id)
                 said = (
                     "all words as they were written" if bad.is_empty() else f"damaged: {bad.rows()}"

@@ -21,7 +21,7 @@ from db.retention.words import aside_parts
 from db.time import parse_duration
 from ops.cli import app
 from ops.cli.opening import opened, span_of
-from ops.cli.show import AsJson, From, RunOption, Store, To, show, show_json
+from ops.cli.show import MOST_ROWS, AsJson, From, Limit, RunOption, Store, To, show, show_json
 from ops.plain import visible
 from ops.services.interrupt import interruptible
 from ops.services.retention import retention_rules
@@ -33,7 +33,7 @@ app.add_typer(retention, name="retention")
 
 
 @retention.command("show")
-def show_(store: Store = None, as_json: AsJson = False) -> None:
+def show_(limit: Limit = MOST_ROWS, store: Store = None, as_json: AsJson = False) -> None:
     """Show policies, pins, and the words that lie aside and can be brought back."""
     with opened(store) as at:
         policies = [
@@ -67,8 +67,8 @@ def show_(store: Store = None, as_json: AsJson = False) -> None:
         return
     show(policies, as_json=False, title="policies")
     show(keeps, as_json=False, title="results")
-    show(pins, as_json=False, title="pins")
-    show(aside, as_json=False, title="aside")
+    show(pins, as_json=False, title="pins", limit=limit)
+    show(aside, as_json=False, title="aside", limit=limit)
 
 
 @retention.command("set")

@@ -3,7 +3,8 @@ from typing import Annotated, Any
 
 import typer
 
-from db.catalogue.runs import Run, find_run, list_runs
+from db.catalogue.run_pages import RunFilter, page_of_runs
+from db.catalogue.runs import Run, find_run
 from db.detector import Detector
 from db.engine import Engine
 from db.results.failures import windows_set_aside
@@ -14,7 +15,7 @@ from db.words.gaps import live_ticks, read_gaps
 from db.words.totals import extent, link_totals
 from ops.cli import app
 from ops.cli.opening import opened
-from ops.cli.show import AsJson, Store, show, show_json
+from ops.cli.show import MOST_ROWS, AsJson, Limit, Store, show, show_json
 from software_triggers.task.names import partial
 
 Results = list[dict[str, Any]]
@@ -24,20 +25,31 @@ app.add_typer(runs, name="run")
 
 
 @runs.command("list")
-def list_(store: Store = None, as_json: AsJson = False) -> None:
-    """List the runs of a store."""
+def list_(
+    limit: Limit = MOST_ROWS,
+    after: Annotated[
+        int | None, typer.Option("--after", min=1, help="Only runs older than this number.")
+    ] = None,
+    store: Store = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the runs of a store, newest first, a page at a time."""
+    key = None if after is None else (after, after)
     with opened(store) as at:
-        show(
-            [_line(at.engine, run) for run in list_runs(at.engine)],
-            as_json=as_json,
-            title="runs",
-            where=at.url,
+        page = page_of_runs(
+            at.engine, RunFilter(), "number", descending=True, limit=limit + 1, after=key
         )
+        found = [_line(at.engine, run) for run in page[:limit]]
+    show(found, as_json=as_json, title="runs", where=at.url)
+    if len(page) > limit:
+        oldest = found[-1]["run"]
+        typer.echo(f"there are older runs: everyhit run list --after {oldest}", err=True)
 
 
 @runs.command("show")
 def show_(
     which: Annotated[str | None, typer.Argument(help="Number or name; default the newest.")] = None,
+    limit: Limit = MOST_ROWS,
     store: Store = None,
     as_json: AsJson = False,
 ) -> None:
@@ -55,9 +67,9 @@ def show_(
         show_json(whole | {"links": links, "gaps": gaps.to_dicts(), "results": results})
         return
     show([whole], as_json=False, title=f"run {run.run_id}")
-    show(links, as_json=False, title="links")
-    show(gaps.to_dicts(), as_json=False, title="gaps")
-    show(results, as_json=False, title="results")
+    show(links, as_json=False, title="links", limit=limit)
+    show(gaps.to_dicts(), as_json=False, title="gaps", limit=limit)
+    show(results, as_json=False, title="results", limit=limit)
 
 
 def seconds(ticks: float, detector: Detector) -> float:

@@ -14,6 +14,8 @@ from ops.plain import plain, visible
 Store = Annotated[
     str | None, typer.Option("--store", help="Address or folder of the store.", metavar="URL")
 ]
+MOST_ROWS = 50
+Limit = Annotated[int, typer.Option("--limit", min=1, help="Rows to show at most.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 RunOption = Annotated[
     str | None,
@@ -31,13 +33,23 @@ _LEAST_TEXT = 8
 
 
 def show(
-    rows: Sequence[Mapping[str, Any]], *, as_json: bool, title: str = "", where: str = ""
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    as_json: bool,
+    title: str = "",
+    where: str = "",
+    limit: int | None = None,
 ) -> None:
     """Print rows with equal keys as a table, or as a JSON array.
 
     Numbers are never cut: text is folded, and where that is not enough each row is a list. Where
-    there are none, a line says of which store, if ``where`` has its address.
+    there are none, a line says of which store, if ``where`` has its address. What is beyond the
+    ``limit`` is left out, and a line on standard error says so.
     """
+    if limit is not None and len(rows) > limit:
+        more = f"{title}: {limit} of {len(rows):,} are shown; --limit {len(rows)} shows all"
+        typer.echo(more.removeprefix(": "), err=True)
+        rows = rows[:limit]
     if as_json:
         show_json(list(rows))
         return

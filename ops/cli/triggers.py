@@ -15,7 +15,7 @@ from ops.cli import app
 from ops.cli.opening import opened, span_of, wanted_triggers
 from ops.cli.outcome import end_with_failures
 from ops.cli.runs import results_of
-from ops.cli.show import AsJson, From, RunOption, Store, To, show, show_json
+from ops.cli.show import MOST_ROWS, AsJson, From, Limit, RunOption, Store, To, show, show_json
 from ops.plain import visible
 from ops.settings import settings
 from software_triggers.conductor.conductor import Job
@@ -57,6 +57,7 @@ def list_(store: Store = None, as_json: AsJson = False) -> None:
 def show_(
     name: Annotated[str, typer.Argument(help="The trigger's name.")],
     run: RunOption = None,
+    limit: Limit = MOST_ROWS,
     store: Store = None,
     as_json: AsJson = False,
 ) -> None:
@@ -74,7 +75,7 @@ def show_(
     typer.echo(visible(trigger.source, keep="\n\t"))
     if found:
         show(results, as_json=False, title=f"results in run {found.run_id}")
-        show(failures, as_json=False, title="failures")
+        show(failures, as_json=False, title="failures", limit=limit)
 
 
 @triggers.command("add")

@@ -13,7 +13,6 @@ from db.catalogue.runs import (
     Run,
     amend_run,
     close_run,
-    list_runs,
     open_run,
     planned_run,
     select_runs,
@@ -30,7 +29,7 @@ from ops.settings import settings
 from readout.control.journal import load
 from readout.control.outcome import living_readouts
 from readout.spool.spool import Spool
-from readout.writer.recovery import check_spool
+from readout.writer.recovery import check_spool, runs_of_spool
 from software_triggers.registry import triggers_of_run
 from software_triggers.task.bind import bind
 
@@ -84,7 +83,7 @@ def known_here(at: Store, spool: Spool, name: str | None) -> Run | None:
     Refuses a spool that was filled for another store.
     """
     try:
-        runs = list_runs(catalogue(at.engine))
+        runs = runs_of_spool(spool, catalogue(at.engine))
     except StoreError:
         standing = load(spool.folder)
         run = standing.run

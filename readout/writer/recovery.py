@@ -1,8 +1,9 @@
 """What an earlier process left in the spool: whether it belongs here, and what is damaged."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 
-from db.catalogue.runs import Run
+from db.catalogue.runs import Run, runs_by_number
+from db.engine import Engine
 from db.errors import StoreError
 from db.words.chunk import Chunk
 from db.words.chunks import has_chunk
@@ -13,11 +14,15 @@ from readout.writer.shard_sink import ShardSink
 from readout.writer.writer import Writer
 
 
-def check_spool(spool: Spool, runs: Sequence[Run]) -> None:
-    """Refuse a spool that was filled for another store than that of these runs."""
+def runs_of_spool(spool: Spool, catalogue: Engine) -> dict[int, Run]:
+    """Return those of the runs in a spool that the catalogue has, by number."""
+    return runs_by_number(catalogue, [run_id for run_id, _ in spool.runs])
+
+
+def check_spool(spool: Spool, runs: Mapping[int, Run]) -> None:
+    """Refuse a spool that was filled for another store than that of these runs, by number."""
     for run_id, started in spool.runs:
-        here = [run for run in runs if run.run_id == run_id]
-        if not here or here[0].started_at != started:
+        if run_id not in runs or runs[run_id].started_at != started:
             raise StoreError(
                 f"the spool {spool.folder} has data of a run {run_id} that began at"
                 f" {started:%Y-%m-%d %H:%M:%S} and isn't in this store: name the store that it was"

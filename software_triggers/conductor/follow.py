@@ -8,7 +8,7 @@ from typing import Any
 
 import structlog
 
-from db.catalogue.runs import Run, list_runs
+from db.catalogue.runs import Run, runs_since
 from db.engine import Engine
 from db.errors import EveryhitError, StoreError
 from db.results.lineage_runs import note_ran
@@ -73,7 +73,7 @@ class Follower:
                 del self.jobs[run_id]
 
     def _look(self) -> None:
-        for run in list_runs(self._engine):
+        for run in runs_since(self._engine, datetime.now(UTC) - OLD):
             if run.run_id in self.jobs:
                 if run.state == "closed":
                     self.jobs[run.run_id].close()
@@ -81,9 +81,7 @@ class Follower:
                 self._begin(run)
 
     def _wants(self, run: Run) -> bool:
-        if not run.settings.get("triggers") or self._done.get(run.run_id) == run.revision:
-            return False
-        return run.stopped_at is None or datetime.now(UTC) - run.stopped_at < OLD
+        return bool(run.settings.get("triggers")) and self._done.get(run.run_id) != run.revision
 
     def _begin(self, run: Run) -> None:
         wanted = run.settings["triggers"]
