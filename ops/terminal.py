@@ -13,6 +13,9 @@ from rich.text import Text
 
 from ops.plain import plain, visible
 
+OTHERS = "other words"
+"""As what words that are no hits stand among the groups of channels."""
+
 
 @dataclass(frozen=True)
 class Status:
@@ -23,7 +26,7 @@ class Status:
     words: int
     words_per_s: float
     groups: dict[str, float] = field(default_factory=dict)
-    """Words a second, by group of channels."""
+    """Hits a second, by group of channels, and ``OTHERS``: other words a second."""
     links: list[dict[str, Any]] = field(default_factory=list)
     """link, words, watermark_s, behind_s."""
     stages: list[dict[str, Any]] = field(default_factory=list)
@@ -65,7 +68,8 @@ def _bars(rates: dict[str, float]) -> Table:
     most = max(rates.values(), default=1.0) or 1.0
     for name, rate in rates.items():
         bar = "█" * round(40 * rate / most)
-        table.add_row(plain(name), f"{rate:>12,.0f}/s", Text(bar, style="cyan"))
+        unit = "words/s" if name == OTHERS else "hits/s"
+        table.add_row(plain(name), f"{rate:>12,.0f} {unit}", Text(bar, style="cyan"))
     return table
 
 

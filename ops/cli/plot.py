@@ -37,7 +37,7 @@ def rates(
     stop: To = None,
     store: Store = None,
 ) -> None:
-    """Draw words a second against time, from counts taken at insert; dead time is shaded."""
+    """Draw hits a second against time, from counts taken at insert; dead time is shaded."""
     from db.detector.elements import elements
     from ops.plot import rates as picture
     from ops.plot import save

@@ -18,13 +18,13 @@ _UNITS = ((3 * 86400, 86400, "days"), (3 * 3600, 3600, "h"), (600, 60, "min"), (
 
 
 def count(engine: Engine, run: Run, a: int, b: int, by: str) -> pl.DataFrame:
-    """Return the words in each of some hundred bins of time from a to b, out of the rollup.
+    """Return the counts in each of some hundred bins of time from a to b, out of the rollup.
 
-    Columns: t and t_end (ticks, half-open), the one called ``by``, n_words; a row for each bin,
-    also where there were none. ``by`` is link, or a column of the detector's elements, null for
-    words that belong to none. A bin is a slice of the detector or several. The last one ends where
-    the run's hits do, or is left out if less than half of it is there. Raises UsageError where
-    there are no words.
+    Columns: t and t_end (ticks, half-open), the one called ``by``, hit, n; a row for each bin, also
+    where there were none. ``by`` is link, or a column of the detector's elements; ``hit`` tells
+    hits from other words. Of these, and of hits that lie on no element, the element is null. A bin
+    is a slice of the detector or several. The last one ends where the run's hits do, or is left out
+    if less than half of it is there. Raises UsageError where there are no words.
     """
     slice_ = run.detector.slice
     a = a // slice_ * slice_
@@ -32,7 +32,10 @@ def count(engine: Engine, run: Run, a: int, b: int, by: str) -> pl.DataFrame:
     last = last_time(engine, run.run_id) + 1
     n_bins = max(1, round((min(-(-b // slice_) * slice_, last) - a) / length))
     counted = count_rates(engine, run, Bins(a, length, n_bins), ("link", "channel"))
-    known = counted.select("bin", "link", "channel", n_words=pl.col("hits") + pl.col("others"))
+    known = counted.unpivot(
+        ["hits", "others"], index=["bin", "link", "channel"], variable_name="hit", value_name="n"
+    ).with_columns(pl.col("hit") == "hits")
+    known = known.filter(pl.col("n") > 0)
     if known.is_empty():
         raise UsageError(f"run {run.run_id} has no words in this range: ask for another one")
     if by != "link":
@@ -40,22 +43,24 @@ def count(engine: Engine, run: Run, a: int, b: int, by: str) -> pl.DataFrame:
         known = known.cast({"channel": pl.UInt64}).join(
             place.unique("channel"), on="channel", how="left"
         )
-    counted = known.group_by("bin", by).agg(pl.col("n_words").sum())
+        known = known.with_columns(pl.when("hit").then(by))
+    counted = known.group_by("bin", by, "hit").agg(pl.col("n").sum())
     bins = pl.DataFrame({"bin": range(n_bins)}, schema={"bin": pl.Int64})
-    full = bins.join(counted.select(by).unique(), how="cross").join(
-        counted, on=("bin", by), how="left", nulls_equal=True
+    full = bins.join(counted.select(by, "hit").unique(), how="cross").join(
+        counted, on=("bin", by, "hit"), how="left", nulls_equal=True
     )
     begin = a + pl.col("bin") * length
     return full.select(
         begin.alias("t"),
         pl.min_horizontal(begin + length, last).alias("t_end"),
         by,
-        pl.col("n_words").fill_null(0),
-    ).sort(by, "t", nulls_last=True)
+        "hit",
+        pl.col("n").fill_null(0),
+    ).sort(pl.col("hit").not_(), by, "t", nulls_last=True)
 
 
 def draw(run: Run, counted: pl.DataFrame, gaps: pl.DataFrame) -> Figure:
-    """Return the picture of words a second against time.
+    """Return the picture of hits a second against time, other words as lines of their own.
 
     ``counted`` is what ``count`` returned; dead ones of ``gaps`` are shaded.
     """
@@ -64,17 +69,21 @@ def draw(run: Run, counted: pl.DataFrame, gaps: pl.DataFrame) -> Figure:
     second = 1e9 / float(run.detector.tick)
     span_s = (edges[-1] - edges[0]) / second
     unit_s, unit = next((s, name) for least, s, name in _UNITS if span_s >= least)
-    groups = counted.partition_by(by, maintain_order=True)
+    hits, others = counted.filter("hit"), counted.filter(pl.col("hit").not_())
+    groups = hits.partition_by(by, maintain_order=True)
     labels = [f"no {by}" if group[by][0] is None else f"{by} {group[by][0]}" for group in groups]
     if len(groups) > MOST_LINES:
-        groups = [counted.group_by("t", maintain_order=True).agg(pl.col("n_words").sum())]
+        groups = [hits.group_by("t", maintain_order=True).agg(pl.col("n").sum())]
         labels = [f"all {len(labels)} {by}s"]
+    if len(others):
+        groups.append(others.group_by("t", maintain_order=True).agg(pl.col("n").sum()))
+        labels.append("other words")
     with styled():
         figure = Figure(figsize=(10, 5))
         axes = figure.add_subplot()
         time = edges / second / unit_s
         for group, label in zip(groups, labels, strict=True):
-            rate = group.sort("t")["n_words"].to_numpy() / np.diff(edges) * second
+            rate = group.sort("t")["n"].to_numpy() / np.diff(edges) * second
             axes.stairs(rate, time, label=label, baseline=None)
         label = "dead time"
         for a, b in gaps.filter("dead").select("a", "b").iter_rows():
@@ -83,7 +92,10 @@ def draw(run: Run, counted: pl.DataFrame, gaps: pl.DataFrame) -> Figure:
                 axes.axvspan(*ends, color=GREY, alpha=0.3, linewidth=0, label=label)
                 label = ""
         axes.set(xlim=time[[0, -1]], ylim=(0, 1.05 * axes.get_ylim()[1]))
-        axes.set(xlabel=f"time since the run's start ({unit})", ylabel="words / s")
+        axes.set(
+            xlabel=f"time since the run's start ({unit})",
+            ylabel="hits / s" + ", other words / s" * bool(len(others)),
+        )
         axes.yaxis.set_major_formatter(EngFormatter(sep=" "))
         axes.tick_params(axis="x", which="both", top=False)
         clock = axes.twiny()

@@ -18,7 +18,7 @@ from ops.demo.channels import groups_of_channels
 from ops.services.embedded import conductor_thread, worker_threads
 from ops.services.fit import check_triggers
 from ops.settings import settings
-from ops.terminal import Status
+from ops.terminal import OTHERS, Status
 from readout.readout import Readout
 from software_triggers.conductor.conductor import LOST_AFTER_S, Job
 from software_triggers.registry import triggers_of_run
@@ -97,14 +97,15 @@ class LiveRun:
         }
 
     def _group_rates(self) -> dict[str, float]:
-        """Return words a second of each group of channels, over the last complete second."""
+        """Return hits a second of each group of channels, and other words, over the last complete
+        second."""
         ticks = self.run.detector.slice
         slices = max(1, round(self._second / ticks))
         last = self.job.watermarks.newest // ticks - 1
         counted = newest_rates(self.store.engine, self.run, last + 1 - slices, last + 1)
         rates: dict[str, float] = {}
         for row in counted.iter_rows(named=True):
-            name = self._groups.get(row["channel"], "hits") if row["hit"] else "other words"
+            name = self._groups.get(row["channel"], "hits") if row["hit"] else OTHERS
             rates[name] = rates.get(name, 0.0) + row["n"] * self._second / (slices * ticks)
         return dict(sorted(rates.items()))
 

@@ -16,18 +16,14 @@ def readings(agent: ReadoutAgent, sources: Sources) -> list[Reading]:
     watermarks = readout.watermarks if readout else {}
     dropped = sum(agent.dropped.values())
     return [
-        Reading(
-            "words_stored",
-            "hits that the store has, other words of their length among them",
-            written.hits,
-        ),
+        Reading("words_stored", "words that the store has, hits and others", written.hits),
         Reading("chunks_stored", "chunks that the store has", written.chunks),
         Reading("retries", "inserts that had to be tried again", written.retries),
-        Reading("words_lost", "hits that never came, by their senders' counts", sources.lost),
+        Reading("words_lost", "words that never came, by their senders' counts", sources.lost),
         Reading("packets_repeated", "packets that brought nothing new", sources.repeated),
         Reading("packets_foreign", "packets that are no frames of words", sources.foreign),
-        Reading("words_overflowed", "hits for which the spool had no room", agent.overflowed),
-        Reading("words_without_run", "hits that came while no run was on", dropped),
+        Reading("words_overflowed", "words for which the spool had no room", agent.overflowed),
+        Reading("words_without_run", "words that came while no run was on", dropped),
         Reading("run_number", "number of the run that is on, 0 between runs", _run_number(readout)),
         Reading("words_queued", "words between the sources and the chunker", intake.n_words),
         Reading("words_in_memory", "words in memory on their way to it", writer.words_in_memory),

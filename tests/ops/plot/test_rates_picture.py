@@ -10,7 +10,10 @@ from db.catalogue.runs import Run
 from db.detector import load
 from db.detector.elements import elements
 from db.errors import UsageError
+from db.words.rates import newest_rates
+from ops.demo.channels import groups_of_channels
 from ops.plot.rates import MOST_BINS, count, draw
+from ops.terminal import OTHERS
 
 SLICE = 120_000_000
 SECOND = 1_200_000_000
@@ -24,10 +27,11 @@ def stairs(figure):
 @pytest.mark.parametrize("by", ["chamber", "link"])
 def test_all_words_are_counted_in_the_slice_they_lie_in(telescope, by):
     found = count(telescope.engine, telescope.run, telescope.a, telescope.b, by)
-    group = pl.col(by).replace(255, None) if by == "chamber" else by  # 255: it has no wire
-    words = telescope.words.select(pl.col("t") // SLICE, group).rows()
+    # 255: it has no wire
+    group = pl.when("hit").then(pl.col(by).replace(255, None)) if by == "chamber" else by
+    words = telescope.words.select(pl.col("t") // SLICE, group, "hit").rows()
     expected = Counter(words)
-    assert {(t // SLICE, group): n for t, _, group, n in found.iter_rows()} == expected
+    assert {(t // SLICE, *which): n for t, _, *which, n in found.iter_rows() if n} == expected
     assert found["t"].unique().sort().to_list() == [0, SLICE, 2 * SLICE, 3 * SLICE]
     last = telescope.words["t"].max() + 1
     assert found["t_end"].unique().sort().to_list() == [SLICE, 2 * SLICE, 3 * SLICE, last]
@@ -36,8 +40,8 @@ def test_all_words_are_counted_in_the_slice_they_lie_in(telescope, by):
 def test_the_height_is_words_over_the_time_in_which_they_came(telescope):
     found = count(telescope.engine, telescope.run, telescope.a, telescope.b, "chamber")
     drawn = stairs(draw(telescope.run, found, NO_GAPS))
-    assert list(drawn) == [*(f"chamber {number}" for number in range(4)), "no chamber"]
-    words = telescope.words.filter(chamber=2)["t"]
+    assert list(drawn) == [*(f"chamber {number}" for number in range(4)), "other words"]
+    words = telescope.words.filter(chamber=2, hit=True)["t"]
     heights, edges, _ = drawn["chamber 2"]
     ends = [0, SLICE, 2 * SLICE, 3 * SLICE, telescope.words["t"].max() + 1]
     assert edges == pytest.approx([t / SECOND for t in ends])
@@ -57,7 +61,10 @@ def counted(n_bins, groups, by="link", length=SLICE):
     t = np.arange(n_bins) * length
     each = {"t": t, "t_end": t + length}
     return pl.concat(
-        [pl.DataFrame({**each, by: [g] * n_bins, "n_words": t // length + 1}) for g in groups]
+        [
+            pl.DataFrame({**each, by: [g] * n_bins, "hit": [True] * n_bins, "n": t // length + 1})
+            for g in groups
+        ]
     )
 
 
@@ -78,6 +85,16 @@ def test_dead_time_is_shaded_within_the_picture_and_other_gaps_are_not():
     assert spans == [pytest.approx((0, 0.05)), pytest.approx((0.1, 0.2))]
     labels = [text.get_text() for text in axes.get_legend().get_texts()]
     assert labels == ["link 0", "dead time"]
+
+
+def test_the_picture_shows_what_the_screen_shows_under_the_same_names(telescope):
+    found = count(telescope.engine, telescope.run, telescope.a, telescope.b, "chamber")
+    groups = groups_of_channels(telescope.run.detector)
+    screen = Counter()
+    for channel, hit, n in newest_rates(telescope.engine, telescope.run, 0, 4).iter_rows():
+        screen[groups.get(channel, "no chamber") if hit else OTHERS] += n
+    names = pl.when("hit").then(pl.format("chamber {}", "chamber")).otherwise(pl.lit(OTHERS))
+    assert dict(found.group_by(names).agg(pl.col("n").sum()).rows()) == screen
 
 
 def test_words_that_belong_nowhere_are_a_line_of_their_own():
@@ -108,7 +125,7 @@ def test_bins_grow_with_the_range_but_not_their_number(telescope):
     end = 10**6 * SLICE
     found = count(telescope.engine, telescope.run, -end, telescope.b, "link")
     assert found["t"].n_unique() <= MOST_BINS
-    assert found["n_words"].sum() == len(telescope.words)
+    assert found["n"].sum() == len(telescope.words)
 
 
 def test_elements_are_the_wires_that_the_readout_has():
@@ -127,4 +144,4 @@ def test_less_than_half_a_bin_at_the_end_is_left_out(telescope):
     # 801.75 slices in bins of three: the last would hold three quarters of a slice.
     found = count(telescope.engine, telescope.run, -798 * SLICE, telescope.b, "link")
     assert found["t_end"].max() == 3 * SLICE
-    assert found["n_words"].sum() == (telescope.words["t"] < 3 * SLICE).sum()
+    assert found["n"].sum() == (telescope.words["t"] < 3 * SLICE).sum()
