@@ -121,14 +121,19 @@ class ResultStep:
     """Why they are kept; empty where they go."""
 
 
-def plan_results(engine: Engine, now: datetime) -> list[ResultStep]:
-    """Return a step for each lineage whose time is over by a policy."""
+def plan_results(engine: Engine, now: datetime, *, young: bool = False) -> list[ResultStep]:
+    """Return a step for each lineage whose time is over by a policy.
+
+    With ``young`` also for the others: they stay, and their steps say why.
+    """
     runs = {run.run_id: run for run in list_runs(engine)}
     busy = {one.run_id for one in unsettled(engine)}
     steps: list[ResultStep] = []
     for run_id, group in groupby(list_kept(engine), lambda kept: kept.run_id):
         if run_id in runs:
-            steps += _of_run(engine, runs[run_id], list(group), now, busy=run_id in busy)
+            kept, run = list(group), runs[run_id]
+            steps += _of_run(engine, run, kept, now, busy=run_id in busy)
+            steps += _young(engine, run, kept, now) if young else ()
     return steps
 
 
@@ -168,16 +173,38 @@ def _of_run(
         yield ResultStep(kept, action, windows_of(engine, kept), why.get(lineage, ""))
 
 
+def _young(
+    engine: Engine, run: Run, all_of_it: Sequence[Kept], now: datetime
+) -> Iterator[ResultStep]:
+    keeps = list_keeps(engine)
+    for kept, until in _ends(engine, run, all_of_it):
+        if until is None or until > now:
+            why = _why_young(keep_of(kept.name, keeps), until)
+            yield ResultStep(kept, "keep", windows_of(engine, kept), why)
+
+
+def _why_young(keep: Keep, until: datetime | None) -> str:
+    if until is not None:
+        return f"they are kept until {until:%Y-%m-%d %H:%M}"
+    if keep == Keep():
+        return "they are kept for ever"
+    return "their run is open" if keep.all_days is not None else "their lineage is the newest"
+
+
 def _over(engine: Engine, run: Run, all_of_it: Sequence[Kept], now: datetime) -> Iterator[Kept]:
     """Yield the lineages whose days have passed."""
+    return (kept for kept, until in _ends(engine, run, all_of_it) if until and until <= now)
+
+
+def _ends(
+    engine: Engine, run: Run, all_of_it: Sequence[Kept]
+) -> Iterator[tuple[Kept, datetime | None]]:
+    """Yield each lineage and the moment from which it may go; None while no policy gives one."""
     keeps = list_keeps(engine)
     newer: dict[str, datetime] = {}  # when the one came that took their place
     for kept in all_of_it:
         keep = keep_of(kept.name, keeps)
-        since = [
-            (newer.get(kept.name), keep.older_days),
-            (run.stopped_at, keep.all_days),
-        ]
-        if any(at and days is not None and at + timedelta(days=days) <= now for at, days in since):
-            yield kept
+        since = [(newer.get(kept.name), keep.older_days), (run.stopped_at, keep.all_days)]
+        ends = [at + timedelta(days=days) for at, days in since if at and days is not None]
+        yield kept, min(ends, default=None)
         newer[kept.name] = kept.last_used

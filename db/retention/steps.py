@@ -80,18 +80,20 @@ def read_rules(
     )
 
 
-def plan(engine: Engine, rules: RetentionRules) -> list[Step]:
-    """Return a step for each hour on a shard whose words are old enough, or aside."""
-    return list(_steps(engine, rules))
+def plan(engine: Engine, rules: RetentionRules, *, young: bool = False) -> list[Step]:
+    """Return a step for each hour on a shard whose words are old enough, or aside.
+
+    With ``young`` also for the others: they stay, and their steps say why.
+    """
+    return list(_steps(engine, rules, timedelta(days=-1) if young else _youngest(rules)))
 
 
-def _steps(engine: Engine, rules: RetentionRules) -> Iterator[Step]:
+def _steps(engine: Engine, rules: RetentionRules, least_age: timedelta) -> Iterator[Step]:
     for k, shard in enumerate(engine.shards):
         aside = [part for part in aside_parts(shard.here) if part.state == "detached"]
         for hour, group in groupby(aside, lambda part: part.hour):
             yield _to_drop(rules, k, hour, list(group))
-        # Days are whole: what was recorded an hour ago is nobody's business here.
-        active = active_parts(shard.here, rules.now - _youngest(rules))
+        active = active_parts(shard.here, rules.now - least_age)
         for hour, group in groupby(active, lambda part: part.hour):
             yield _to_detach(rules, k, hour, list(group))
 
@@ -103,7 +105,7 @@ def apply(engine: Engine, rules: RetentionRules) -> list[Step]:
     """
     for shard in engine.shards:
         settle(shard.here)
-    return [_done(engine, rules, step) for step in _steps(engine, rules)]
+    return [_done(engine, rules, step) for step in _steps(engine, rules, _youngest(rules))]
 
 
 def undo(engine: Engine, run_id: int | None = None, hour: datetime | None = None) -> list[Step]:
@@ -122,6 +124,7 @@ def undo(engine: Engine, run_id: int | None = None, hour: datetime | None = None
 
 
 def _youngest(rules: RetentionRules) -> timedelta:
+    """Return the age below which no policy lets words go."""
     days = [days for days in rules.policies.values() if days is not None]
     return timedelta(days=min(days, default=36500))
 

@@ -121,8 +121,11 @@ def _apply_once(store: str | None, grace: timedelta, *, dry_run: bool, as_json: 
     with opened(store) as at:
         now = datetime.now(UTC)
         rules = retention_rules(at.engine, now, grace)
-        steps = (plan if dry_run else apply)(at.engine, rules)
-        results = (plan_results if dry_run else apply_results)(at.engine, now)
+        if dry_run:
+            steps = plan(at.engine, rules, young=True)
+            results = plan_results(at.engine, now, young=True)
+        else:
+            steps, results = apply(at.engine, rules), apply_results(at.engine, now)
     if as_json:
         show_json([_told(step) for step in steps] + [_result_told(step) for step in results])
         return

@@ -106,6 +106,14 @@ def test_alarms_say_that_nobody_looks_and_orders_say_of_which_store(store):
     )
 
 
+def test_a_dry_run_of_retention_says_why_words_stay(store):
+    said = json.loads(
+        everyhit("retention", "apply", "--dry-run", "--json", "--store", store, env=WIDE)
+    )
+    assert [(step["action"], step["words"]) for step in said] == [("keep", 4)]
+    assert said[0]["why"] == ["run 1 (rows.txt) is kept for ever"]
+
+
 def test_parquet_goes_to_a_file(store, tmp_path):
     file = tmp_path / "hits.parquet"
     everyhit("query", "SELECT * FROM hits", "--format", "parquet", "--out", file, "--store", store)

@@ -66,6 +66,24 @@ def test_older_lineages_go_when_their_days_are_over_and_the_newest_stays(engine,
     assert found(engine, again) == sum(hit.wire >= 1 for hit in SOME)
 
 
+def test_a_plan_of_all_says_why_each_lineage_stays(engine, run):
+    old = done(engine, run, {"aging": {"least": 1}}).lineage.lineage
+    new = done(engine, run, {"aging": {"least": 2}}).lineage.lineage
+
+    def why(now):
+        made = plan_results(engine, now, young=True)
+        return {s.of.lineage: (s.action, s.why) for s in made if s.of.run_id == run.run_id}
+
+    set_keep(engine, "aging", Keep())
+    assert set(why(days(1000)).values()) == {("keep", "they are kept for ever")}
+    set_keep(engine, "aging", Keep(older_days=30))
+    newest = ("keep", "their lineage is the newest")
+    assert why(days(29))[new] == newest
+    assert why(days(29))[old][1].startswith("they are kept until ")
+    assert why(days(31)) == {new: newest, old: ("delete", "")}
+    set_keep(engine, "aging", Keep())
+
+
 def test_what_the_newest_lacks_or_others_were_made_from_stays(engine, run):
     read = done(engine, run, {"aging_reader": {}, "aging": {"least": 1}})
     assert read.name == "aging"

@@ -125,6 +125,11 @@ def test_it_says_why_words_stay(engine, folder):
     set_policy(engine, bench.kind, 30)
     young = bench.hour + HOUR + 30 * DAY - timedelta(seconds=1)
     assert all("is kept for 30 days" in s.why[0] for s in bench.plan(young))
+    week = bench.hour + 7 * DAY
+    assert bench.plan(week) == []
+    of_all = bench.mine(plan(engine, bench.rules(week), young=True))
+    assert sum(step.words for step in of_all) == len(SOME)
+    assert all(s.action == "keep" and "is kept for 30 days" in s.why[0] for s in of_all)
     pin(engine, Pin(bench.run.run_id, 25, 26, "the event of the year"))
     held = {c.a <= 25 < c.b for s in bench.plan() if s.why for c in s.contents}
     assert held == {True}
