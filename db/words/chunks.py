@@ -173,16 +173,6 @@ def has_chunk(engine: Engine, chunk: Chunk) -> bool:
     return bool(row["n"])
 
 
-def damaged_chunks(engine: Engine, run_id: int) -> pl.DataFrame:
-    """Return (link, seq) of chunks whose words no longer match their checksum."""
-    table = engine.fetch(
-        "SELECT link, seq FROM chunks WHERE run_id = {run:UInt32}"
-        " AND CRC32(reinterpret(words, 'String')) != checksum ORDER BY link, seq",
-        {"run": run_id},
-    )
-    return pl.DataFrame(pl.from_arrow(table))
-
-
 def _column(chunks: Sequence[Chunk], name: str, kind: pa.DataType) -> pa.Array:
     return pa.array([getattr(c, name) for c in chunks], kind)
 

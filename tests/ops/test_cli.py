@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -296,8 +297,33 @@ def test_the_demo_ended_early_loses_nothing_and_leaves_no_process(tmp_path, endi
         assert summary["words"] == run["words"]
         assert summary["efficiency"] > 0.99
         assert summary["events"] > 0
-    checked = json.loads(everyhit("doctor", "--verify", "--json", "--store", store))
-    assert [row["state"] for row in checked if row["what"] == "run 1"] == ["ok"]
+    checked = json.loads(everyhit("doctor", "--deep", "--json", "--store", store))
+    (read,) = (row for row in checked if row["what"] == "shard 0")
+    assert read["state"] == "ok"
+    assert read["value"].startswith(f"{run['words']:,} words")
+
+
+@pytest.mark.parametrize("which", ["chunks", "ledger"])
+def test_doctor_reads_all_that_lies_on_the_disk(tmp_path, which):
+    (tmp_path / "rows.txt").write_text(ROWS)
+    common = ("--detector", "drift_tubes_v2", "--store", tmp_path / "s")
+    everyhit("ingest", tmp_path / "rows.txt", *common, "--trigger", "occupancy")
+    said = everyhit("doctor", "--deep", "--store", tmp_path / "s", env=WIDE)
+    assert re.search(r"4 words; \d+ parts, [\d,]+ bytes read, 0 damaged", said)
+    (table,) = (tmp_path / "s" / "engine" / "data" / "everyhit").glob(which)
+    file = next(table.resolve().glob("*_*_*_*/data.bin"))
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+    done = subprocess.run(
+        [*EVERYHIT, "doctor", "--deep", "--json", "--store", tmp_path / "s"],
+        capture_output=True, text=True,
+    )  # fmt: skip
+    bad = [row for row in json.loads(done.stdout) if row["state"] == "bad"]
+    assert done.returncode == 1
+    assert [row["what"] for row in bad] == ["shard 0", f"{which} {file.parent.name} on shard 0"]
+    assert "1 damaged" in bad[0]["value"]
+    assert "hecksum" in bad[1]["value"]
 
 
 def test_rows_beside_the_hits_are_seen_by_every_command(tmp_path):

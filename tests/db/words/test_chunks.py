@@ -10,13 +10,13 @@ from ticks import TOY
 
 from db.words.chunk import Chunk
 from db.words.chunks import (
-    damaged_chunks,
     link_state,
     read_arrivals,
     read_spans,
     read_words,
     write_chunks,
 )
+from db.words.damage import check_part, parts_there
 
 pytestmark = pytest.mark.every_store  # its promises hold on servers, too
 
@@ -97,12 +97,19 @@ def test_a_heartbeat_brings_no_words_but_arrives(engine):
 def test_a_flipped_bit_is_found(engine):
     run = next(_runs)
     write_chunks(engine, [chunk(run, 3, s, 0, 5, [s, s + 1]) for s in range(3)], TOY, NOW)
-    assert damaged_chunks(engine, run).is_empty()
+    here = engine.shards[0].here
+
+    def damaged():
+        parts = [part for part in parts_there(here) if part.table == "chunks"]
+        return [text for part in parts for text in check_part(here, part).problems]
+
+    assert not any(f"run {run} " in text for text in damaged())
     engine.shards[0].here.execute(
         f"ALTER TABLE chunks UPDATE words = [1, 3] WHERE run_id = {run} AND seq = 1"
         " SETTINGS mutations_sync = 1"
     )
-    assert damaged_chunks(engine, run).rows() == [(3, 1)]
+    (text,) = (text for text in damaged() if f"run {run} " in text)
+    assert text.startswith("the words of chunk 1 of link 3 ")
 
 
 def test_links_and_epochs_come_per_hit_and_shrink_where_all_agree(engine):
