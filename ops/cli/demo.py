@@ -8,6 +8,7 @@ import typer
 from ops.cli import app
 from ops.cli.api import Port, served_beside
 from ops.cli.opening import detector_named, opened
+from ops.cli.outcome import end_with_failures
 from ops.cli.show import AsJson, Store, show, show_json
 from ops.demo import demo as telescope
 from ops.services.interrupt import interruptible
@@ -73,11 +74,12 @@ def demo(
                 stop.set()
                 watcher.join()
         summary = going.summary()
-    if as_json:
-        show_json(summary)
-    else:
-        show([summary], as_json=False, title="the run")
-        typer.echo(f"the store is {where}; look around: everyhit run show --store {where}")
+        if as_json:
+            show_json(summary)
+        else:
+            show([summary], as_json=False, title="the run")
+            typer.echo(f"the store is {where}; look around: everyhit run show --store {where}")
+        end_with_failures(at.engine, going.live.run)
 
 
 def _watch(going: telescope.Demo, stop: threading.Event, quiet: bool) -> None:

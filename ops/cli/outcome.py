@@ -5,14 +5,18 @@ import typer
 from db.catalogue.runs import Run
 from db.engine import Engine
 from db.results.failures import windows_set_aside
-from ops.cli.runs import Results
+from ops.cli.runs import Results, results_of
 from ops.plain import visible
 
 WINDOWS_FAILED = 3
 
 
-def end_with_failures(engine: Engine, run: Run, results: Results) -> None:
-    """Say why the first window failed and end with exit code 3, if windows are set aside."""
+def end_with_failures(engine: Engine, run: Run, results: Results | None = None) -> None:
+    """Say why the first window failed and end with exit code 3, if windows are set aside.
+
+    They are those of ``results``; without them, of all results of the run.
+    """
+    results = results_of(engine, run) if results is None else results
     lineages = [str(row["lineage"]) for row in results]
     failed = windows_set_aside(engine, run.run_id, lineages)
     if failed.is_empty():

@@ -11,6 +11,7 @@ from db.errors import SourceError
 from ops.cli import app
 from ops.cli.api import Port, served_beside
 from ops.cli.opening import detector_named, opened, wanted_triggers
+from ops.cli.outcome import end_with_failures
 from ops.cli.show import AsJson, Store, show, show_json
 from ops.cli.sources import Force, Form
 from ops.cli.triggers import Events, Params, Triggers
@@ -75,10 +76,11 @@ def up(
                 if wish.is_set():
                     break
         summary = live.summary()
-    if as_json:
-        show_json(summary)
-    else:
-        show([summary], as_json=False, title="the run")
+        if as_json:
+            show_json(summary)
+        else:
+            show([summary], as_json=False, title="the run")
+        end_with_failures(at.engine, live.run)
 
 
 class watched:  # noqa: N801 - a context manager

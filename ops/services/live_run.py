@@ -8,6 +8,7 @@ from typing import Any
 
 from db.catalogue.runs import Run, close_run, open_run, planned_run
 from db.detector import Detector
+from db.results.failures import windows_set_aside
 from db.results.lineage_runs import note_ran
 from db.results.totals import result_totals
 from db.store import Store
@@ -85,6 +86,8 @@ class LiveRun:
     def summary(self) -> dict[str, Any]:
         """Return what the run came to; ask when it is finished."""
         rows = {stage["trigger"]: stage["rows"] for stage in self.stages()}
+        lineages = [progress.stage.lineage.lineage for progress in self.job.progress.values()]
+        failed = windows_set_aside(self.store.engine, self.run.run_id, lineages)
         marks = self.job.watermarks
         a, b = (marks.t_min, marks.t_max + 1) if marks.seen else (0, 0)
         return {
@@ -92,6 +95,7 @@ class LiveRun:
             "words": self.readout.written.hits,
             "hits": self._count_hits(a, b),
             **rows,
+            "failed_windows": len(failed),
             "seconds": round(time.monotonic() - self.began, 3),
             "live_time": live_ticks(self.store.engine, self.run.run_id, a, b) / self._second,
         }

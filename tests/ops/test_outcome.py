@@ -1,6 +1,7 @@
 """A failure never looks like success: exit codes, reasons and JSON of commands."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -65,6 +66,33 @@ def test_a_window_that_fails_has_an_exit_code_a_reason_and_a_count(folder, how, 
     assert reason in line
     assert "Traceback" not in done.stderr
     assert run(folder, how).returncode == 3
+
+
+def live(folder, *command, trigger=TRIGGER, port="0"):
+    triggers = folder / f"triggers of {command[0]}"
+    triggers.mkdir(exist_ok=True)
+    (triggers / "mine.py").write_text(trigger)
+    return subprocess.run(
+        [*EVERYHIT, *map(str, command), "--store", folder / command[0], "--json", "--port", port],
+        capture_output=True,
+        text=True,
+        timeout=200,
+        env=os.environ | {"EVERYHIT_TRIGGERS": f'["{triggers}"]'},
+    )
+
+
+def test_windows_that_fail_while_data_come_are_counted_and_end_up_and_demo_with_three(folder):
+    words = ("up", folder / "rows.txt", "--detector", "drift_tubes_v2")
+    up = live(folder, *words, "--trigger", "fragile", "--param", "how=raise")
+    broken = TRIGGER.replace("def fragile", "def coincidence").replace(
+        'how: str = ""', 'how: str = "raise"'
+    )
+    demo = live(folder, "demo", "--duration", "1.5", trigger=broken)
+    for done in (up, demo):
+        assert done.returncode == 3, done.stderr
+        assert json.loads(done.stdout)["failed_windows"] > 0
+        (line,) = [text for text in done.stderr.splitlines() if "windows failed" in text]
+        assert "wire is [/7]" in line
 
 
 def test_what_a_trigger_prints_is_never_in_the_answer(folder):
