@@ -3,7 +3,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2b
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -78,12 +77,6 @@ class ChunkWords:
     """Words in each chunk."""
     epochs: NDArray[np.int64]
     links: NDArray[np.uint16]
-
-    def per_hit(self, of_chunk: NDArray[Any], words_per_hit: int) -> NDArray[Any]:
-        """Return the value of each hit's chunk; a scalar array where all chunks agree."""
-        if len(of_chunk) and (of_chunk == of_chunk[0]).all():
-            return np.asarray(of_chunk[0])
-        return np.repeat(of_chunk, self.lengths // words_per_hit)
 
 
 def read_words(engine: Engine, run_id: int, a: int, b: int, slice_ticks: int) -> ChunkWords:

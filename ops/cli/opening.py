@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
-from pathlib import Path
 from typing import Any
 
 import typer
@@ -85,11 +84,3 @@ def wanted_triggers(
             )
         wanted[owner or next(iter(wanted))][name] = value
     return dict(wanted)
-
-
-def existing(paths: Sequence[Path]) -> Sequence[Path]:
-    """Return the paths; UsageError for the first that is not there."""
-    for path in paths:
-        if not path.exists():
-            raise UsageError(f"there is no {path}")
-    return paths

@@ -28,17 +28,7 @@ _FRAME = "vector<KM3NETDAQ::JDAQSuperFrame>."
 # ROOT writes big-endian, and before each object 6 bytes of size and version; a hit, though, is
 # copied as it lies in memory.
 _HIT = np.dtype([("pmt", "u1"), ("time", "<u4"), ("tot", "u1")])
-_SNAPSHOT = np.dtype([("module", ">i4"), ("hit", _HIT)])
-_TRIGGERED = np.dtype([("module", ">i4"), ("hit", _HIT), ("object", "V6"), ("mask", ">u8")])
-_EVENT_HEADER = np.dtype(
-    {
-        "names": ["frame", "seconds", "cycles"],
-        "formats": [">i4", ">u4", ">u4"],
-        "offsets": [26, 36, 40],
-        "itemsize": 76,
-    }
-)
-_OBJECT_HEADER, _VECTOR_HEADER = 6, 10
+_OBJECT_HEADER = 6
 _CYCLE_NS = 16
 _DAMAGE = (
     ValueError,
@@ -86,32 +76,6 @@ def slice_frame(path: Path, tree: str = "KM3NET_TIMESLICE_SN") -> pl.DataFrame:
     return pl.concat(parts)
 
 
-def event_frame(path: Path) -> pl.DataFrame:
-    """The hits of the events that the experiment's triggers took: as ``slice_frame``, and more.
-
-    ``event`` counts the file's events from 0. A triggered hit has ``mask``, a bit for each trigger
-    that it belongs to; it is also among the event's snapshot hits, whose mask is null.
-    """
-    with _tree(path, "KM3NET_EVENT") as events:
-        headers = _bytes(events, "KM3NETDAQ::JDAQEventHeader", 0)
-        triggered = _bytes(events, "triggeredHits", _VECTOR_HEADER)
-        snapshots = _bytes(events, "snapshotHits", _VECTOR_HEADER)
-    parts = []
-    for event, header in enumerate(headers):
-        (found,) = header.view(_EVENT_HEADER)
-        start = int(_utc_ns(found["seconds"], found["cycles"]))
-        for hits in (triggered[event].view(_TRIGGERED), snapshots[event].view(_SNAPSHOT)):
-            masked = "mask" in (hits.dtype.names or ())
-            mask = hits["mask"].astype(np.uint64) if masked else [None] * len(hits)
-            part = _hit_frame(hits["hit"], hits["module"], start, int(found["frame"]))
-            parts.append(
-                part.with_columns(
-                    pl.lit(event, pl.UInt32).alias("event"), pl.Series("mask", mask, pl.UInt64)
-                )
-            )
-    return pl.concat(parts)
-
-
 @contextmanager
 def _tree(path: Path, name: str) -> Iterator[Any]:
     """A tree of the file; what is wrong with the bytes below it becomes a SourceError."""
@@ -127,11 +91,6 @@ def _tree(path: Path, name: str) -> Iterator[Any]:
     except _DAMAGE as error:
         reason = str(error).strip().split("\n")[0]
         raise SourceError(f"{path}: not a ROOT file of KM3NeT, or damaged: {reason}") from error
-
-
-def _bytes(tree: Any, branch: str, header_bytes: int) -> NDArray[Any]:
-    raw = uproot.AsJagged(uproot.AsDtype("u1"), header_bytes=header_bytes)
-    return np.asarray(tree[branch].array(raw, library="np"))
 
 
 def _column(slices: Any, name: str) -> NDArray[Any]:

@@ -112,12 +112,12 @@ def test_a_flipped_bit_is_found(engine):
     assert text.startswith("the words of chunk 1 of link 3 ")
 
 
-def test_links_and_epochs_come_per_hit_and_shrink_where_all_agree(engine):
+def test_links_and_epochs_come_chunk_by_chunk(engine):
     run = next(_runs)
     write_chunks(engine, [chunk(run, 4, 0, 0, 5, [1, 2]), chunk(run, 4, 1, 6, 9, [3, 4])], TOY, NOW)
     read = read_words(engine, run, 0, 100, SLICE)
-    assert read.per_hit(read.links, 1).ndim == 0
-    assert read.per_hit(read.epochs, 2).tolist() == [0, 1000]
+    assert read.links.tolist() == [4, 4]
+    assert read.epochs.tolist() == [0, 1000]
     assert isinstance(read_arrivals(engine, run, {}), pl.DataFrame)
 
 

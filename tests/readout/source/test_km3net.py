@@ -8,7 +8,7 @@ from km3net_testdata import data_path
 from db.detector import decode, load
 from db.errors import SourceError
 from readout.link.chunker import Chunker
-from readout.source.km3net import event_frame, read_slices, slice_frame, start_utc_ns
+from readout.source.km3net import read_slices, slice_frame, start_utc_ns
 
 KM3NET = load("km3net")
 FILE = Path(data_path("online/km3net_online.root"))
@@ -68,19 +68,6 @@ def test_the_slices_as_frames_are_the_same_hits(blocks) -> None:
 def test_supernova_slices_have_the_hits_that_the_experiment_found() -> None:
     counts = slice_frame(FILE).group_by("frame").len().sort("frame")
     assert counts.rows() == [(126, 98), (127, 124), (128, 107)]
-
-
-def test_events_have_their_triggered_and_snapshot_hits() -> None:
-    hits = event_frame(FILE)
-    triggered = hits.filter(pl.col("mask").is_not_null())
-    snapshot = hits.filter(pl.col("mask").is_null())
-    assert triggered.group_by("event").len().sort("event")["len"].to_list() == [18, 53, 9]
-    assert snapshot.group_by("event").len().sort("event")["len"].to_list() == [96, 124, 78]
-    assert (triggered["mask"] > 0).all()
-    key = ["event", "frame", "utc_ns", "module", "pmt", "tot"]
-    assert triggered.join(snapshot, on=key, how="anti").is_empty()
-    seconds = triggered.group_by("event").agg(pl.col("utc_ns").max() - pl.col("utc_ns").min())
-    assert seconds["utc_ns"].max() < 10_000
 
 
 def test_the_chunker_takes_every_hit_at_its_time(blocks) -> None:
