@@ -1,5 +1,6 @@
 """Lineages of results that tests make up, and rows for them."""
 
+from datetime import UTC, datetime
 from itertools import count
 
 import polars as pl
@@ -9,6 +10,8 @@ from db.results.rows import Lineage, create_results
 
 run_ids = count(4_000_000)
 _names = count()
+LATER = datetime(2100, 1, 1, tzinfo=UTC)
+"""When whatever a test wrote is old."""
 CELL = 10
 COLUMNS = {"t": "Int64", "n": "UInt8", "x": "Float64", "near": "Array(Int64)", "name": "String"}
 

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import polars as pl
 import pyarrow as pa
@@ -238,15 +239,29 @@ def read_committed(
     return pl.DataFrame(pl.from_arrow(rows))
 
 
-def sweep(engine: Engine, lineage: Lineage) -> None:
-    """Delete rows of attempts that were never committed or have been superseded.
+def sweep(engine: Engine, table: str, lineage: str, before: datetime) -> int:
+    """Delete rows of attempts that do not count, of all runs; return how many there were.
 
-    Call it when nothing works on the run: an attempt under way would lose its rows.
+    Looked at are rows that were written, or merged, before a moment. It must be longer ago than any
+    attempt takes: rows of one under way do not count yet, and are younger.
     """
+    n, moment = 0, {"lineage": lineage, "before": f"{before.astimezone(UTC):%Y-%m-%d %H:%M:%S}"}
     for shard in engine.shards:
-        shard.execute(
-            f"DELETE FROM {shard.here.database}.{lineage.table} WHERE run_id = {{run:UInt32}}"
-            f" AND (cell, attempt) NOT IN (SELECT cell, {CURRENT} FROM {shard.database}.ledger"
-            " WHERE run_id = {run:UInt32} AND lineage = {lineage:String} GROUP BY cell)",
-            {"run": lineage.run_id, "lineage": lineage.lineage},
+        rows = f"{shard.here.database}.{table}"
+        orphans = (
+            f"FROM {rows} WHERE _part IN (SELECT name FROM system.parts WHERE active"
+            f" AND database = '{shard.here.database}' AND table = '{table}'"
+            " AND modification_time < toDateTime({before:String}, 'UTC'))"
+            f" AND (run_id, cell, attempt) NOT IN (SELECT run_id, cell, {CURRENT}"
+            f" FROM {shard.database}.ledger WHERE lineage = {{lineage:String}}"
+            " GROUP BY run_id, cell)"
         )
+        found = int(shard.fetch(f"SELECT count() AS n {orphans}", moment)["n"][0].as_py())
+        if found:
+            shard.execute(
+                f"DELETE FROM {rows} WHERE (run_id, cell, attempt) IN"
+                f" (SELECT run_id, cell, attempt {orphans})",
+                moment,
+            )
+        n += found
+    return n

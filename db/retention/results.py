@@ -11,7 +11,11 @@ import pyarrow as pa
 from db.catalogue.reprocessings import unsettled
 from db.catalogue.runs import Run, list_runs
 from db.engine import Engine
+from db.results.rows import sweep
 from db.retention.policy import DEFAULT, newer
+
+LONGEST_ATTEMPT = timedelta(days=1)
+"""No attempt takes so long: rows that are older and do not count never will."""
 
 
 @dataclass(frozen=True)
@@ -144,6 +148,12 @@ def apply_results(engine: Engine, now: datetime) -> list[ResultStep]:
         if step.action == "delete":
             forget(engine, step.of)
     return steps
+
+
+def sweep_results(engine: Engine, now: datetime) -> int:
+    """Delete rows of attempts that count no more, or never did; return how many there were."""
+    of_all = {(kept.table, kept.lineage) for kept in list_kept(engine)}
+    return sum(sweep(engine, *each, now - LONGEST_ATTEMPT) for each in sorted(of_all))
 
 
 def _of_run(

@@ -15,6 +15,7 @@ from db.retention.results import (
     list_keeps,
     plan_results,
     set_keep,
+    sweep_results,
 )
 from db.retention.steps import Step, apply, plan, undo
 from db.retention.words import aside_parts
@@ -126,6 +127,8 @@ def _apply_once(store: str | None, grace: timedelta, *, dry_run: bool, as_json: 
             results = plan_results(at.engine, now, young=True)
         else:
             steps, results = apply(at.engine, rules), apply_results(at.engine, now)
+            if n := sweep_results(at.engine, now):
+                typer.echo(f"deleted {n:,} rows of attempts that do not count", err=True)
     if as_json:
         show_json([_told(step) for step in steps] + [_result_told(step) for step in results])
         return

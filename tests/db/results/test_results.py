@@ -1,8 +1,10 @@
+from datetime import UTC, datetime, timedelta
+
 import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from lineages import CELL, COLUMNS, frame, new_lineage, point_to, run_ids
+from lineages import CELL, COLUMNS, LATER, frame, new_lineage, point_to, run_ids
 
 from db.results.rows import (
     committed_sql,
@@ -54,7 +56,7 @@ def test_committed_rows_are_those_of_the_attempts_that_count(engine, made, point
     assert read["t"].is_sorted()
     assert read.columns == list(COLUMNS)
 
-    sweep(engine, lineage)
+    sweep(engine, lineage.table, lineage.lineage, LATER)
     stored = engine.fetch(
         f"SELECT count() AS n FROM {lineage.table} WHERE run_id = {lineage.run_id}"
     )
@@ -115,8 +117,21 @@ def test_runs_and_lineages_keep_apart_in_one_table(engine):
     point_to(engine, here, 0, 1)
     assert read_committed(engine, here, CELL, 0, 10)["name"].to_list() == ["here"]
     assert read_committed(engine, there, CELL, 0, 10).is_empty()
-    sweep(engine, there)
+    sweep(engine, there.table, there.lineage, LATER)
     assert read_committed(engine, here, CELL, 0, 10)["name"].to_list() == ["here"]
+
+
+def test_rows_of_an_attempt_under_way_are_left_alone(engine):
+    lineage = new_lineage(engine)
+    insert_rows(engine, lineage, CELL, 1, frame([(5, 1, 0.0, [], "here")]))
+    yesterday = datetime.now(UTC) - timedelta(days=1)
+    assert sweep(engine, lineage.table, lineage.lineage, yesterday) == 0
+    point_to(engine, lineage, 0, 1)
+    assert read_committed(engine, lineage, CELL, 0, 10)["name"].to_list() == ["here"]
+    insert_rows(engine, lineage, CELL, 2, frame([(5, 1, 0.0, [], "killed")] * 3))
+    assert sweep(engine, lineage.table, lineage.lineage, LATER) == 3
+    assert sweep(engine, lineage.table, lineage.lineage, LATER) == 0
+    assert read_committed(engine, lineage, CELL, 0, 10)["name"].to_list() == ["here"]
 
 
 def test_a_lineage_is_found_as_it_was_entered_the_newest_first(engine):

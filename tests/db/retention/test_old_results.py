@@ -8,8 +8,15 @@ from workbench import SOME, finished, standing
 
 from db.catalogue.reprocessings import ask_reprocessing, cancel_reprocessing, note_progress
 from db.catalogue.runs import close_run
-from db.results.rows import list_lineages, read_committed
-from db.retention.results import Keep, apply_results, list_keeps, plan_results, set_keep
+from db.results.rows import insert_rows, list_lineages, read_committed
+from db.retention.results import (
+    Keep,
+    apply_results,
+    list_keeps,
+    plan_results,
+    set_keep,
+    sweep_results,
+)
 from software_triggers.task.bind import bind
 from software_triggers.trigger import sql_trigger
 
@@ -64,6 +71,21 @@ def test_older_lineages_go_when_their_days_are_over_and_the_newest_stays(engine,
     assert steps(plan_results(engine, days(1000)), run) == set()
     again = done(engine, run, {"aging": {"least": 1}})  # as if it had never been
     assert found(engine, again) == sum(hit.wire >= 1 for hit in SOME)
+
+
+def test_rows_that_do_not_count_are_swept(engine, run):
+    stage = done(engine, run, {"aging": {"least": 1}})
+
+    def stored():
+        of_run = f"FROM {stage.lineage.table} WHERE run_id = {run.run_id}"
+        return engine.fetch(f"SELECT count() AS n {of_run}")["n"][0].as_py()
+
+    rows = read_committed(engine, stage.lineage, run.cell, -FAR, FAR)
+    insert_rows(engine, stage.lineage, run.cell, 77, rows)  # of an attempt that was killed
+    sweep_results(engine, datetime.now(UTC))  # or is under way
+    assert stored() == 2 * len(rows) > 0
+    assert sweep_results(engine, days(2)) >= len(rows)
+    assert stored() == len(rows) == found(engine, stage)
 
 
 def test_a_plan_of_all_says_why_each_lineage_stays(engine, run):

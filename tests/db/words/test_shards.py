@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from lineages import CELL, frame, new_lineage, point_to
+from lineages import CELL, LATER, frame, new_lineage, point_to
 from ticks import HIT, NOW, SLICE, Hit, toy_chunk, toy_run
 
 from db.catalogue.runs import amend_run, find_run
@@ -152,7 +152,7 @@ def test_a_sweep_leaves_what_counts_wherever_ledger_and_rows_lie(engine, tried):
         insert_rows(engine.shards[rows_on % n], lineage, CELL, attempt, rows_at(cell * CELL))
         point_to(engine.shards[ledger_on % n], lineage, cell, attempt, revision)
     before = read_committed(engine, lineage, CELL, 0, 100)
-    sweep(engine, lineage)
+    sweep(engine, lineage.table, lineage.lineage, LATER)
     assert read_committed(engine, lineage, CELL, 0, 100).equals(before)
     left = engine.fetch(f"SELECT count() AS n FROM {lineage.table}")["n"].to_pylist()
     assert left == [len(before)] == [len({cell for _, cell, _, _ in tried})]

@@ -4,6 +4,7 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from lineages import LATER
 from ticks import Hit, toy_chunks, toy_run, write
 from workbench import (
     TRIGGERS,
@@ -107,7 +108,7 @@ def test_what_a_killed_task_wrote_is_invisible_and_swept(engine, name):
     process(engine, stage, -2, 10, complete=True)
     assert stored(engine, stage) == 3 * n
     assert rows(engine, [stage])[name] == expected(SOME)[name]
-    sweep(engine, stage.lineage)
+    sweep(engine, stage.lineage.table, stage.lineage.lineage, LATER)
     assert stored(engine, stage) == n
     assert rows(engine, [stage])[name] == expected(SOME)[name]
 
