@@ -7,8 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
-import pyarrow as pa
-
+from db.catalogue.record import enter, last_revision
 from db.engine import Engine
 from db.errors import UsageError
 
@@ -54,27 +53,10 @@ def list_alarms(engine: Engine, *, cleared: bool = False) -> list[Alarm]:
 def save_alarm(engine: Engine, alarm: Alarm) -> Alarm:
     """Enter an alarm in the place of its last state, and return it as it was entered."""
     place = engine.shards[0].here
-    last = place.fetch(
-        "SELECT max(revision) AS last FROM alarms WHERE name = {name:String}"
-        " AND subject = {subject:String}",
-        {"name": alarm.name, "subject": alarm.subject},
-    )["last"][0].as_py()
+    same = "name = {name:String} AND subject = {subject:String}"
+    last = last_revision(place, "alarms", same, {"name": alarm.name, "subject": alarm.subject})
     newer = replace(alarm, revision=last + 1)
-    place.insert(
-        "alarms",
-        pa.table(
-            {
-                "name": [newer.name],
-                "subject": [newer.subject],
-                "revision": pa.array([newer.revision], pa.uint64()),
-                "state": [newer.state],
-                "since": pa.array([newer.since], pa.timestamp("ms", "UTC")),
-                "message": [newer.message],
-                "note": [newer.note],
-                "acknowledged_by": [newer.acknowledged_by],
-            }
-        ),
-    )
+    enter(place, "alarms", vars(newer))
     return newer
 
 

@@ -1,15 +1,15 @@
 """Who changed what, and what came of it."""
 
 import polars as pl
-import pyarrow as pa
 
+from db.catalogue.record import enter
 from db.engine import Engine
 
 
 def note(engine: Engine, *, who: str, role: str, action: str, arguments: str, outcome: str) -> None:
     """Record one act; ``arguments`` is JSON."""
     row = {"who": who, "role": role, "action": action, "arguments": arguments, "outcome": outcome}
-    engine.insert("audit", pa.table({name: [value] for name, value in row.items()}))
+    enter(engine, "audit", row)
 
 
 def read_audit(engine: Engine, limit: int) -> pl.DataFrame:

@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass
 
-import pyarrow as pa
-
+from db.catalogue.record import enter
 from db.engine import Engine
 
 
@@ -49,10 +48,6 @@ def let_go(engine: Engine, run_id: int, me: str) -> None:
 
 
 def _say(engine: Engine, run_id: int, name: str, revision: int) -> None:
-    row = {
-        "run_id": pa.array([run_id], pa.uint32()),
-        "revision": pa.array([revision], pa.uint64()),
-        "taker": [name],
-    }
+    row = {"run_id": run_id, "revision": revision, "taker": name}
     # The token makes the store drop all but the first of those that say the same revision.
-    engine.insert("post_takers", pa.table(row), f"taker {run_id} {revision}")
+    enter(engine, "post_takers", row, token=f"taker {run_id} {revision}")

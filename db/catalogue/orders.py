@@ -6,8 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal
 
-import pyarrow as pa
-
+from db.catalogue.record import enter
 from db.engine import Engine
 from db.errors import UsageError
 from db.json_text import json_text
@@ -42,22 +41,8 @@ class OrderEntry:
 def save_order(engine: Engine, entry: OrderEntry) -> OrderEntry:
     """Enter an order, or what became of it since; return it as it now stands."""
     newer = replace(entry, revision=entry.revision + 1)
-    engine.insert(
-        "orders",
-        pa.table(
-            {
-                "order_id": [newer.order_id],
-                "revision": pa.array([newer.revision], pa.uint64()),
-                "kind": [newer.kind],
-                "run_id": pa.array([newer.run_id], pa.uint32()),
-                "who": [newer.who],
-                "given_at": pa.array([newer.given_at], pa.timestamp("us", "UTC")),
-                "state": [newer.state],
-                "told": [json_text(newer.told)],
-                "answers": [json_text(newer.answers)],
-            }
-        ),
-    )
+    texts = {"told": json_text(newer.told), "answers": json_text(newer.answers)}
+    enter(engine, "orders", vars(newer) | texts)
     return newer
 
 

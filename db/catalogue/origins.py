@@ -1,7 +1,6 @@
 """Where a run starts on the detector's counter: said once, for all readouts that take it."""
 
-import pyarrow as pa
-
+from db.catalogue.record import enter
 from db.catalogue.runs import Run
 from db.engine import Engine
 
@@ -21,11 +20,8 @@ def claim_origin(engine: Engine, run: Run, origin: int) -> int:
     known = find_origin(engine, run)
     if known is not None:
         return known
-    table = {
-        "run_id": pa.array([run.run_id], pa.uint32()),
-        "origin": pa.array([origin], pa.int64()),
-    }
-    engine.insert("origins", pa.table(table), f"origin {run.run_id}")
+    row = {"run_id": run.run_id, "origin": origin}
+    enter(engine, "origins", row, token=f"origin {run.run_id}")
     found = find_origin(engine, run)
     assert found is not None
     return found

@@ -3,8 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-import pyarrow as pa
-
+from db.catalogue.record import enter
 from db.engine import Engine
 
 
@@ -29,17 +28,7 @@ class Post:
 
 def announce(engine: Engine, post: Post) -> None:
     """Write down what is about to be stored."""
-    kinds = {
-        "run_id": pa.uint32(),
-        "link": pa.uint16(),
-        "first_seq": pa.uint64(),
-        "stop_seq": pa.uint64(),
-        "n_hits": pa.uint64(),
-        "recorded_at": pa.timestamp("us", "UTC"),
-        "revision": pa.uint64(),
-    }
-    row = {name: pa.array([value], kinds.get(name)) for name, value in vars(post).items()}
-    engine.insert("posts", pa.table(row))
+    enter(engine, "posts", vars(post))
 
 
 def find_post(engine: Engine, run_id: int, link: int, key: str) -> Post | None:

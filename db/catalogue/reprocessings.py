@@ -7,8 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-import pyarrow as pa
-
+from db.catalogue.record import enter
 from db.engine import Engine, Params
 from db.errors import UsageError
 from db.json_text import json_text
@@ -121,8 +120,6 @@ def cancel_reprocessing(engine: Engine, number: int) -> Reprocessing:
 def note_progress(engine: Engine, one: Reprocessing) -> Reprocessing:
     """Store how far one is, and return it as it was stored."""
     newer = replace(one, noted_revision=one.noted_revision + 1)
-    kinds = {"number": pa.uint32(), "revision": pa.uint64()}
-    kinds |= {"done": pa.uint64(), "total": pa.uint64()}
     row = {
         "number": newer.number,
         "revision": newer.noted_revision,
@@ -132,8 +129,7 @@ def note_progress(engine: Engine, one: Reprocessing) -> Reprocessing:
         "per_second": newer.per_second,
         "problem": newer.problem,
     }
-    columns = {name: pa.array([value], kinds.get(name)) for name, value in row.items()}
-    engine.insert("reprocessing_progress", pa.table(columns))
+    enter(engine, "reprocessing_progress", row)
     return newer
 
 
@@ -154,15 +150,6 @@ def _select(engine: Engine, where: str, params: Params, most: int) -> list[Repro
 
 
 def _save(engine: Engine, one: Reprocessing, token: str | None = None) -> None:
-    kinds = {
-        "number": pa.uint32(),
-        "revision": pa.uint64(),
-        "run_id": pa.uint32(),
-        "a": pa.int64(),
-        "b": pa.int64(),
-        "asked_at": pa.timestamp("us", "UTC"),
-    }
-    row = {name: getattr(one, name) for name in (*kinds, "who", "cancelled")}
-    row["wanted"] = json_text(one.wanted, sort_keys=True)
-    columns = {name: pa.array([value], kinds.get(name)) for name, value in row.items()}
-    engine.insert("reprocessings", pa.table(columns), token)
+    names = ("number", "revision", "run_id", "a", "b", "who", "asked_at", "cancelled")
+    row = {name: getattr(one, name) for name in names}
+    enter(engine, "reprocessings", row | {"wanted": json_text(one.wanted, sort_keys=True)}, token)

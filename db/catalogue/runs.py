@@ -6,8 +6,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Literal
 
-import pyarrow as pa
-
+from db.catalogue.record import enter
 from db.detector import Detector, loads
 from db.engine import Engine
 from db.errors import UsageError
@@ -211,23 +210,5 @@ def select_runs(
 
 
 def _save(engine: Engine, run: Run, token: str | None = None) -> None:
-    stamp = pa.timestamp("us", "UTC")
-    engine.insert(
-        "runs",
-        pa.table(
-            {
-                "run_id": pa.array([run.run_id], pa.uint32()),
-                "revision": pa.array([run.revision], pa.uint64()),
-                "name": [run.name],
-                "state": [run.state],
-                "detector": [run.detector.name],
-                "declaration": [run.declaration],
-                "started_at": pa.array([run.started_at], stamp),
-                "stopped_at": pa.array([run.stopped_at], stamp),
-                "cell": pa.array([run.cell], pa.int64()),
-                "settings": [json_text(dict(run.settings))],
-                "note": [run.note],
-            }
-        ),
-        token,
-    )
+    texts = {"detector": run.detector.name, "settings": json_text(dict(run.settings))}
+    enter(engine, "runs", vars(run) | texts, token)

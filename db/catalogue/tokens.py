@@ -7,8 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
-import pyarrow as pa
-
+from db.catalogue.record import enter
 from db.engine import Engine
 from db.errors import UsageError
 
@@ -43,7 +42,7 @@ def create_token(
     text = f"everyhit_{token_id}_{secrets.token_urlsafe(32)}"
     expires = now + lifetime if lifetime else None
     token = Token(token_id, _digest(text), name, role, now, expires)
-    _save(engine, token)
+    enter(engine, "tokens", vars(token))
     return token, text
 
 
@@ -56,7 +55,7 @@ def revoke_token(engine: Engine, token_id: str) -> Token:
     """Make a token worthless from now on; UsageError when there is none of this number."""
     for token in _tokens(engine, "token_id = {id:String}", token_id):
         gone = replace(token, revoked=True, revision=token.revision + 1)
-        _save(engine, gone)
+        enter(engine, "tokens", vars(gone))
         return gone
     there = ", ".join(token.token_id for token in list_tokens(engine)[-10:]) or "none yet"
     raise UsageError(f"there is no token {token_id}; tokens: {there}")
@@ -88,10 +87,3 @@ def _tokens(engine: Engine, where: str, token_id: str) -> list[Token]:
         f"SELECT * FROM tokens FINAL WHERE {where} ORDER BY created_at, token_id", {"id": token_id}
     )
     return [Token(**row) for row in rows.to_pylist()]
-
-
-def _save(engine: Engine, token: Token) -> None:
-    stamp = pa.timestamp("us", "UTC")
-    kinds = {"revision": pa.uint64(), "created_at": stamp, "expires_at": stamp}
-    row = {name: pa.array([value], kinds.get(name)) for name, value in vars(token).items()}
-    engine.insert("tokens", pa.table(row))

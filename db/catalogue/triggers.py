@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-import pyarrow as pa
-
+from db.catalogue.record import enter, last_revision
 from db.engine import Engine
 
 
@@ -27,13 +26,6 @@ def list_registered(engine: Engine) -> list[Registered]:
 
 def save_registered(engine: Engine, name: str, source: str, *, enabled: bool) -> None:
     """Store a trigger's text, as a new revision if its name is known."""
-    last = engine.fetch(
-        "SELECT max(revision) AS last FROM triggers WHERE name = {name:String}", {"name": name}
-    )["last"][0].as_py()
-    row = {
-        "name": [name],
-        "revision": pa.array([last + 1], pa.uint64()),
-        "source": [source],
-        "enabled": [enabled],
-    }
-    engine.insert("triggers", pa.table(row))
+    last = last_revision(engine, "triggers", "name = {name:String}", {"name": name})
+    row = {"name": name, "revision": last + 1, "source": source, "enabled": enabled}
+    enter(engine, "triggers", row)

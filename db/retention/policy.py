@@ -4,8 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-import pyarrow as pa
-
+from db.catalogue.record import enter, last_revision
 from db.catalogue.runs import Run
 from db.engine import Engine
 from db.errors import UsageError
@@ -27,12 +26,7 @@ class Pin:
 
 def set_policy(engine: Engine, run_type: str, raw_days: int | None) -> None:
     """Keep raw words of runs of a type for so many days; None: for ever."""
-    newer(
-        engine,
-        "retention_policies",
-        {"run_type": pa.array([run_type])},
-        {"raw_days": pa.array([raw_days], pa.uint32())},
-    )
+    newer(engine, "retention_policies", {"run_type": run_type, "raw_days": raw_days})
 
 
 def list_policies(engine: Engine) -> dict[str, int | None]:
@@ -64,16 +58,7 @@ def policy_of(run: Run, policies: Collection[str]) -> str:
 
 def pin(engine: Engine, wanted: Pin, *, pinned: bool = True) -> None:
     """Pin a range; with ``pinned`` false, let it go."""
-    newer(
-        engine,
-        "retention_pins",
-        {
-            "run_id": pa.array([wanted.run_id], pa.uint32()),
-            "a": pa.array([wanted.a], pa.int64()),
-            "b": pa.array([wanted.b], pa.int64()),
-        },
-        {"pinned": pa.array([pinned]), "note": pa.array([wanted.note])},
-    )
+    newer(engine, "retention_pins", {**vars(wanted), "pinned": pinned})
 
 
 def unpin(engine: Engine, run_id: int, a: int, b: int) -> Pin:
@@ -95,10 +80,6 @@ def list_pins(engine: Engine) -> list[Pin]:
     return [Pin(**row) for row in rows.to_pylist()]
 
 
-def newer(
-    engine: Engine, table: str, key: Mapping[str, pa.Array], values: Mapping[str, pa.Array]
-) -> None:
+def newer(engine: Engine, table: str, row: Mapping[str, object]) -> None:
     """Insert a row that replaces the one of the same key, if there is one."""
-    last = engine.fetch(f"SELECT max(revision) AS last FROM {table}")["last"][0].as_py()
-    revision = pa.array([last + 1], pa.uint64())
-    engine.insert(table, pa.table({**key, "revision": revision, **values}))
+    enter(engine, table, {**row, "revision": last_revision(engine, table) + 1})

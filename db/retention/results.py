@@ -6,8 +6,6 @@ from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Literal
 
-import pyarrow as pa
-
 from db.catalogue.reprocessings import unsettled
 from db.catalogue.runs import Run, list_runs
 from db.engine import Engine
@@ -48,8 +46,7 @@ class Kept:
 
 def set_keep(engine: Engine, trigger: str, keep: Keep) -> None:
     """Keep results of a trigger, or with ``default`` of all that have no policy, so long."""
-    days = {name: pa.array([value], pa.uint32()) for name, value in vars(keep).items()}
-    newer(engine, "results_policies", {"trigger": pa.array([trigger])}, days)
+    newer(engine, "results_policies", {"trigger": trigger, **vars(keep)})
 
 
 def list_keeps(engine: Engine) -> dict[str, Keep]:

@@ -10,8 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Literal
 
-import pyarrow as pa
-
+from db.catalogue.record import enter
 from db.engine import Engine
 from db.errors import StoreError
 from db.words.headers import enter_put_aside, remove_put_aside
@@ -186,19 +185,6 @@ def _moment(value: object) -> datetime:
 
 def _enter(here: Engine, part: Part) -> Part:
     newer = replace(part, revision=part.revision + 1)
-    here.insert(
-        "aside_parts",
-        pa.table(
-            {
-                "aside": [newer.aside],
-                "part": [newer.part],
-                "revision": pa.array([newer.revision], pa.uint64()),
-                "state": [newer.state],
-                "hour": pa.array([newer.hour], pa.timestamp("s", "UTC")),
-                "words": pa.array([newer.words], pa.uint64()),
-                "bytes": pa.array([newer.bytes], pa.uint64()),
-                "since": pa.array([newer.since], pa.timestamp("ms", "UTC")),
-            }
-        ),
-    )
+    names = ("aside", "part", "revision", "state", "hour", "words", "bytes", "since")
+    enter(here, "aside_parts", {name: getattr(newer, name) for name in names})
     return newer
