@@ -1,7 +1,6 @@
 """Every request that a client can make, as a value: what is sent, and how the answer is read.
 
-The synchronous and the asynchronous client differ only in who carries it. What takes several
-requests is a generator of them, which gets the answers sent in.
+What takes several requests is a generator of them, which gets the answers sent in.
 """
 
 import json

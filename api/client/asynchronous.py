@@ -1,7 +1,7 @@
 import asyncio
 import json
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import httpx
@@ -26,6 +26,7 @@ class AsyncClient:
 
     ``url`` is its address, ``token`` what ``everyhit token create`` showed; without it the
     environment variable EVERYHIT_TOKEN is taken. All methods raise ApiError with the server's line.
+    Moments are ticks since the run's start, "12.5 s", or an ISO date; ranges are half-open.
     """
 
     def __init__(self, url: str, token: str | None = None, timeout_s: float = 300.0) -> None:
@@ -110,6 +111,7 @@ class AsyncClient:
 
     async def trigger(
         self,
+        /,
         trigger: "str | Trigger",
         run: RunName | None = None,
         start: Moment | None = None,
@@ -126,7 +128,7 @@ class AsyncClient:
 
     async def follow(
         self, run: RunName | None = None, trigger: str = "events", where: str = ""
-    ) -> AsyncIterator[dict[str, Any]]:
+    ) -> AsyncGenerator[dict[str, Any], None]:
         """Yield events as they are committed: t, tEnd, tS, continued, triggers, nWords.
 
         ``missed`` counts messages, of up to 100 events each, for which this was too slow so far.

@@ -1,24 +1,27 @@
-import json
-import os
-import time
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+import asyncio
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import Future
+from functools import wraps
+from threading import Thread
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
-import httpx
-import numpy as np
-import polars as pl
-import websockets
-from numpy.typing import NDArray
-from websockets.sync.client import connect
+from api.client.asks import RunName
+from api.client.asynchronous import AsyncClient
 
-from api.client import asks, listening
-from api.client.asks import Ask, Flow, Moment, Pause, RunName
-from api.client.errors import ApiError
-
-if TYPE_CHECKING:
-    from software_triggers.trigger import Trigger
-
+P = ParamSpec("P")
 T = TypeVar("T")
+
+
+def _waited(
+    ask: Callable[Concatenate[AsyncClient, P], Coroutine[Any, Any, T]],
+) -> "Callable[Concatenate[Client, P], T]":
+    """Make of a method of the asynchronous client one that waits for the answer."""
+
+    @wraps(ask)
+    def wait(self: "Client", /, *args: P.args, **named: P.kwargs) -> T:
+        return self._wait(ask(self._client, *args, **named))
+
+    return wait
 
 
 class Client:
@@ -27,12 +30,16 @@ class Client:
     ``url`` is its address, ``token`` what ``everyhit token create`` showed; without it the
     environment variable EVERYHIT_TOKEN is taken. All methods raise ApiError with the server's line.
     Moments are ticks since the run's start, "12.5 s", or an ISO date; ranges are half-open.
+
+    It is ``AsyncClient`` with a thread of its own: a notebook has an event loop of another's.
     """
 
     def __init__(self, url: str, token: str | None = None, timeout_s: float = 300.0) -> None:
-        self._url, self._token = url, token or os.environ.get("EVERYHIT_TOKEN")
-        headers = {"Authorization": f"Bearer {self._token}"} if self._token else {}
-        self._http = httpx.Client(base_url=url, headers=headers, timeout=timeout_s)
+        self._client = AsyncClient(url, token, timeout_s)
+        self._loop = asyncio.new_event_loop()
+        # A daemon: who forgets to close a client shall not wait for it at the end.
+        self._thread = Thread(target=self._carry, name="everyhit client", daemon=True)
+        self._thread.start()
 
     def __enter__(self) -> Self:
         return self
@@ -42,86 +49,19 @@ class Client:
 
     def close(self) -> None:
         """Let go of the connection."""
-        self._http.close()
+        if self._thread.is_alive():
+            self._wait(self._client.close())
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join()
 
-    def hits(
-        self,
-        run: RunName,
-        start: Moment | None = None,
-        stop: Moment | None = None,
-        where: str = "",
-        columns: Sequence[str] = (),
-    ) -> pl.DataFrame:
-        """Return the sound hits with t in [start, stop) that a selection keeps, in order of t.
-
-        ``columns`` names those wanted of t, link, the declaration's columns, and ``raw``.
-        """
-        return self._do(asks.export(run, "hits", start, stop, where, columns))
-
-    def candidates(
-        self,
-        run: RunName,
-        trigger: str,
-        start: Moment | None = None,
-        stop: Moment | None = None,
-        where: str = "",
-        lineage: str | None = None,
-    ) -> pl.DataFrame:
-        """Return the rows that a trigger committed; of its lineages the newest, or one named."""
-        return self._do(
-            asks.export(run, "candidates", start, stop, where, trigger=trigger, lineage=lineage)
-        )
-
-    def events(
-        self,
-        run: RunName,
-        start: Moment | None = None,
-        stop: Moment | None = None,
-        where: str = "",
-        *,
-        decode: bool = False,
-    ) -> pl.DataFrame:
-        """Return events; with ``decode`` a list column ``word_<column>`` for what words mean."""
-        more = {"decode": "true"} if decode else {}
-        return self._do(asks.export(run, "events", start, stop, where, **more))
-
-    def query(
-        self,
-        sql: str,
-        run: RunName | None = None,
-        start: Moment | None = None,
-        stop: Moment | None = None,
-    ) -> pl.DataFrame:
-        """Return what one SELECT gives over hits, words, rates, gaps and triggers by name."""
-        return self._do(asks.query(sql, run, start, stop))
-
-    def graphql(self, query: str, variables: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Return the ``data`` of an answer in GraphQL."""
-        return self._do(asks.graphql(query, variables))
-
-    def latest(self) -> dict[str, Any]:
-        """Return the newest run: number, name, state, words, first and last hit, tickNs."""
-        return self._do(asks.latest())
-
-    def post(self, run: RunName, link: int, key: str, words: NDArray[np.uint64]) -> dict[str, Any]:
-        """Send words of a link; the same key again stores nothing more."""
-        return self._do(asks.post(run, link, key, words))
-
-    def trigger(
-        self,
-        trigger: "str | Trigger",
-        run: RunName | None = None,
-        start: Moment | None = None,
-        stop: Moment | None = None,
-        **params: Any,
-    ) -> pl.DataFrame:
-        """Run a trigger over a range, wait for it, and return what it found.
-
-        It is known to the server by its name: built in, installed there as a plug-in, in a folder
-        of its settings, or registered SQL. A decorated function must be there with the same source;
-        what ``sql_trigger`` makes is registered there. ``params`` are its parameters.
-        """
-        return self._through(asks.process(trigger, params, run, start, stop))
+    hits = _waited(AsyncClient.hits)
+    candidates = _waited(AsyncClient.candidates)
+    events = _waited(AsyncClient.events)
+    query = _waited(AsyncClient.query)
+    graphql = _waited(AsyncClient.graphql)
+    latest = _waited(AsyncClient.latest)
+    post = _waited(AsyncClient.post)
+    trigger = _waited(AsyncClient.trigger)
 
     def follow(
         self, run: RunName | None = None, trigger: str = "events", where: str = ""
@@ -130,35 +70,25 @@ class Client:
 
         ``missed`` counts messages, of up to 100 events each, for which this was too slow so far.
         """
-        try:
-            with connect(listening.address(self._url), subprotocols=[listening.PROTOCOL]) as socket:
-                socket.send(listening.hello(self._token))
-                for text in socket:
-                    message = json.loads(text)
-                    if message["type"] == "connection_ack":
-                        name = None if run is None else str(run)
-                        socket.send(listening.subscribe(name, trigger, where))
-                    yield from listening.events_in(message)
-        except (websockets.WebSocketException, OSError) as fault:
-            raise ApiError(f"can't listen to {self._url}: {fault}") from None
+        events = self._client.follow(run, trigger, where)
 
-    def _through(self, flow: Flow[T]) -> T:
-        answer: Any = None
-        while True:
-            try:
-                step = flow.send(answer)
-            except StopIteration as done:
-                return done.value  # type: ignore[no-any-return]
-            if isinstance(step, Pause):
-                time.sleep(step.seconds)
-            else:
-                answer = self._do(step)
+        async def next_event() -> dict[str, Any] | None:
+            return await anext(events, None)
 
-    def _do(self, ask: Ask[T]) -> T:
         try:
-            answer = self._http.request(**asks.sent(ask))
-        except httpx.HTTPError as fault:
-            raise ApiError(f"can't reach {self._url}: {fault}") from None
-        if told := asks.fault_in(answer.status_code, answer.content):
-            raise told
-        return ask.read(answer.content)
+            while (event := self._wait(next_event())) is not None:
+                yield event
+        finally:
+            self._wait(events.aclose())
+
+    def _carry(self) -> None:
+        self._loop.run_forever()
+        self._loop.close()
+
+    def _wait(self, answer: Coroutine[Any, Any, T]) -> T:
+        waiting: Future[T] = asyncio.run_coroutine_threadsafe(answer, self._loop)
+        try:
+            return waiting.result()
+        except BaseException:
+            waiting.cancel()
+            raise
