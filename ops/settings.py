@@ -1,15 +1,32 @@
 """All settings in one place. Each is an environment variable ``EVERYHIT_<NAME>``."""
 
+import json
+import os
+import re
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import platformdirs
-from pydantic import Field, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
+from pydantic import BeforeValidator, Field, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
 
 from db.errors import UsageError
 from software_triggers.isolation.limits import Limits
+
+
+def _listed(given: object, separators: str) -> object:
+    """Return the parts of a text; a text in JSON, and what is no text, as it is."""
+    if not isinstance(given, str) or given.lstrip().startswith("["):
+        return json.loads(given) if isinstance(given, str) else given
+    parts = re.split(f"[{separators}]", given)
+    return [part.strip() for part in parts if part.strip()]
+
+
+Paths = Annotated[
+    tuple[Path, ...], NoDecode, BeforeValidator(lambda given: _listed(given, f",{os.pathsep}"))
+]
+Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(lambda given: _listed(given, ","))]
 
 
 class Settings(BaseSettings):
@@ -21,11 +38,12 @@ class Settings(BaseSettings):
         default_factory=lambda: f"chdb://{platformdirs.user_data_path('everyhit') / 'store'}",
         description="address of the store, when no --store is given",
     )
-    detectors: tuple[Path, ...] = Field(
-        default=(), description="folders with detector declarations, beside the built-in ones"
+    detectors: Paths = Field(
+        default=(),
+        description="folders with detector declarations, beside the built-in ones: a,b or a:b",
     )
-    triggers: tuple[Path, ...] = Field(
-        default=(), description="folders with triggers, beside the built-in ones"
+    triggers: Paths = Field(
+        default=(), description="folders with triggers, beside the built-in ones: a,b or a:b"
     )
     cell: str = Field(
         default="100 ms", description="grid of the windows in a new run, in time of the detector"
@@ -53,13 +71,13 @@ class Settings(BaseSettings):
         default="redis://127.0.0.1:6379/0",
         description="address of the Redis through which conductor and workers speak",
     )
-    api_hosts: tuple[str, ...] = Field(
+    api_hosts: Names = Field(
         default=(), description="names under which the API may be addressed, beside this machine's"
     )
-    api_origins: tuple[str, ...] = Field(
+    api_origins: Names = Field(
         default=(), description="origins of other sites whose pages may ask the API in a browser"
     )
-    api_proxies: tuple[str, ...] = Field(
+    api_proxies: Names = Field(
         default=(), description="addresses of proxies whose X-Forwarded-For the API believes"
     )
     oidc_issuer: str = Field(
