@@ -113,6 +113,15 @@ def _nanoseconds(text: str) -> Fraction:
     return Fraction(number) * _NS[unit]
 
 
+def parse_date(text: str) -> datetime:
+    """The date in a text such as ``"2013-09-10T12:00:00Z"``, down to whole microseconds, in UTC.
+
+    Raises UsageError where it is none, or lacks its zone.
+    """
+    when, beyond_ns = _date(text)
+    return when + timedelta(microseconds=int(beyond_ns // 1000))
+
+
 def _date(text: str) -> tuple[datetime, Fraction]:
     """The date down to whole seconds, and the ns after it: datetime itself stops at 1 us."""
     fraction = _ISO_FRACTION.search(text)

@@ -1,5 +1,6 @@
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,7 +12,8 @@ from db import store as storage
 from db.catalogue.runs import Run, close_run, name_of_file, open_run, planned_run
 from db.engine import Engine
 from db.errors import SourceError
-from db.time import duration_ticks
+from db.time import duration_ticks, parse_date
+from db.words.headers import last_time
 from db.words.hits_view import create_views
 from db.words.totals import check_stored
 from ops.cli import app
@@ -54,6 +56,14 @@ def ingest(
     pace: Annotated[
         float | None, typer.Option("--pace", help="Replay at this multiple of the recorded speed.")
     ] = None,
+    started: Annotated[
+        str | None,
+        typer.Option(
+            "--started",
+            help="When the run began, as 2013-09-10T12:00:00Z; default: what the first file tells,"
+            " else now.",
+        ),
+    ] = None,
     form: Form = None,
     force: Force = False,
     store: Store = None,
@@ -62,11 +72,13 @@ def ingest(
     """Write recorded words into a new run, and run triggers on it if any are named."""
     declared = detector_named(detector)
     keep = always(keeping(declared, prefilter)) if prefilter else None
+    named = parse_date(started) if started else None
     # All of them are looked at before there is a run.
     sources = [open_source(file, declared, force=force, form=form) for file in files]
     watched = zip(files, sources, strict=True)
     blocks = chain.from_iterable(_watched(f, source, quiet=as_json) for f, source in watched)
     with opened(store, alone=True) as at:
+        began = datetime.now(UTC)
         first = next(blocks, None)
         if first is None:
             raise SourceError(f"there are no words in {', '.join(map(str, files))}")
@@ -79,10 +91,11 @@ def ingest(
             declared,
             name=run or name_of_file(files[0].name),
             cell=cell,
+            started_at=named or _told(sources[0]),
             settings=told,
         )
         summary, fault = _write(at, new, chain([first], blocks), first, keep, pace)
-        new = close_run(at.engine, new)
+        new = close_run(at.engine, new, _end(at.engine, new) if new.started_at < began else None)
         summary |= _left_out(files, sources)
         results = []
         if wanted and fault is None:
@@ -155,6 +168,19 @@ def _left_out(files: list[Path], sources: list[Source]) -> dict[str, int]:
             )
     found = [rows.n_bad for _, rows in tables if rows is not None]
     return {"rows_left_out": sum(found)} if found else {}
+
+
+def _told(source: Source) -> datetime | None:
+    """Return when a source says that its run began."""
+    if source.started_ns is None:
+        return None
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=source.started_ns // 1000)
+
+
+def _end(engine: Engine, run: Run) -> datetime:
+    """Return when a recorded run ended: with its last hit."""
+    ticks = last_time(engine, run.run_id)
+    return run.started_at + timedelta(microseconds=ticks * float(run.detector.tick) / 1000)
 
 
 def _trigger(engine: Engine, run: Run, names: list[str], *, quiet: bool) -> list[dict[str, Any]]:

@@ -42,10 +42,11 @@ def ignore(anomaly: Anomaly) -> None:
 class Unwrapper:
     """The clock of one link: the newest time that can be believed, and the wraps so far.
 
-    Every word is placed within half a wrap of the clock, so times are right as long as no word is
-    later, and no silence longer, than that. A word that is ahead of the clock by more than the
-    detector's disorder moves it only after the next words did not contradict it: a single wild word
-    never carries the clock away. The clock never goes back.
+    A word is placed from an eighth of a wrap behind the clock to seven eighths ahead of it (more
+    behind for a detector of great disorder), so times are right as long as no word is later, and no
+    silence, with the two words behind it, longer than that. A word that is ahead of the clock by
+    more than the detector's disorder moves it only after the next words did not contradict it: a
+    single wild word never carries the clock away. The clock never goes back.
 
     ``origin`` is the run's start on the detector's counter; all other times are ticks since then.
     ``newest`` is where the clock starts. ``report`` is told of words that come later than the
@@ -63,6 +64,7 @@ class Unwrapper:
         self._link, self._origin, self._report = link, origin, report
         self._second = 1e9 / float(detector.tick)
         self._wrap, self._disorder = detector.wrap or 0, detector.disorder
+        self._latest = min(self._wrap // 2, max(self._wrap // 8, 2 * self._disorder))
         self._state = np.array([newest, self._epoch_at(newest), 0, 0, 0, _NO_DOUBT, 0], np.int64)
 
     @property
@@ -91,7 +93,8 @@ class Unwrapper:
             clock = np.empty(0, np.int64)
         t, epochs = np.empty_like(times), np.empty_like(times)
         odd = np.zeros((2, 4), np.int64)
-        _follow(times, sound, self._wrap, self._disorder, self._state, t, epochs, clock, odd)
+        limits = self._wrap, self._latest, self._disorder
+        _follow(times, sound, *limits, self._state, t, epochs, clock, odd)
         for cause, row in zip(("clock jumped back", "clock jumped ahead"), odd, strict=True):
             count, word, at, most = (int(number) for number in row)
             if count:
@@ -152,6 +155,7 @@ def _follow(
     times: Ticks,
     sound: Mask,
     wrap: int,
+    latest: int,
     disorder: int,
     state: Ticks,
     t: Ticks,
@@ -172,7 +176,7 @@ def _follow(
         time, epoch = newest, base
         if sound[i]:
             time = times[i] + base
-            if wrap > 0 and 2 * abs(time - newest) > wrap:
+            if wrap > 0 and not -latest <= time - newest < wrap - latest:
                 epoch += -wrap if time > newest else wrap
                 time = times[i] + epoch
             if followers != _NO_DOUBT:

@@ -1,3 +1,6 @@
+from dataclasses import replace
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -152,3 +155,16 @@ def test_a_run_starts_a_slice_before_its_first_words(times, start) -> None:
 def test_a_run_does_not_start_with_words_that_are_not_sound() -> None:
     words = toy_words([1, 2, 3, 2000, 2001, 2002], [CORRUPT, UNTIMED, CORRUPT, HIT, SEGMENT, HIT])
     assert run_start(TOY, words) == 2001 - SLICE
+
+
+# The counter of a Timepix3 chip wraps after 26.84 s.
+CHIP = replace(TOY, tick=Fraction(25, 16), wrap=2**34, disorder=10**6)
+SECOND = round(10**9 / CHIP.tick)
+
+
+@given(st.integers(0, 2**34 - 1), st.floats(-3, 23))
+def test_two_words_of_a_short_counter_come_out_in_the_order_in_which_they_came(origin, seconds):
+    later = round(seconds * SECOND)
+    clock = Unwrapper(CHIP, 0, origin)
+    t, _ = follow(clock, [origin, (origin + later) % 2**34])
+    assert t.tolist() == [0, later]
