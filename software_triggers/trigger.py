@@ -3,8 +3,9 @@
 import inspect
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any, Literal
 
 import polars as pl
@@ -13,6 +14,8 @@ from db.errors import TriggerError
 from db.time import duration_ticks, is_duration
 from db.user_sql.names import parameters, parse
 from db.user_sql.names import reads as read_by
+from software_triggers.parameters import SQL_TYPES, Kind, checked, in_ticks, kind_of, kinds_of
+from software_triggers.reached import Reached, reached
 
 # What every trigger may read besides the results of other triggers.
 SOURCES = ("hits", "words", "rates")
@@ -31,20 +34,39 @@ class Trigger:
     """``hits``, ``words``, ``rates`` (words of each channel in each slice of time, counted at
     insert; t is the slice's begin, ``hit`` tells sound hits from others), and names of triggers."""
     params: Mapping[str, Any] = field(default_factory=dict)
-    """Names and default values. A duration in text, ``"25 ns"``, reaches the trigger in ticks."""
+    """Names and default values."""
+    kinds: Mapping[str, Kind] = field(default_factory=dict)
+    """The parameters' types, where they don't follow from the defaults. A time, given as
+    ``"25 ns"`` or in ticks, reaches the trigger in ticks."""
     version: str = "1"
     source: str = ""
+    file: str = ""
+    """The whole text of the file that a Python trigger comes from; empty if it is installed."""
     doc: str = ""
     uses: tuple[str, ...] = ()
     """Columns that it looks at, of whatever it reads; empty where it does not say."""
     nulls: bool = True
     """Whether a Python trigger may leave values out (null) in columns other than t."""
+    signed: bool = True
+    """Whether a Python trigger gets unsigned columns of less than 64 bits as signed ones of twice
+    the width."""
+    code: str = ""
+    """Hash of all that a Python trigger's function can reach, if it lies in another process."""
+    uncovered: tuple[str, ...] = ()
+    """Names of values that this hash can't cover."""
     compute: Callable[..., pl.DataFrame] | None = field(default=None, compare=False)
 
     @property
     def arguments(self) -> tuple[str, ...]:
         """The names that a Python trigger's function takes."""
         return tuple(inspect.signature(self.compute).parameters) if self.compute else ()
+
+    def with_code(self) -> "Trigger":
+        """Return the trigger with the hash of what its function can reach by now."""
+        if self.compute is None or self.code:
+            return self
+        found = _reached(self.compute)
+        return replace(self, code=found.digest, uncovered=found.uncovered)
 
     def given(self, params: Mapping[str, Any]) -> dict[str, Any]:
         """Return all parameters, those given in place of the defaults; TriggerError if unknown."""
@@ -54,13 +76,35 @@ class Trigger:
             raise TriggerError(
                 f"trigger {self.name} has no parameter {unknown[0]!r}; it has: {known}"
             )
-        return {name: _like(self, name, params.get(name, d)) for name, d in self.params.items()}
+        try:
+            return {
+                name: checked(name, self._kind(name), params.get(name, default))
+                for name, default in self.params.items()
+            }
+        except TriggerError as fault:
+            raise TriggerError(f"trigger {self.name}: {fault}") from None
+
+    def in_ticks(self, params: Mapping[str, Any], tick: Fraction) -> dict[str, Any]:
+        """Return all parameters with times in ticks, rounded up; TriggerError if one is too long
+        for its type."""
+        try:
+            return in_ticks(params, {name: self._kind(name) for name in self.params}, tick)
+        except TriggerError as fault:
+            raise TriggerError(f"trigger {self.name}: {fault}") from None
+
+    def _kind(self, name: str) -> Kind:
+        return self.kinds.get(name) or kind_of(self.params[name])
 
     def reach_ticks(self, params: Mapping[str, Any], tick: Fraction) -> int:
         """Return the reach in ticks, rounded up, with the parameters given."""
         total = 0
         for part in (p.strip() for p in self.reach.split("+")):
             value = params.get(part, part)
+            if isinstance(value, int) and value < 0:
+                raise TriggerError(
+                    f"trigger {self.name}: {part} = {value} would shorten its reach: it must not be"
+                    " negative"
+                )
             if isinstance(value, int):
                 total += value
             elif is_duration(value):
@@ -73,12 +117,10 @@ class Trigger:
         return total
 
 
-def in_ticks(params: Mapping[str, Any], tick: Fraction) -> dict[str, Any]:
-    """Return the parameters with durations turned into ticks, rounded up."""
-    return {
-        name: duration_ticks(value, tick) if is_duration(value) else value
-        for name, value in params.items()
-    }
+@lru_cache(maxsize=1024)
+def _reached(function: Callable[..., pl.DataFrame]) -> Reached:
+    """Return it as it was at the first look: what a function keeps for itself changes nothing."""
+    return reached(function)
 
 
 def trigger(
@@ -89,15 +131,20 @@ def trigger(
     uses: Sequence[str] = (),
     name: str | None = None,
     nulls: bool = True,
+    signed: bool = True,
 ) -> Callable[[Callable[..., pl.DataFrame]], Trigger]:
     """Make a trigger of a function from Polars frames to a Polars frame with a column ``t``.
 
     The function takes what it depends on by argument name, in order of t or not, with all rows of
     the window and its margins; it may also ask for ``detector``, the declaration. Keyword arguments
-    with defaults are the trigger's parameters; ``uses`` names the columns that it looks at, of
-    whatever it reads, so that no others are fetched. Values may be null, in t never; with ``nulls``
-    false nowhere, which saves space. What it returns must be right for every t in
-    the window, given that it sees ``reach`` beyond; rows outside are cut off by the caller.
+    with defaults are the trigger's parameters. One with a default like ``"25 ns"`` is a time and
+    comes in ticks, unless it is annotated as ``str``: write ``int | str``. ``uses`` names the
+    columns that it looks at, of whatever it reads, so that no others are fetched. Values may be
+    null, in t never; with ``nulls`` false nowhere, which saves space. Unsigned columns come as
+    signed ones of twice the width, so that differences don't wrap around; with ``signed`` false,
+    and for those of 64 bits, as they are: ``pl.col("adc").diff()`` wraps there. What it returns
+    must be right for every t in the window, given that it sees ``reach`` beyond; rows outside are
+    cut off by the caller.
     """
     reads = (depends_on,) if isinstance(depends_on, str) else tuple(depends_on)
 
@@ -119,11 +166,13 @@ def trigger(
             reach=reach,
             reads=reads,
             params=params,
+            kinds=kinds_of(function),
             version=str(version),
             source=inspect.getsource(function),
             doc=inspect.getdoc(function) or "",
             uses=tuple(uses),
             nulls=nulls,
+            signed=signed,
             compute=function,
         )
 
@@ -162,9 +211,10 @@ def sql_trigger(text: str) -> Trigger:
                 f"trigger {header['trigger']}: parameter {name} is used but not declared:"
                 f" add it to the header: -- params: {name} {kind or 'Int64'} = ..."
             )
-        if kind and kind.replace(" ", "") != kinds[name]:
+        declared = kinds[name].removeprefix("time ")
+        if kind and kind.replace(" ", "") != declared:
             raise TriggerError(
-                f"trigger {header['trigger']}: parameter {name} is declared {kinds[name]}"
+                f"trigger {header['trigger']}: parameter {name} is declared {declared}"
                 f" and used as {kind}"
             )
     return Trigger(
@@ -173,6 +223,7 @@ def sql_trigger(text: str) -> Trigger:
         reach=header["reach"],
         reads=tuple(sorted(read_by(tree))),
         params=params,
+        kinds=kinds,
         version=header.get("version", "1"),
         source=text,
         doc=header.get("about", ""),
@@ -183,54 +234,31 @@ def sql_trigger(text: str) -> Trigger:
 _HEADER = ("trigger", "reach", "params", "uses", "version", "about")
 
 
-def _sql_params(text: str) -> tuple[dict[str, Any], dict[str, str]]:
+def _sql_params(text: str) -> tuple[dict[str, Any], dict[str, Kind]]:
     params: dict[str, Any] = {}
-    kinds: dict[str, str] = {}
+    kinds: dict[str, Kind] = {}
     for part in filter(None, (p.strip() for p in text.split(","))):
-        match = re.fullmatch(
-            r"(\w+)\s+(U?Int(?:8|16|32|64)|Float(?:32|64)|String)\s*=\s*(.+)", part
-        )
+        match = re.fullmatch(rf"(\w+)\s+({SQL_TYPES})\s*=\s*(.+)", part)
         if not match:
             raise TriggerError(
                 f"the header's params want 'name Type = default' with Type one of UInt8..UInt64,"
                 f" Int8..Int64, Float32, Float64, String: {part!r}"
             )
         name, kind, default = match.groups()
-        kinds[name] = kind
-        params[name] = _default(name, kind, default)
+        kinds[name], params[name] = _default(name, kind, default)
     return params, kinds
 
 
-def _default(name: str, kind: str, text: str) -> Any:
+def _default(name: str, kind: Kind, text: str) -> tuple[Kind, Any]:
+    """Return kind and value of a default; integers that are written as durations are times."""
     if kind == "String":
-        return text.strip("'\"")
-    if is_duration(text):
-        return text
+        return kind, text.strip("'\"")
+    if is_duration(text) and not kind.startswith("Float"):
+        kind = f"time {kind}"
     try:
-        return float(text) if kind.startswith("Float") else int(text)
-    except ValueError:
-        raise TriggerError(f"parameter {name}: {text!r} is no {kind}") from None
-
-
-def _like(owner: Trigger, name: str, value: Any) -> Any:
-    """Return a value given as text or number in the type of the parameter's default."""
-    default = owner.params[name]
-    if is_duration(default) and not is_duration(value):
-        if not isinstance(value, int) and not str(value).isdigit():
-            raise TriggerError(
-                f"trigger {owner.name}: {name} = {value!r} is no duration: write it like {default},"
-                " or as a number of ticks"
-            )
-        return int(value)
-    try:
-        if isinstance(default, bool):
-            return value if isinstance(value, bool) else str(value).lower() in ("1", "true", "yes")
-        if isinstance(default, int | float) and not is_duration(value):
-            return type(default)(value)
-    except ValueError:
-        kind = type(default).__name__
-        raise TriggerError(f"trigger {owner.name}: {name} = {value!r} is no {kind}") from None
-    return value
+        return kind, checked(name, kind, text)
+    except TriggerError as fault:
+        raise TriggerError(f"the header's params: {fault}") from None
 
 
 def _checked_name(name: str) -> str:

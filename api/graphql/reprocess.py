@@ -88,8 +88,8 @@ class ReprocessMutations:
 
         def begin() -> Reprocessing:
             found = find_run(engine, run)
-            there = triggers_of_run(engine, found, folders)
             wanted = {each.name: _params(each) for each in triggers}
+            there = triggers_of_run(engine, found, folders, wanted)
             for name, params in wanted.items():
                 if name not in there:
                     raise UsageError(

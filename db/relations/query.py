@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 
+import polars as pl
 import pyarrow as pa
 
 from db.engine import Engine, Params
@@ -48,6 +49,11 @@ def fetch_text(
     sql = bind(engine, query, relations)
     lines = engine.reader.fetch(f"SELECT formatRow('{form}', *) AS line FROM ({sql})")["line"]
     return columns_of(engine, sql), [line.removesuffix("\n") for line in lines.to_pylist()]
+
+
+def fetch_bound(engine: Engine, sql: str, params: Params) -> pl.DataFrame:
+    """Return the rows of a SELECT whose names ``bind`` has bound."""
+    return pl.DataFrame(pl.from_arrow(engine.reader.fetch(sql, params)))
 
 
 def columns_of(engine: Engine, sql: str, params: Params | None = None) -> list[tuple[str, str]]:

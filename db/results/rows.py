@@ -33,6 +33,8 @@ class Lineage:
     source: str
     columns: Mapping[str, str]
     """Name and ClickHouse type of the columns it returns; ``t`` is the first."""
+    file: str = ""
+    """The whole text of the file that a Python trigger came from; empty if it is installed."""
 
     @property
     def table(self) -> str:
@@ -118,11 +120,31 @@ def enter_lineage(engine: Engine, lineage: Lineage) -> None:
                 "reach": pa.array([lineage.reach], pa.int64()),
                 "fingerprint": [lineage.fingerprint],
                 "source": [lineage.source],
+                "file": [lineage.file],
                 "columns": [json_text(dict(lineage.columns))],
                 "first_used": known["first_used"],
             }
         ),
     )
+
+
+@dataclass(frozen=True)
+class TriggerText:
+    """What a lineage keeps of its trigger's text."""
+
+    kind: str
+    source: str
+    file: str
+
+
+def newest_text(engine: Engine, name: str) -> TriggerText | None:
+    """Return the text of the newest lineage of a trigger, in any run, that has the whole of it."""
+    rows = engine.fetch(
+        "SELECT kind, source, file FROM lineages WHERE name = {name:String}"
+        " AND (kind = 'sql' OR file != '') ORDER BY first_used DESC LIMIT 1",
+        {"name": name},
+    ).to_pylist()
+    return TriggerText(**rows[0]) if rows else None
 
 
 def list_lineages(engine: Engine, run_id: int, name: str | None = None) -> list[Lineage]:

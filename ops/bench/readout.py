@@ -36,7 +36,7 @@ from software_triggers.trigger import trigger
 
 
 @trigger(reach="1 us")
-def read_here(hits: pl.DataFrame, spacing: str = "4 us") -> pl.DataFrame:
+def read_here(hits: pl.DataFrame, spacing: int | str = "4 us") -> pl.DataFrame:
     """Every thousandth word of each link, found in the worker: all hits come there."""
     return hits.filter(pl.col("t") % (1000 * spacing) == 0).select("t", "link")
 '''

@@ -47,7 +47,7 @@ from software_triggers.trigger import trigger
 
 
 @trigger(reach="2 ms", depends_on="each_of_many")
-def neighbours(each_of_many: pl.DataFrame, spacing: str = "4 us") -> pl.DataFrame:
+def neighbours(each_of_many: pl.DataFrame, spacing: int | str = "4 us") -> pl.DataFrame:
     """For each row how many there are within a millisecond: across the windows' edges, too."""
     t = each_of_many["t"].sort()
     near = t.search_sorted(t + 1_000_000, "right") - t.search_sorted(t - 1_000_000, "left")

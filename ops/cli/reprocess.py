@@ -69,7 +69,7 @@ def ask(
     wanted = wanted_triggers(trigger, param or [])
     with opened(store) as at:
         found = find_run(at.engine, run)
-        known = triggers_of_run(at.engine, found, settings().triggers)
+        known = triggers_of_run(at.engine, found, settings().triggers, wanted)
         for name, params in wanted.items():
             if name not in known:
                 there = ", ".join(sorted(known))

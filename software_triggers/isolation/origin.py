@@ -38,7 +38,8 @@ def run_code(origin: Origin) -> list[Trigger]:
     """Run the code and return its triggers; raises whatever it raises."""
     if origin.plug_in:
         loaded = EntryPoint("trigger", origin.plug_in, "").load()
-        return [loaded] if isinstance(loaded, Trigger) else triggers_in(loaded)
+        found = [loaded] if isinstance(loaded, Trigger) else triggers_in(loaded)
+        return [trigger.with_code() for trigger in found]
     name = f"everyhit_trigger_{Path(origin.path).stem}"
     loader = _TextLoader(name, origin.path, origin.text)
     spec = importlib.util.spec_from_file_location(name, origin.path, loader=loader)
@@ -49,7 +50,7 @@ def run_code(origin: Origin) -> list[Trigger]:
     # Without a time the lines stay those that were run, whatever the file becomes.
     linecache.cache[origin.path] = (len(origin.text), None, lines, origin.path)
     loader.exec_module(module)
-    return triggers_in(module)
+    return [trigger.with_code() for trigger in triggers_in(module)]
 
 
 class _TextLoader(SourceFileLoader):

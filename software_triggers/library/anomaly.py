@@ -30,7 +30,7 @@ grid: the last digits of a sum may depend on place and number, and must not on t
 Floats = NDArray[np.float32]
 
 
-@trigger(reach=BIN, uses=("t", "chamber", "layer", "wire"), nulls=False)
+@trigger(reach=BIN, uses=("t", "chamber", "layer", "wire"), nulls=False, signed=False)
 def anomaly(
     hits: pl.DataFrame, detector: Detector, model: str = "built-in", threshold: float = 6.0
 ) -> pl.DataFrame:

@@ -14,6 +14,7 @@ _TRACK_REACH = f"{straight_track.REACH_NS} ns"
     reach=f"{mean_timer.REACH_NS} ns",
     uses=("t", "chamber", "layer", "wire", "view", "x_mm", "z_mm"),
     nulls=False,
+    signed=False,
 )
 def segments(
     hits: pl.DataFrame,
@@ -36,7 +37,9 @@ def segments(
     )
 
 
-@trigger(reach=_TRACK_REACH, depends_on="segments", uses=straight_track.USES, nulls=False)
+@trigger(
+    reach=_TRACK_REACH, depends_on="segments", uses=straight_track.USES, nulls=False, signed=False
+)
 def tracks(
     segments: pl.DataFrame,
     detector: Detector,
@@ -59,6 +62,7 @@ def tracks(
     depends_on="words",
     uses=("t", "chamber", "layer", "wire", "head", "hit"),
     nulls=False,
+    signed=False,
 )
 def segment_clusters(
     words: pl.DataFrame, detector: Detector, margin_ns: float = 10.0

@@ -14,7 +14,7 @@ from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
 from db.catalogue.reprocessings import Reprocessing
-from db.catalogue.runs import Run, find_run
+from db.catalogue.runs import find_run
 from db.engine import Engine
 from db.errors import EveryhitError, StoreError
 from db.json_text import json_text
@@ -23,7 +23,6 @@ from software_triggers.conductor.progress import Handle, Task
 from software_triggers.registry import triggers_of_run
 from software_triggers.task.bind import Stage, bind
 from software_triggers.task.process import process
-from software_triggers.trigger import Trigger
 
 _log = structlog.get_logger()
 
@@ -60,7 +59,8 @@ class WorkerContext:
         """Return the stage of a task; StoreError when this worker's trigger is another version."""
         if (run_id, lineage) not in self._stages:
             run = find_run(self.engine, run_id)
-            for stage in bind(self.engine, run, self._triggers(run), wanted):
+            known = triggers_of_run(self.engine, run, self._folders, wanted)
+            for stage in bind(self.engine, run, known, wanted):
                 self._stages[run_id, stage.lineage.lineage] = stage
         if (run_id, lineage) not in self._stages:
             raise StoreError(
@@ -68,9 +68,6 @@ class WorkerContext:
                 f" (lineage {lineage}): install the same version of its code on this worker"
             )
         return self._stages[run_id, lineage]
-
-    def _triggers(self, run: Run) -> Mapping[str, Trigger]:
-        return triggers_of_run(self.engine, run, self._folders)
 
 
 # What a broker that is away, or comes back without what it knew, makes of a call.

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import polars as pl
 import sqlglot
@@ -16,7 +17,7 @@ from db.user_sql.limits import fetch_limited
 from db.words.hits_view import create_views
 from software_triggers.task.bind import TIME, Stage, check_times, select
 from software_triggers.task.names import lineage_of
-from software_triggers.trigger import SOURCES, Trigger, in_ticks
+from software_triggers.trigger import SOURCES, Trigger
 from software_triggers.window import Window
 
 
@@ -48,7 +49,9 @@ def dry_run(
     or UsageError, and StoreError in the engine's words where the query fails.
     """
     create_views(engine, run.detector)
-    stage = _unstored(engine, run, trigger)
+    if trigger.kind != "sql":
+        raise TriggerError(f"trigger {trigger.name} is no SQL: only SQL can be tried out here")
+    stage = unstored_stage(engine, run, trigger, {})
     found = select(engine, stage, window.widened(stage.reach))
     columns = dict(columns_of(engine, found, stage.params))
     if not TIME.fullmatch(columns.get("t", "")):
@@ -97,12 +100,13 @@ def _first(source: str, word: str) -> TextPosition | None:
     return TextPosition(before.count("\n") + 1, at - before.rfind("\n")) if at >= 0 else None
 
 
-def _unstored(engine: Engine, run: Run, trigger: Trigger) -> Stage:
-    """Return the trigger as a stage of the run whose lineage is entered nowhere."""
-    if trigger.kind != "sql":
-        raise TriggerError(f"trigger {trigger.name} is no SQL: only SQL can be tried out here")
-    given = trigger.given({})
-    params = in_ticks(given, run.detector.tick)
+def unstored_stage(engine: Engine, run: Run, trigger: Trigger, params: Mapping[str, Any]) -> Stage:
+    """Return the trigger as a stage of the run whose lineage is entered nowhere.
+
+    It reads the newest lineages of other triggers.
+    """
+    given = trigger.given(params)
+    ticks = trigger.in_ticks(given, run.detector.tick)
     inputs = {name: lineage_of(engine, run, name) for name in trigger.reads if name not in SOURCES}
     reach = trigger.reach_ticks(given, run.detector.tick)
     reach += run.detector.slice * ("rates" in trigger.reads)
@@ -112,11 +116,11 @@ def _unstored(engine: Engine, run: Run, trigger: Trigger) -> Stage:
         name=trigger.name,
         version=trigger.version,
         kind=trigger.kind,
-        params=params,
+        params=ticks,
         inputs={name: each.lineage for name, each in inputs.items()},
         reach=reach,
         fingerprint=run.detector.fingerprint,
         source=trigger.source,
         columns={},
     )
-    return Stage(trigger, run, params, lineage, inputs)
+    return Stage(trigger, run, ticks, lineage, inputs)

@@ -128,7 +128,7 @@ class Reprocessor:
     def _begin(self, one: Reprocessing, now: float) -> None:
         try:
             run = find_run(self._engine, one.run_id)
-            known = triggers_of_run(self._engine, run, self._folders)
+            known = triggers_of_run(self._engine, run, self._folders, one.wanted)
             stages = bind(
                 self._engine,
                 run,

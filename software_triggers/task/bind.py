@@ -8,6 +8,7 @@ from hashlib import blake2b
 from typing import Any
 
 import polars as pl
+import structlog
 
 from db.catalogue.runs import Run
 from db.engine import Engine
@@ -19,8 +20,10 @@ from db.user_sql.confine import confined
 from db.words.hits_view import create_views
 from software_triggers.isolation.process import CallError
 from software_triggers.task.relations import check_columns, columns_there, frames, relations_of
-from software_triggers.trigger import SOURCES, Trigger, in_ticks
+from software_triggers.trigger import SOURCES, Trigger
 from software_triggers.window import Window
+
+_log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,13 @@ def bind(
     ready = stages_of(engine, run, triggers, wanted)
     check(ready)
     for stage in ready:
+        if stage.trigger.uncovered:
+            _log.warning(
+                "a lineage does not cover all that its trigger reaches: give the trigger another"
+                " version when it changes",
+                trigger=stage.name,
+                not_covered=", ".join(stage.trigger.uncovered),
+            )
         enter_lineage(engine, stage.lineage)
     return ready
 
@@ -121,9 +131,9 @@ def _stage(
     params: Mapping[str, Any],
     stages: Mapping[str, Stage],
 ) -> Stage:
-    tick = run.detector.tick
+    tick, trigger = run.detector.tick, trigger.with_code()
     given = trigger.given(params)
-    ticks = in_ticks(given, tick)
+    ticks = trigger.in_ticks(given, tick)
     inputs = {name: stages[name].lineage for name in trigger.reads if name not in SOURCES}
     reads = {name: lineage.lineage for name, lineage in inputs.items()}
     # A count bears the time at which its slice begins, and its words may lie anywhere in the slice.
@@ -140,6 +150,7 @@ def _stage(
         fingerprint=run.detector.fingerprint,
         source=trigger.source,
         columns={},
+        file=trigger.file,
     )
     stage = Stage(trigger, run, ticks, bare, inputs)
     check_columns(run, trigger, inputs)
@@ -149,6 +160,7 @@ def _stage(
         "name": trigger.name,
         "version": trigger.version,
         "source": trigger.source,
+        "code": trigger.code,
         "params": ticks,
         "reach": reach,
         "inputs": reads,

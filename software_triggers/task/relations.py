@@ -1,7 +1,7 @@
 """What stands behind a name that a trigger reads: a relation for SQL, a frame for Python."""
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
@@ -52,7 +52,25 @@ def frames(
             out[name] = pl.DataFrame(pl.from_arrow(rates))
         else:
             out[name] = read_frame(engine, run, window, uses, hits_only=name == "hits")
-    return out
+    return {name: _signed(frame) for name, frame in out.items()} if trigger.signed else out
+
+
+_WIDER: dict[Any, type[pl.DataType]] = {
+    pl.UInt8: pl.Int16,
+    pl.UInt16: pl.Int32,
+    pl.UInt32: pl.Int64,
+}
+
+
+def _signed(frame: pl.DataFrame) -> pl.DataFrame:
+    """Return a frame whose unsigned columns of up to 32 bits are signed, of twice the width."""
+    kinds: dict[Any, Any] = {}
+    for name, kind in frame.schema.items():
+        if kind in _WIDER:
+            kinds[name] = _WIDER[kind]
+        elif isinstance(kind, pl.List) and kind.inner in _WIDER:
+            kinds[name] = pl.List(_WIDER[kind.inner])
+    return frame.cast(kinds) if kinds else frame
 
 
 def check_columns(run: Run, trigger: "Trigger", lineages: Mapping[str, Lineage]) -> None:

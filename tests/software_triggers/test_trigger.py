@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from db.errors import SqlError, TriggerError
-from software_triggers.trigger import in_ticks, sql_trigger, trigger
+from software_triggers.trigger import sql_trigger, trigger
 
 SQL = """-- trigger: near
 -- about: hits that follow each other
@@ -143,7 +143,7 @@ def test_an_unknown_parameter_is_told_with_those_there_are():
 
 
 def test_a_parameter_of_the_wrong_type_is_told():
-    with pytest.raises(TriggerError, match="least = 'many' is no int"):
+    with pytest.raises(TriggerError, match="least = 'many' is no whole number"):
         sql_trigger(SQL).given({"least": "many"})
 
 
@@ -168,7 +168,6 @@ def test_a_reach_is_never_rounded_down(ns, tick):
 
 
 def test_durations_reach_a_trigger_in_ticks():
-    told = in_ticks(
-        {"within": "25 ns", "least": 2, "name": "25 rows", "list": [1]}, Fraction(25, 30)
-    )
-    assert told == {"within": 30, "least": 2, "name": "25 rows", "list": [1]}
+    timed = sql_trigger(SQL)
+    told = timed.in_ticks({"within": "25 ns", "least": 2, "name": "25 ns"}, Fraction(25, 30))
+    assert told == {"within": 30, "least": 2, "name": "25 ns"}

@@ -28,14 +28,14 @@ SELECT t, link, wire, n FROM (
 
 
 @trigger(reach="by")
-def echoes(hits: pl.DataFrame, by: str = "40 ns") -> pl.DataFrame:
+def echoes(hits: pl.DataFrame, by: int | str = "40 ns") -> pl.DataFrame:
     """Each hit tells of itself before and after it happens: rows where there is no hit."""
     both = pl.concat([hits.with_columns(pl.col("t") - by), hits.with_columns(pl.col("t") + by)])
     return both.select("t", "wire", half=pl.col("wire") / 2)
 
 
 @trigger(reach="by", depends_on="echoes")
-def second_echoes(echoes: pl.DataFrame, by: str = "40 ns") -> pl.DataFrame:
+def second_echoes(echoes: pl.DataFrame, by: int | str = "40 ns") -> pl.DataFrame:
     """Echoes of echoes."""
     return pl.concat(
         [echoes.with_columns(pl.col("t") - by), echoes.with_columns(pl.col("t") + by)]
@@ -43,7 +43,7 @@ def second_echoes(echoes: pl.DataFrame, by: str = "40 ns") -> pl.DataFrame:
 
 
 @trigger(reach="within", depends_on=("hits", "pairs"))
-def crowds(hits: pl.DataFrame, pairs: pl.DataFrame, within: str = "60 ns") -> pl.DataFrame:
+def crowds(hits: pl.DataFrame, pairs: pl.DataFrame, within: int | str = "60 ns") -> pl.DataFrame:
     """For each pair the sorted times of the hits around it."""
     near = pairs.select("t").unique().join(
         hits.select(other="t"), how="cross"

@@ -16,7 +16,7 @@ from software_triggers.trigger import trigger
 
 
 @trigger(reach="1 us")
-def good(hits: pl.DataFrame, detector, by: str = "40 ns", share: float = 0.5) -> pl.DataFrame:
+def good(hits: pl.DataFrame, detector, by: int | str = "40 ns", share: float = 0.5) -> pl.DataFrame:
     '''What it finds.'''
     return hits.select("t", name=pl.lit(detector.name), by=by)
 """

@@ -176,7 +176,7 @@ def test_columns_of_every_kind_come_back_as_they_were(engine, kind):
 def test_a_stage_sees_its_inputs_in_the_window_and_the_detector(engine):
     seen = {}
 
-    def look(hits, detector, least: int = 2, within: str = "5 ns"):
+    def look(hits, detector, least: int = 2, within: int | str = "5 ns"):
         seen.update(hits=hits, detector=detector, least=least, within=within)
         return hits.select("t")
 
@@ -258,3 +258,20 @@ def test_all_columns_that_lack_are_named(engine):
 def test_a_trigger_that_does_not_say_its_columns_is_refused_by_name(engine):
     with pytest.raises(TriggerError, match="trigger lost: there is no column chamber; hits have t"):
         bound(engine, sql("lost", "SELECT t, chamber FROM hits"))
+
+
+def test_differences_of_unsigned_columns_do_not_wrap(engine):
+    run = toy_run(engine)
+    seen = []
+
+    def look(hits):
+        seen.append(hits.schema)
+        return hits.select("t")
+
+    (stage,) = bound(engine, python(look), run=run)
+    (plain,) = bound(engine, python(look, "plain", signed=False), run=run)
+    compute(engine, stage, Window(0, 10))
+    compute(engine, plain, Window(0, 10))
+    wider = {pl.UInt8: pl.Int16, pl.UInt16: pl.Int32, pl.UInt32: pl.Int64}
+    assert any(kind in wider for kind in seen[-1].values())
+    assert seen[-2] == {name: wider.get(kind, kind) for name, kind in seen[-1].items()}

@@ -160,7 +160,7 @@ SELECT * FROM hits
 SELECT h.* FROM hits AS h
 SELECT hits.t AS t, hits.wire AS w FROM hits
 SELECT `t`, "wire" FROM hits
-SELECT t, count(*) OVER () AS n FROM hits
+SELECT t, count(*) OVER (ORDER BY t RANGE BETWEEN 1 PRECEDING AND CURRENT ROW) AS n FROM hits
 SELECT * EXCEPT (time, kind) FROM hits
 SELECT t, COLUMNS('^wi') FROM hits
 SELECT t, h.wire AS w FROM hits AS h JOIN (SELECT t, link FROM hits) AS k USING (t, link)
