@@ -30,12 +30,20 @@ def event_builder(
 
     Rows: ``t``, ``t_end`` (half-open), ``continued``, ``triggers`` (names that contributed),
     ``n_words``, and for each word ``word_t``, ``word_link``, ``raw`` (``words_per_hit`` a hit).
+
+    Settings under which a candidate has no length, or is longer than an event may be, are refused
+    when the trigger is bound: TriggerError.
     """
 
     if len(candidates) > 64:
         raise TriggerError(f"events of {len(candidates)} triggers: 64 at most; split them in two")
 
     def events(before: int, after: int, max_length: int, **frames: pl.DataFrame) -> pl.DataFrame:
+        if not 0 < before + after <= max_length:
+            raise TriggerError(
+                f"trigger {name}: before + after is {before + after} ticks, max_length"
+                f" {max_length}: events need a length, and room for one candidate"
+            )
         words = frames.pop("words")
         starts = {n: np.sort(f["t"].to_numpy()) - before for n, f in frames.items()}
         every = np.sort(np.concatenate([*starts.values(), np.zeros(0, np.int64)]))
@@ -53,6 +61,7 @@ def event_builder(
         doc=f"events around {', '.join(candidates)}, with their raw words",
         uses=("t", "link", "raw"),
         nulls=False,
+        signed=False,
         compute=events,
     )
 

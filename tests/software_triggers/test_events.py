@@ -1,15 +1,23 @@
 from itertools import product
 
 import polars as pl
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from ticks import toy_run
+from workbench import PAIRS
 
+from db.errors import TriggerError
+from db.results.rows import list_lineages
 from software_triggers.library.events import event_builder
+from software_triggers.task.bind import bind
 from software_triggers.trigger import SOURCES
 
 NAMES = ("tracks", "coincidence")
 times = st.lists(st.integers(-120, 400), max_size=40)
-lengths = st.tuples(st.integers(0, 15), st.integers(1, 25), st.integers(1, 90))
+lengths = st.tuples(st.integers(0, 15), st.integers(1, 25), st.integers(1, 90)).filter(
+    lambda sizes: sizes[0] + sizes[1] <= sizes[2]
+)
 
 
 def words_at(ts, words_per_hit=1):
@@ -129,3 +137,20 @@ def test_a_builder_tells_what_it_reads():
     assert set(builder.reads) & set(SOURCES) == {"words"}
     assert builder.reach_ticks(builder.params, 1) == 13_000
     assert event_builder(("tracks",)).source != event_builder(NAMES).source
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"before": 0, "after": 0}, {"max_length": 0}, {"max_length": "1 us"}, {"before": "30 us"}],
+)
+def test_events_that_can_hold_nothing_are_refused_before_they_are_entered(engine, settings):
+    run = toy_run(engine)
+    known = {"events": event_builder(["pairs"]), "pairs": PAIRS}
+    with pytest.raises(TriggerError, match=r"^trigger events: before \+ after is \d+ ticks, max_"):
+        bind(engine, run, known, {"events": settings})
+    assert list_lineages(engine, run.run_id) == []
+
+
+def test_negative_settings_of_events_are_refused():
+    with pytest.raises(TriggerError, match="before = -5: a duration is not negative"):
+        event_builder(["pairs"]).given({"before": -5})
