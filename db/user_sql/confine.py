@@ -18,6 +18,7 @@ from db.schema.tables import tables as table_names
 from db.user_sql.allow_list import AllowList, allow_list
 from db.user_sql.reading import Node, canonical, read
 from db.user_sql.text import place_of_word, tokens_of
+from db.user_sql.tiling import refuse_whole_windows
 
 MOST_NODES = 10_000
 MOST_TABLES = 64
@@ -46,8 +47,8 @@ def confined(
 ) -> UserSelect:
     """Return one SELECT that reads nothing but ``relations``.
 
-    With ``repeatable`` functions are refused that may give something else each time. Raises
-    SqlError that names what is refused and its place.
+    With ``repeatable`` it must give the same each time, and however the windows of a trigger are
+    cut (see ``tiling``). Raises SqlError that names what is refused and its place.
     """
     key = (sql, tuple(relations), repeatable)
     found = _CONFINED.get(key)
@@ -89,6 +90,8 @@ def _confined(engine: Engine, sql: str, relations: tuple[str, ...], repeatable: 
         places[node.depth] += 1
         check.node(node, path, places)
         path.append(node)
+    if repeatable:
+        refuse_whole_windows(sql)
     starred = any(node.kind in _STARS for node in nodes[len(_OUTSIDE) :])
     columns = {node.name for node in nodes if node.kind == "Identifier"}
     parts = {part for name in columns for part in name.split(".")}

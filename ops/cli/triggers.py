@@ -1,12 +1,14 @@
+from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from db.catalogue.runs import find_run
+from db.catalogue.runs import Run, find_run
 from db.engine import Engine
-from db.errors import UsageError
+from db.errors import TriggerError, UsageError
 from db.results.failures import list_failures
 from db.results.rows import list_lineages
 from db.words.hits_view import create_views
@@ -26,6 +28,7 @@ from software_triggers.registry import (
     triggers_of_run,
 )
 from software_triggers.running.threads import run_stages
+from software_triggers.running.tilings import compare_tilings
 from software_triggers.task.bind import bind
 from software_triggers.trigger import Trigger
 
@@ -113,6 +116,13 @@ def run_(
     start: From = None,
     stop: To = None,
     param: Params = None,
+    check: Annotated[
+        bool,
+        typer.Option(
+            "--check",
+            help="Store nothing: tell whether they find the same however windows are cut.",
+        ),
+    ] = False,
     store: Store = None,
     as_json: AsJson = False,
 ) -> None:
@@ -121,7 +131,8 @@ def run_(
     wanted = [name for name in names if not name.endswith((".sql", ".py"))]
     wanted += [trigger.name for trigger in loaded]
     with opened(store) as at:
-        _run(at.engine, loaded, wanted, run, start, stop, param or [], as_json=as_json)
+        go = _check if check else _run
+        go(at.engine, loaded, wanted, run, start, stop, param or [], as_json=as_json)
 
 
 def _run(
@@ -135,9 +146,7 @@ def _run(
     *,
     as_json: bool,
 ) -> None:
-    found = find_run(engine, run)
-    known = triggers_of_run(engine, found, settings().triggers) | {t.name: t for t in loaded}
-    wanted = wanted_triggers(names, param)
+    found, known, wanted = _asked(engine, loaded, names, run, param)
     a, b = span_of(found, start, stop)
     if found.state == "open":  # what lies behind the last hit is not yet known
         b = min(b, extent(engine, found)[1])
@@ -145,10 +154,63 @@ def _run(
         stages = run_stages(
             engine, found, known, wanted, (a, b), n_threads=settings().workers, progress=progress
         )
-    mine = {stage.lineage.lineage for stage in stages}
-    results = [r for r in results_of(engine, found) if r["lineage"] in mine]
+    made = {stage.lineage.lineage for stage in stages}
+    results = [r for r in results_of(engine, found) if r["lineage"] in made]
     show(results, as_json=as_json, title=f"results in run {found.run_id}")
     end_with_failures(engine, found, results)
+
+
+def _check(
+    engine: Engine,
+    loaded: list[Trigger],
+    names: list[str],
+    run: str | None,
+    start: str | None,
+    stop: str | None,
+    param: list[str],
+    *,
+    as_json: bool,
+) -> None:
+    found, known, wanted = _asked(engine, loaded, names, run, param)
+    a, b = span_of(found, start, stop)
+    told = {
+        name: compare_tilings(engine, found, _one(known, name), params, a, b)
+        for name, params in wanted.items()
+    }
+    show(
+        [
+            {
+                "trigger": name,
+                "rows": each.n_rows,
+                "windows": each.n_windows,
+                "from": each.window.a,
+                "to": each.window.b,
+                "different": each.n_different,
+                "first": asdict(each.first) if each.first else None,
+            }
+            for name, each in told.items()
+        ],
+        as_json=as_json,
+        title=f"windows cut in several ways, run {found.run_id}",
+    )
+    for name, each in told.items():
+        if first := each.first:
+            raise TriggerError(
+                f"trigger {name} finds something else when its windows are cut otherwise: at t ="
+                f" {first.t} {first.uncut} times in one window and {first.cut} times in windows"
+                f" that begin at {', '.join(map(str, first.cuts))}: {first.row[:200]}"
+            )
+
+
+def _asked(
+    engine: Engine, loaded: list[Trigger], names: list[str], run: str | None, param: list[str]
+) -> tuple[Run, Mapping[str, Trigger], Mapping[str, Mapping[str, Any]]]:
+    """Return the run, the triggers that are known, and those wanted with their parameters."""
+    found = find_run(engine, run)
+    mine = {trigger.name: trigger for trigger in loaded}
+    wanted = wanted_triggers(names, param)
+    missing = wanted.keys() - mine.keys()
+    return found, triggers_of_run(engine, found, settings().triggers, missing) | mine, wanted
 
 
 class progress_of_job:  # noqa: N801 - a context manager
@@ -188,7 +250,7 @@ def _known(engine: Engine) -> dict[str, Trigger]:
     return known_triggers(engine, settings().triggers)
 
 
-def _one(known: dict[str, Trigger], name: str) -> Trigger:
+def _one(known: Mapping[str, Trigger], name: str) -> Trigger:
     if name not in known:
         raise UsageError(f"there is no trigger {name!r}; known: {', '.join(sorted(known))}")
     return known[name]

@@ -7,10 +7,14 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime
+from pathlib import Path
 
 import polars as pl
 import pytest
+from km3net_testdata import data_path
 
+from readout.source.km3net import start_utc_ns
 from readout.spool.spool import Spool
 
 WIDE = {**os.environ, "COLUMNS": "250"}
@@ -113,6 +117,42 @@ def test_a_dry_run_of_retention_says_why_words_stay(store):
     )
     assert [(step["action"], step["words"]) for step in said] == [("keep", 4)]
     assert said[0]["why"] == ["run 1 (rows.txt) is kept for ever"]
+
+
+def test_a_recorded_run_is_dated_by_its_user_or_by_its_file(store, tmp_path):
+    at = ("--store", tmp_path / "store", "--json")
+    rows = store.parent / "rows.txt"
+    how = ("ingest", rows, "--detector", "drift_tubes_v2", *at)
+    everyhit(*how, "--started", "2013-09-10T12:00:00Z")
+    shown = json.loads(everyhit("run", "show", *at))
+    assert shown["started"] == "2013-09-10 12:00:00"
+    count = ("query", "SELECT count() AS n FROM hits", *at)
+    for span, n in ((("--from", "2013-09-10T12:00:00Z", "--to", "2013-09-10T12:00:02Z"), 4),
+                    (("--from", "2013-09-10T12:00:02Z"), 0)):  # fmt: skip
+        assert json.loads(everyhit(*count, *span))["n"] == n
+    for wrong in ("2013-09-10T12:00:00", "yesterday"):
+        assert repr(wrong) in everyhit(*how, "--started", wrong, code=1)
+    file = data_path("online/km3net_online.root")
+    everyhit("ingest", file, "--detector", "km3net", *at)
+    began = datetime.fromtimestamp(start_utc_ns(Path(file)) // 10**9, UTC)
+    assert json.loads(everyhit("run", "show", *at))["started"] == f"{began:%Y-%m-%d %H:%M:%S}"
+    assert len(json.loads("[" + ",".join(everyhit("run", "list", *at).splitlines()) + "]")) == 2
+
+
+SHORT = """-- trigger: short
+-- reach: 0 ns
+SELECT t, count() OVER (ORDER BY t RANGE BETWEEN 1000000000 PRECEDING AND CURRENT ROW) AS n FROM hits
+"""
+
+
+def test_a_check_tells_that_a_reach_is_too_short_and_stores_nothing(store, tmp_path):
+    (tmp_path / "short.sql").write_text(SHORT)
+    how = ("trigger", "run", tmp_path / "short.sql", "--check", "--store", store)
+    assert "trigger short finds something else" in everyhit(*how, code=1)
+    (tmp_path / "short.sql").write_text(SHORT.replace("0 ns", "1 s"))
+    (told,) = map(json.loads, everyhit(*how, "--json").splitlines())
+    assert (told["rows"], told["different"], told["first"]) == (4, 0, None)
+    assert json.loads(everyhit("run", "show", "--json", "--store", store))["results"] == []
 
 
 def test_parquet_goes_to_a_file(store, tmp_path):
