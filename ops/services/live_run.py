@@ -15,7 +15,7 @@ from db.store import Store
 from db.time import duration_ticks
 from db.words.gaps import live_ticks
 from db.words.rates import count_hits, newest_rates
-from ops.demo.channels import groups_of_channels
+from ops.demo.channels import groups_of_channels, name_of_others
 from ops.services.embedded import conductor_thread, worker_threads
 from ops.services.fit import check_triggers
 from ops.settings import settings
@@ -39,6 +39,7 @@ class LiveRun:
 
     def __post_init__(self) -> None:
         self._groups = groups_of_channels(self.run.detector)
+        self._others = name_of_others(self.run.detector)
         self._second = 1e9 / float(self.run.detector.tick)
 
     def status(self, quality: Mapping[str, str] | None = None) -> Status:
@@ -109,7 +110,7 @@ class LiveRun:
         counted = newest_rates(self.store.engine, self.run, last + 1 - slices, last + 1)
         rates: dict[str, float] = {}
         for row in counted.iter_rows(named=True):
-            name = self._groups.get(row["channel"], "hits") if row["hit"] else OTHERS
+            name = self._groups.get(row["channel"], self._others) if row["hit"] else OTHERS
             rates[name] = rates.get(name, 0.0) + row["n"] * self._second / (slices * ticks)
         return dict(sorted(rates.items()))
 

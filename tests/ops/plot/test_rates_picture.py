@@ -11,7 +11,7 @@ from db.detector import load
 from db.detector.elements import elements
 from db.errors import UsageError
 from db.words.rates import newest_rates
-from ops.demo.channels import groups_of_channels
+from ops.demo.channels import groups_of_channels, name_of_others
 from ops.plot.rates import MOST_BINS, count, draw
 from ops.terminal import OTHERS
 
@@ -40,7 +40,11 @@ def test_all_words_are_counted_in_the_slice_they_lie_in(telescope, by):
 def test_the_height_is_words_over_the_time_in_which_they_came(telescope):
     found = count(telescope.engine, telescope.run, telescope.a, telescope.b, "chamber")
     drawn = stairs(draw(telescope.run, found, NO_GAPS))
-    assert list(drawn) == [*(f"chamber {number}" for number in range(4)), "other words"]
+    assert list(drawn) == [
+        *(f"chamber {number}" for number in range(4)),
+        "no chamber",
+        "other words",
+    ]
     words = telescope.words.filter(chamber=2, hit=True)["t"]
     heights, edges, _ = drawn["chamber 2"]
     ends = [0, SLICE, 2 * SLICE, 3 * SLICE, telescope.words["t"].max() + 1]
@@ -90,10 +94,11 @@ def test_dead_time_is_shaded_within_the_picture_and_other_gaps_are_not():
 def test_the_picture_shows_what_the_screen_shows_under_the_same_names(telescope):
     found = count(telescope.engine, telescope.run, telescope.a, telescope.b, "chamber")
     groups = groups_of_channels(telescope.run.detector)
-    screen = Counter()
+    nowhere, screen = name_of_others(telescope.run.detector), Counter()
     for channel, hit, n in newest_rates(telescope.engine, telescope.run, 0, 4).iter_rows():
-        screen[groups.get(channel, "no chamber") if hit else OTHERS] += n
-    names = pl.when("hit").then(pl.format("chamber {}", "chamber")).otherwise(pl.lit(OTHERS))
+        screen[groups.get(channel, nowhere) if hit else OTHERS] += n
+    in_chamber = pl.format("chamber {}", "chamber").fill_null("no chamber")
+    names = pl.when("hit").then(in_chamber).otherwise(pl.lit(OTHERS))
     assert dict(found.group_by(names).agg(pl.col("n").sum()).rows()) == screen
 
 
