@@ -1,12 +1,14 @@
 from dataclasses import dataclass
 
-from amaranth.hdl import Const, Module, Signal
+from amaranth.hdl import Const, Module, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from db.detector import Detector
 from db.errors import UsageError
 from db.selection import Node
+from fpga.segments.chamber import Chamber
+from fpga.segments.finder import Finder
 from fpga.selection.filter import Filter
 from fpga.stages.counters import Counters
 from fpga.stages.gate import Gate
@@ -27,6 +29,8 @@ class Design:
     links: int
     channels: int = 512
     """Of a link, a power of two; link k has the channels from k * channels on."""
+    chambers: tuple[Chamber, ...] = ()
+    """In which segments are looked for, on the board."""
     keep: Node | None = None
     """What the filter keeps, from ``prefilter``; None for a board without one."""
     most_words: int = 160
@@ -38,13 +42,13 @@ class Design:
 
 
 class Board(wiring.Component):
-    """From hits of several links to packets: intake, gate, merge, filter, packets.
+    """From hits of links to packets: intake, gate, merge, filter, segment finders, packets.
 
     The control bus writes ``value`` to the register at ``address`` when ``writes``; ``found`` is
     the register of the address two clocks before. Registers of 32 bits: from 0 on the counters, by
     ``counters``; from GATES on, by ``gate_address``, those of the channels. Always
 
-        sum of in = sum of overflowed + sum of removed + filtered + sent
+        sum of in + added = sum of overflowed + sum of removed + filtered + sent
 
     once nothing is inside, all modulo 2**32.
     """
@@ -90,8 +94,14 @@ class Board(wiring.Component):
             m.submodules.filter = chosen = Filter(design.detector, design.keep)
             connect(m, merged, chosen.hits)
             merged, removes = chosen.out, chosen.removes
+        adds: Value = Const(0)
+        for k, chamber in enumerate(design.chambers):
+            m.submodules[f"finder_{k}"] = finder = Finder(chamber)
+            connect(m, merged, finder.hits)
+            merged, adds = finder.out, adds + finder.adds
         connect(m, merged, packets.words)
         events["filtered"] = removes
+        events["added"] = adds
         events["sent"] = packets.words.valid & packets.words.ready
         events["packets"] = packets.out.valid & packets.out.ready & packets.last
         connect(m, packets.out, flipped(self.out))
@@ -126,10 +136,16 @@ def counters(design: Design) -> tuple[str, ...]:
     """The names of the counters, in the order of their addresses from 0 on."""
     of_link = ("in", "overflowed", "removed")
     named = (f"link{k}_{name}" for k in range(design.links) for name in of_link)
-    return (*named, "filtered", "sent", "packets")
+    return (*named, "filtered", "added", "sent", "packets")
 
 
 def gate_address(design: Design, channel: int, table: int) -> int:
-    """The address of a channel's register in a table of its gate (KEEP, SEEN, REMOVED)."""
+    """The address of a channel's register in a table of its gate (KEEP, SEEN, REMOVED).
+
+    Raises UsageError for a channel that no link of the board has.
+    """
+    if not 0 <= channel < design.links * design.channels:
+        most = design.links * design.channels - 1
+        raise UsageError(f"there is no channel {channel} on the board: it has 0 to {most}")
     link, own = divmod(channel, design.channels)
     return GATES + (link * 4 + table) * design.channels + own

@@ -6,12 +6,16 @@ from db.detector import Detector
 from db.selection import Node
 from fpga.selection.to_hardware import to_hardware
 
+LATENCY = 2
+"""Clocks from a hit to its way out, if nobody makes it wait."""
+
 
 class Filter(wiring.Component):
     """A stream of hits in, those that meet a condition out, in order: one hit a clock.
 
-    A hit is its words side by side, the first in the lowest 64 bits. A hit leaves two clocks after
-    it came, unless ``out`` makes it wait. ``removes`` is 1 in each clock that takes a hit away.
+    A hit is its words side by side, the first in the lowest 64 bits. A hit leaves LATENCY
+    clocks after it came, unless ``out`` makes it wait. ``removes`` is 1 in each clock that takes a
+    hit away.
     """
 
     def __init__(self, detector: Detector, keep: Node) -> None:

@@ -34,13 +34,17 @@ _SIGNATURES = {
 }
 
 
+def find_compiler() -> str | None:
+    """The path of the machine's C++ compiler."""
+    return shutil.which("c++") or shutil.which("g++") or shutil.which("clang++")
+
+
 def build(component: wiring.Component, folder: Path) -> Path:
     """Compile a component with yosys' C++ backend; the library's path.
 
     Raises UsageError without a C++ compiler or yosys, SynthesisError if either fails.
     """
-    compiler = shutil.which("c++") or shutil.which("g++") or shutil.which("clang++")
-    if compiler is None:
+    if (compiler := find_compiler()) is None:
         raise UsageError("a compiled simulation needs a C++ compiler: install g++ or clang")
     (folder / "top.il").write_text(rtlil.convert(component, name="top"))
     yosys(folder, "read_rtlil top.il; hierarchy -top top; write_cxxrtl -g2 design.cc")

@@ -4,7 +4,7 @@ from amaranth.hdl import Array, Module, Signal, Value
 
 
 class Counters:
-    """Registers of 32 bits that count the clocks in which something happened, modulo 2**32."""
+    """Registers of 32 bits that count how often something happened, modulo 2**32."""
 
     def __init__(self, m: Module, events: Mapping[str, Value]) -> None:
         self.names = tuple(events)

@@ -6,7 +6,9 @@ from fpga.synthesis.timing import fmax_mhz
 from fpga.synthesis.yosys import cells
 
 
-def reported(part: str, make: Callable[[], wiring.Component], aim_mhz: float) -> dict[str, object]:
+def reported(
+    part: str, latency: int, make: Callable[[], wiring.Component], aim_mhz: float
+) -> dict[str, object]:
     """What a component takes on two families of chips, and its clock on the first.
 
     ``make`` gives it anew, since a component is elaborated once. Raises UsageError, SynthesisError.
@@ -24,4 +26,6 @@ def reported(part: str, make: Callable[[], wiring.Component], aim_mhz: float) ->
         "xc7_multipliers": xilinx.multipliers,
         "ecp5_fmax_mhz": round(fmax_mhz(make(), aim_mhz), 1),
         "aim_mhz": aim_mhz,
+        "words_per_clock": 1,
+        "latency_clocks": latency,
     }

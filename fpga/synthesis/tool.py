@@ -6,7 +6,7 @@ from pathlib import Path
 
 from db.errors import EveryhitError, UsageError
 
-LIMIT_S = 540.0
+LIMIT_S = 3600.0
 
 
 class SynthesisError(EveryhitError):

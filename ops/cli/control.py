@@ -12,6 +12,7 @@ from db.engine.owner import RemoteEngine
 from db.errors import UsageError
 from db.store import redacted
 from db.time import duration_ticks, parse_moment
+from ops.cli.configuration import Keep, Mask, Scale, configured
 from ops.cli.opening import detector_named, opened, wanted_triggers
 from ops.cli.runs import runs
 from ops.cli.show import AsJson, Store, show, show_json
@@ -19,17 +20,9 @@ from ops.cli.triggers import Events, Params, Triggers
 from ops.services.fit import check_triggers
 from ops.settings import settings
 from readout.control.commander import WITHIN_S, Commander
-from readout.control.configuration import Configuration, Prescale
 from readout.control.outcome import living_readouts, outcome_of
 
 Which = Annotated[str | None, typer.Argument(help="Number or name; default the newest open one.")]
-Mask = Annotated[
-    list[str] | None, typer.Option("--mask", help="Remove hits of this selection: 'chamber == 2'.")
-]
-Keep = Annotated[str, typer.Option("--prefilter", help="Keep only hits of this selection.")]
-Scale = Annotated[
-    list[str] | None, typer.Option("--prescale", help="Keep one in N of a selection: 'N of WHERE'.")
-]
 Names = Annotated[
     list[str] | None, typer.Option("--readout", help="Only this one; default all there are.")
 ]
@@ -67,7 +60,7 @@ def start(
             name=name,
             cell=duration_ticks(settings().cell, declared.tick),
             settings={"triggers": wanted, "events": events.split(",") if events else []},
-            configuration=_configuration(mask, prefilter, prescale),
+            configuration=configured(mask, prefilter, prescale),
             links=link or (),
             check=lambda run: check_triggers(at.engine, run, wanted),
         )
@@ -95,7 +88,7 @@ def configure(
         if start is not None:
             run = find_run(at.engine, which)
             from_t = parse_moment(start, run.detector.tick, run.started_at)
-        entry = commander.configure(which, _configuration(mask, prefilter, prescale), from_t)
+        entry = commander.configure(which, configured(mask, prefilter, prescale), from_t)
     _tell(entry, as_json=as_json)
 
 
@@ -150,21 +143,6 @@ def _commander(
     who = f"{getpass.getuser()}@{socket.gethostname()}"
     chosen = order_id or secrets.token_hex(6)
     return Commander(engine, settings().redis, who, tuple(names or ()), chosen, within)
-
-
-def _configuration(
-    masks: list[str] | None, prefilter: str, prescales: list[str] | None
-) -> Configuration:
-    return Configuration(
-        tuple(masks or ()), prefilter, tuple(_prescale(text) for text in prescales or ())
-    )
-
-
-def _prescale(text: str) -> Prescale:
-    number, of, where = text.partition(" of ")
-    if not of or not number.strip().isdecimal():
-        raise UsageError(f"--prescale {text!r}: write N of WHERE, such as '10 of chamber == 2'")
-    return Prescale(where, int(number))
 
 
 def _line(entry: OrderEntry) -> dict[str, Any]:

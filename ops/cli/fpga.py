@@ -9,8 +9,11 @@ import typer
 
 from db.errors import UsageError
 from ops.cli import app
+from ops.cli.configuration import Keep, Mask, Scale, configured
 from ops.cli.opening import detector_named
 from ops.cli.show import AsJson, show
+from ops.cli.sources import host_and_port
+from readout.simulator.conditions import Conditions
 
 hardware = typer.Typer(help="Selections as hardware for an FPGA.", no_args_is_help=True)
 app.add_typer(hardware, name="fpga")
@@ -45,26 +48,104 @@ def build(
 
 @hardware.command("report")
 def report(
-    selection: Selection,
+    selection: Annotated[str | None, typer.Argument(help="Of a filter; left out for none.")] = None,
+    chamber: Annotated[
+        int | None, typer.Option("--chamber", help="Tell of this chamber's segment finder, too.")
+    ] = None,
     detector: DetectorOption = "drift_tubes_v2",
     aim: Annotated[
         float, typer.Option("--aim", min=1.0, help="The clock to place for, in MHz.")
     ] = 150.0,
     as_json: AsJson = False,
 ) -> None:
-    """Tell the cells of such a filter on ECP5 and Xilinx series 7, and its clock on an ECP5-85.
+    """Tell the cells of hardware on ECP5 and Xilinx series 7, and its clock on an ECP5-85.
 
     All ports are registered for the clock. There is no figure for a Xilinx clock without the
     vendor's own tools.
     """
+    if selection is None and chamber is None:
+        raise UsageError("give a selection, or --chamber, or both")
     declared = detector_named(detector)
     with _extra():
+        from fpga.segments.chamber import chamber_of
+        from fpga.segments.finder import LATENCY, Finder
         from fpga.selection.condition import prefilter
+        from fpga.selection.filter import LATENCY as OF_FILTER
         from fpga.selection.filter import Filter
         from fpga.synthesis.report import reported
-    keep = prefilter(declared, selection)
-    row = reported("filter", lambda: Filter(declared, keep), aim)
-    show([row], as_json=as_json, title=selection)
+    rows = []
+    if selection is not None:
+        keep = prefilter(declared, selection)
+        rows.append(reported("filter", OF_FILTER, lambda: Filter(declared, keep), aim))
+    if chamber is not None:
+        geometry = chamber_of(declared, chamber)
+        rows.append(reported("segment finder", LATENCY, lambda: Finder(geometry), aim))
+    show(rows, as_json=as_json)
+
+
+@hardware.command("simulate")
+def simulate(
+    udp: Annotated[str, typer.Option("--udp", help="Where a readout listens: HOST:PORT.")],
+    muons: Annotated[float, typer.Option("--muons", min=0.0, help="A second.")] = 1000.0,
+    duration: Annotated[
+        float, typer.Option("--duration", min=0.02, help="Of the run, in s.")
+    ] = 1.0,
+    loss: Annotated[float, typer.Option("--loss", min=0.0, max=0.99, help="Of packets.")] = 0.0,
+    swap: Annotated[
+        float, typer.Option("--swap", min=0.0, max=0.99, help="Packets that the next overtakes.")
+    ] = 0.0,
+    mask: Mask = None,
+    prefilter: Keep = "",
+    prescale: Scale = None,
+    chamber: Annotated[
+        list[int] | None, typer.Option("--chamber", help="Find segments in this one on the board.")
+    ] = None,
+    detector: DetectorOption = "drift_tubes_v2",
+    seed: Annotated[int, typer.Option("--seed", min=0)] = 1,
+    as_json: AsJson = False,
+) -> None:
+    """Send simulated particles through the simulated board to ``everyhit readout --udp``.
+
+    The board masks and prescales whole channels. Needs a C++ compiler. Ends with what the board
+    counted and the network lost.
+    """
+    declared, address = detector_named(detector), host_and_port(udp)
+    with _extra():
+        from fpga.board.network import Network
+        from ops.demo.board import send
+    network = Network(address, loss, swap, seed)
+    told = send(
+        declared,
+        Conditions(muon_rate_hz=muons, segment_words=False),
+        network,
+        duration,
+        configured(mask, prefilter, prescale),
+        chambers=chamber or (),
+        seed=seed,
+    )
+    network.close()
+    show([told], as_json=as_json)
+
+
+@hardware.command("segments")
+def segments(
+    rates: Annotated[
+        list[float] | None,
+        typer.Option("--muons", min=1.0, help="Muons a second; default 1000 and 1500000."),
+    ] = None,
+    count: Annotated[int, typer.Option("--count", min=1, help="Muons at each rate.")] = 6000,
+    detector: DetectorOption = "drift_tubes_v2",
+    seed: Annotated[int, typer.Option("--seed", min=0)] = 1,
+    as_json: AsJson = False,
+) -> None:
+    """Compare the segment finder of the FPGA with the software's on the same simulated words."""
+    declared = detector_named(detector)
+    with _extra():
+        from ops.bench.segments import compare
+    rows = [
+        row for rate in rates or [1000.0, 1.5e6] for row in compare(declared, rate, count, seed)
+    ]
+    show(rows, as_json=as_json, title="segments of chambers with four hits")
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from db.words.shards import catalogue
 from ops.cli import app
 from ops.cli.opening import detector_named, opened, wanted_triggers
 from ops.cli.show import AsJson, Store, show, show_json
+from ops.cli.sources import host_and_port
 from ops.cli.triggers import Events, Params, Triggers
 from ops.services.health import health
 from ops.services.interrupt import interruptible
@@ -93,7 +94,7 @@ def readout(
     folder = spool or platformdirs.user_data_path("everyhit") / "spool"
     most_bytes = _bytes(spool_bytes)
     listen = {
-        kind: [_address(text) for text in given or []]
+        kind: [host_and_port(text) for text in given or []]
         for kind, given in (("tcp", tcp), ("udp", udp))
     }
     if not (tcp or udp or device):
@@ -197,13 +198,6 @@ def _devices(
             raise UsageError(f"--device {text!r}: write PATH or PATH=LINK, such as /dev/xdma0=3")
         sources[path] = read_device(Path(path), detector, stop, int(link or 0))
     return sources
-
-
-def _address(text: str) -> tuple[str, int]:
-    host, _, port = text.rpartition(":")
-    if not host or not port.isdecimal() or int(port) > 65535:
-        raise UsageError(f"{text!r} is no address: write HOST:PORT, such as 127.0.0.1:7000")
-    return host, int(port)
 
 
 def _bytes(text: str) -> int:

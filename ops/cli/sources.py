@@ -1,9 +1,10 @@
-"""Options of commands that read recorded words."""
+"""Options of commands that read words, and the addresses at which they listen."""
 
 from typing import Annotated
 
 import typer
 
+from db.errors import UsageError
 from readout.source.open import Format
 
 Form = Annotated[
@@ -13,3 +14,11 @@ Form = Annotated[
 Force = Annotated[
     bool, typer.Option("--force", help="Take it as it is, however little it looks like words.")
 ]
+
+
+def host_and_port(text: str) -> tuple[str, int]:
+    """An address from HOST:PORT; UsageError if it is none."""
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdecimal() or int(port) > 65535:
+        raise UsageError(f"{text!r} is no address: write HOST:PORT, such as 127.0.0.1:7000")
+    return host, int(port)

@@ -1,16 +1,15 @@
-"""A small board, how its control bus is spoken to, and the frames that it sends."""
+"""A small board, and the frames that it sends."""
 
 import numpy as np
 from tubes import TUBES
 
 from db.words.frame import HEADER, read_header
-from fpga.board.board import Design, counters
+from fpga.board.board import Design
 from fpga.selection.condition import prefilter
 
 DESIGN = Design(
     TUBES, links=2, keep=prefilter(TUBES, "layer < 4"), most_words=24, linger=100, patience=64
 )
-SOURCES = ("links__0", "links__1")
 
 
 def frames_of(out):
@@ -23,22 +22,3 @@ def frames_of(out):
         frames.append((header, np.frombuffer(raw[HEADER.size : size], "<u8").tolist()))
         raw = raw[size:]
     return frames
-
-
-def write(board, address, value):
-    board.set("address", address)
-    board.set("value", value)
-    board.set("writes", 1)
-    board.tick()
-    board.set("writes", 0)
-    board.tick(2)
-
-
-def read(board, address):
-    board.set("address", address)
-    board.tick(3)
-    return board.get("found")
-
-
-def counted(board):
-    return {name: read(board, k) for k, name in enumerate(counters(DESIGN))}

@@ -3,15 +3,15 @@
 from collections import Counter
 
 import numpy as np
-from boards import DESIGN, SOURCES, counted, frames_of, read, write
+import pytest
+from boards import DESIGN, frames_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tubes import TUBES, hit_of, meets
 
 from db.detector import decode, encode
-from fpga.board.board import gate_address
-from fpga.simulation.compiled import Compiled
-from fpga.stages.gate import KEEP, REMOVED, SEEN
+from db.errors import UsageError
+from fpga.board.simulated import SimulatedBoard
 
 CHANNELS = (3, 4, 300)
 
@@ -60,16 +60,13 @@ def after_gate(words, keep):
 def test_what_came_was_sent_or_is_in_a_counter(library, seed, sizes, keep, idle, stall):
     random = np.random.default_rng(seed)
     words = [words_on(link, random, n) for link, n in enumerate(sizes)]
-    with Compiled(library, SOURCES) as board:
-        board.set("link", 5)
-        board.set("stream", 77)
+    with SimulatedBoard(DESIGN, library, link=5, stream=77) as board:
         for channel, n in keep.items():
-            write(board, gate_address(DESIGN, 512 + channel, KEEP), n)  # of link 1 only
-        given_words = dict(zip(SOURCES, words, strict=True))
-        out = board.run(given_words, quiet=400, idle=idle, stall=stall, seed=seed)
-        count = counted(board)
-        seen = {c: read(board, gate_address(DESIGN, 512 + c, SEEN)) for c in CHANNELS}
-        removed = {c: read(board, gate_address(DESIGN, 512 + c, REMOVED)) for c in CHANNELS}
+            board.keep(512 + channel, n)  # of link 1 only
+        out = board.through(words, idle=idle, stall=stall, seed=seed)
+        count = board.counted()
+        seen = {c: board.seen(512 + c) for c in CHANNELS}
+        removed = {c: board.removed(512 + c) for c in CHANNELS}
     frames = frames_of(out)
     sent = [word for _, words in frames for word in words]
 
@@ -97,23 +94,23 @@ def test_what_came_was_sent_or_is_in_a_counter(library, seed, sizes, keep, idle,
 
 def test_a_full_intake_loses_and_counts(library):
     random = np.random.default_rng(1)
-    words = {name: words_on(link, random, 2000) for link, name in enumerate(SOURCES)}
-    with Compiled(library, SOURCES) as board:
-        out = board.run(words, stall=0.5, seed=3)
-        count = counted(board)
+    words = [words_on(link, random, 2000) for link in (0, 1)]
+    with SimulatedBoard(DESIGN, library) as board:
+        out = board.through(words, stall=0.5, seed=3)
+        count = board.counted()
     assert count["link0_overflowed"] + count["link1_overflowed"] > 1000
     assert len(out) == count["sent"] + 3 * count["packets"]
 
 
 def test_links_that_send_without_long_breaks_are_merged_in_order_of_time(library):
     random = np.random.default_rng(2)
-    words = {}
-    for link, name in enumerate(SOURCES):
+    words = []
+    for link in (0, 1):
         mine = words_on(link, random, 3000)
-        words[name] = mine[decode(TUBES, mine, columns=("hit",))["hit"]]
-    with Compiled(library, SOURCES) as board:
-        out = board.run(words, idle=0.6, seed=4)
-        count = counted(board)
+        words.append(mine[decode(TUBES, mine, columns=("hit",))["hit"]])
+    with SimulatedBoard(DESIGN, library) as board:
+        out = board.through(words, idle=0.6, seed=4)
+        count = board.counted()
     assert count["link0_overflowed"] == count["link1_overflowed"] == 0
     sent = np.array([word for _, some in frames_of(out) for word in some], np.uint64)
     time = (sent >> np.uint64(5)) & np.uint64(2**44 - 1)
@@ -122,17 +119,22 @@ def test_links_that_send_without_long_breaks_are_merged_in_order_of_time(library
 
 
 def test_a_register_changes_what_passes_from_then_on(library):
-    channel = gate_address(DESIGN, 3, KEEP)
-    words = {"links__0": words_on(0, np.random.default_rng(6), 200)}
-    mine = [w for w in words["links__0"].tolist() if is_sound(w) and hit_of(w)["tdc_channel"] == 3]
+    words = words_on(0, np.random.default_rng(6), 200)
+    mine = [w for w in words.tolist() if is_sound(w) and hit_of(w)["tdc_channel"] == 3]
     assert mine
-    with Compiled(library, SOURCES) as board:
+    with SimulatedBoard(DESIGN, library) as board:
         removed = []
         for keep in (1, 0, 4, 1):
-            write(board, channel, keep)
-            assert read(board, channel) == keep
-            board.run(words, quiet=400)
-            removed.append(read(board, gate_address(DESIGN, 3, REMOVED)))
+            board.keep(3, keep)
+            assert board.kept(3) == keep
+            board.through([words, np.empty(0, np.uint64)])
+            removed.append(board.removed(3))
     n = len(mine)
     quarter = n - -(-n // 4)
     assert removed == [0, n, n + quarter, n + quarter]
+
+
+def test_a_channel_that_the_board_lacks_is_refused(library):
+    refused = pytest.raises(UsageError, match="no channel 1024 on the board: it has 0 to 1023")
+    with SimulatedBoard(DESIGN, library) as board, refused:
+        board.keep(1024, 0)

@@ -1,0 +1,106 @@
+"""The board as a simulation that words go through, and its registers."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+
+from db.detector.words import Words
+from fpga.board.board import Board, Design, counters, gate_address
+from fpga.simulation.compiled import Compiled, build
+from fpga.stages.gate import KEEP, REMOVED, SEEN
+
+PACE = 2
+"""Clocks from one word to the next, of all links together."""
+
+
+class SimulatedBoard:
+    """A board of a design, from its power-up on; use it in a with statement."""
+
+    def __init__(self, design: Design, library: Path, *, link: int = 0, stream: int = 0) -> None:
+        """``library`` is what ``compile_board`` made of the design; ``link`` and ``stream`` stand
+        in the frames that it sends.
+        """
+        self.design, self._sources = design, [f"links__{k}" for k in range(design.links)]
+        self._compiled = Compiled(library, self._sources)
+        self._compiled.set("link", link)
+        self._compiled.set("stream", stream)
+
+    def through(self, links: Sequence[Words], **pauses: float) -> Words:
+        """Frames, 8 bytes a number, of what comes on the links at once; then nothing is inside.
+
+        ``pauses`` are ``idle``, ``stall`` and ``seed`` of ``Compiled.run``.
+        """
+        given = dict(zip(self._sources, links, strict=True))
+        return self._run(given, None, pauses)
+
+    def in_turn(self, words: Words, link: Words) -> Words:
+        """The same of words in the order in which they come, each with its link, PACE clocks apart.
+
+        The clocks in which nothing would come are left out.
+        """
+        when = self._compiled.clock + PACE * np.arange(len(words), dtype=np.uint64)
+        chosen = [np.flatnonzero(link == k) for k in range(self.design.links)]
+        given = {name: words[at] for name, at in zip(self._sources, chosen, strict=True)}
+        due = {name: when[at] for name, at in zip(self._sources, chosen, strict=True)}
+        return self._run(given, due, {})
+
+    def keep(self, channel: int, n: int) -> None:
+        """Let one of n of a channel's hits pass from now on; none for 0, all for 1."""
+        self._compiled.set("address", gate_address(self.design, channel, KEEP))
+        self._compiled.set("value", n)
+        self._compiled.set("writes", 1)
+        self._compiled.tick()
+        self._compiled.set("writes", 0)
+        self._compiled.tick(2)
+
+    def kept(self, channel: int) -> int:
+        """The register that ``keep`` wrote."""
+        return self.read(gate_address(self.design, channel, KEEP))
+
+    def seen(self, channel: int) -> int:
+        """Sound hits of a channel that came."""
+        return self.read(gate_address(self.design, channel, SEEN))
+
+    def removed(self, channel: int) -> int:
+        """Hits of a channel that didn't pass."""
+        return self.read(gate_address(self.design, channel, REMOVED))
+
+    def counted(self) -> dict[str, int]:
+        """All counters of the board by name."""
+        return {name: self.read(k) for k, name in enumerate(counters(self.design))}
+
+    def read(self, address: int) -> int:
+        """A register."""
+        self._compiled.set("address", address)
+        self._compiled.tick(3)
+        return self._compiled.get("found")
+
+    def _run(
+        self,
+        given: Mapping[str, Words],
+        when: Mapping[str, Words] | None,
+        pauses: Mapping[str, float],
+    ) -> Words:
+        idle, stall = pauses.get("idle", 0.0), pauses.get("stall", 0.0)
+        quiet = self.design.linger + 4 * self.design.most_words + 200
+        seed = int(pauses.get("seed", 0))
+        return self._compiled.run(given, when, quiet=quiet, idle=idle, stall=stall, seed=seed)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._compiled.close()
+
+
+def compile_board(design: Design, folder: Path) -> Path:
+    """The design as a library in a folder. Raises UsageError, SynthesisError."""
+    return build(Board(design), folder)

@@ -1,0 +1,51 @@
+import pytest
+from boards import DESIGN
+from hypothesis import given
+from hypothesis import strategies as st
+from tubes import meets
+
+from db.errors import SelectionError, UsageError
+from fpga.board.channel_rules import channels_where, registers
+
+CHOICES = [
+    "wire == 17 or wire == 3",
+    "chamber in (1, 2) and layer < 3",
+    "special",
+    "not (fpga == 1 and tdc_channel % 7 == 2)",
+    "view == 1",
+    "True",
+]
+
+
+def word(channel):
+    fpga, tdc_channel = divmod(channel, 512)
+    return 2 << 61 | fpga << 58 | tdc_channel << 49
+
+
+def test_the_channels_are_those_whose_hits_meet_it(text):
+    assert channels_where(DESIGN, text) == [c for c in range(1024) if meets(text, word(c))]
+
+
+@given(
+    st.lists(st.sampled_from(CHOICES[:5]), max_size=2),
+    st.lists(st.tuples(st.integers(1, 9), st.sampled_from(CHOICES[:5])), max_size=3),
+)
+def test_a_mask_outweighs_prescales_which_multiply(masks, prescales):
+    found = registers(DESIGN, masks, prescales)
+    for channel in (0, 3, 8, 65, 130, 514, 576, 1023):
+        n = 1
+        for keep_1_in, text in prescales:
+            n *= keep_1_in if meets(text, word(channel)) else 1
+        n *= not any(meets(text, word(channel)) for text in masks)
+        assert found.get(channel, 1) == n
+
+
+def test_what_is_more_than_a_channel_is_refused_at_its_place():
+    text = "wire == 3 and bx < 100"
+    with pytest.raises(SelectionError, match="bx is no part of a channel") as refused:
+        registers(DESIGN, [text])
+    assert text[refused.value.start : refused.value.stop] == "bx"
+    with pytest.raises(SelectionError, match="no part of a channel"):
+        registers(DESIGN, ["t > 5"])
+    with pytest.raises(UsageError, match="would keep one in"):
+        registers(DESIGN, [], [(2**32 - 1, "wire == 3"), (2, "layer == 1")])
