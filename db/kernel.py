@@ -16,15 +16,20 @@ from numba.core.serialize import dumps
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-def kernel(*, error_model: Literal["python", "numpy"] = "python") -> Callable[[Function], Function]:
+def kernel(
+    *,
+    error_model: Literal["python", "numpy"] = "python",
+    inline: Literal["never", "always"] = "never",
+) -> Callable[[Function], Function]:
     """Compile a function with Numba at its first call; later processes find it on disk.
 
+    An ``inline`` one becomes part of those that call it: short ones save the call.
     Compiled code lies where Numba would put it. Code on disk that is damaged, cannot be read or
     cannot be written only costs the time to compile the function again, in memory if need be.
     """
 
     def compiled(function: Function) -> Function:
-        dispatcher: Any = njit(function, nogil=True, error_model=error_model)
+        dispatcher: Any = njit(function, nogil=True, error_model=error_model, inline=inline)
         with suppress(OSError, RuntimeError):  # no folder to write to: for this process alone
             dispatcher._cache = _Cache(function)
         return dispatcher  # type: ignore[no-any-return]

@@ -20,7 +20,7 @@ from readout.simulator.live import Slice
 from readout.source.block import Block
 
 CANDIDATES = ("tracks", "coincidence")
-SCORED = ("t", "chamber", "t0_ns")
+SCORED = ("t", "chamber", "t0_ns", "quality")
 """Columns of segments that the score looks at."""
 TRUE = ("t0", "t0_ns", "chamber", "n_hits")
 """Columns of the truth that it looks at."""
@@ -86,6 +86,7 @@ class Demo:
         return self.live.summary() | {
             "efficiency": self.score.efficiency,
             "fake_rate": self.score.fake_rate,
+            "fake_rate_unflagged": self.score.fake_rate_unflagged,
             "t0_rms_ns": self.score.t0_rms_ns,
         }
 

@@ -11,7 +11,7 @@ class Score:
 
     Efficiency is asked of muons that left a hit in each of a chamber's four layers. A segment is
     right when it lies within ``within_ns`` of a muon that left at least three hits there; else it
-    is a fake.
+    is a fake; a flagged one says in its quality that other lines fit its hits.
     """
 
     tick_ns: float
@@ -20,12 +20,14 @@ class Score:
     found: int = 0
     segments: int = 0
     fakes: int = 0
+    fakes_flagged: int = 0
     square_ns: float = 0.0
 
     def add(self, truth: pl.DataFrame, segments: pl.DataFrame) -> None:
         """Compare the truth and the segments of one stretch of time.
 
-        ``truth`` has chamber, t0, t0_ns and n_hits, ``segments`` chamber, t and t0_ns. Both may
+        ``truth`` has chamber, t0, t0_ns and n_hits, ``segments`` chamber, t, t0_ns and,
+        where they may be flagged, quality. Both may
         reach beyond the stretch: give a little more of the other side where you count one.
         """
         self.count_found(truth, segments)
@@ -40,9 +42,12 @@ class Score:
 
     def count_fakes(self, segments: pl.DataFrame, truth: pl.DataFrame) -> None:
         """Count which segments have no muon that left them."""
-        off = self._off(_named(segments), truth.filter(pl.col("n_hits") >= 3))
-        self.segments += len(off)
-        self.fakes += off.null_count()
+        seen = truth.filter(pl.col("n_hits") >= 3)
+        said = pl.col("quality").str.ends_with("GHOST")
+        flagged = segments.filter(said) if "quality" in segments.columns else segments.clear()
+        self.segments += len(segments)
+        self.fakes += self._off(_named(segments), seen).null_count()
+        self.fakes_flagged += self._off(_named(flagged), seen).null_count()
 
     @property
     def efficiency(self) -> float | None:
@@ -53,6 +58,11 @@ class Score:
     def fake_rate(self) -> float | None:
         """Share of the segments found that belong to no muon."""
         return self.fakes / self.segments if self.segments else None
+
+    @property
+    def fake_rate_unflagged(self) -> float | None:
+        """Share of the segments found that belong to no muon and don't say that they may not."""
+        return (self.fakes - self.fakes_flagged) / self.segments if self.segments else None
 
     @property
     def t0_rms_ns(self) -> float | None:

@@ -7,6 +7,8 @@ from software_triggers.library import mean_timer, straight_track
 from software_triggers.library import segment_clusters as clusters
 from software_triggers.trigger import trigger
 
+RESOLUTION_NS = (4.0,)
+"""Of drift tubes whose declaration names none, as real ones have it."""
 _TRACK_REACH = f"{straight_track.REACH_NS} ns"
 
 
@@ -21,9 +23,14 @@ def segments(
     detector: Detector,
     min_hits: int = 3,
     max_chi2: float = 16.0,
-    max_slope: float = 0.8,
+    max_slope: float = 1.05,
+    resolution_ns: float = 0.0,
 ) -> pl.DataFrame:
-    """Straight pieces of track in single chambers, with their time of passage (mean-timer)."""
+    """Straight pieces of track in single chambers, with their time of passage (mean-timer).
+
+    A ``resolution_ns`` above 0 takes the place of the one that the declaration has for each chamber
+    in its table of that name.
+    """
     constants = detector.constants
     return mean_timer.segments(
         hits.filter(pl.col("wire") > 0),
@@ -34,6 +41,7 @@ def segments(
         min_hits=min_hits,
         max_chi2=max_chi2,
         max_slope=max_slope,
+        resolution_ns=resolution_ns or detector.tables.get("resolution_ns", RESOLUTION_NS),
     )
 
 
@@ -43,14 +51,17 @@ def segments(
 def tracks(
     segments: pl.DataFrame,
     detector: Detector,
-    within_ns: float = 20.0,
+    within_ns: float = 40.0,
     max_chi2: float = 10.0,
     min_segments: int = 2,
 ) -> pl.DataFrame:
-    """Straight lines through segments of several chambers of one view."""
+    """Straight lines through segments of several chambers of one view, with one time for all."""
     return straight_track.tracks(
         segments,
         tick_ns=float(detector.tick),
+        v_drift_um_per_ns=detector.constants["v_drift_um_per_ns"],
+        cell_height_mm=detector.constants["cell_height_mm"],
+        flight_ns_per_m=detector.constants.get("flight_ns_per_m", 0.0),
         within_ns=within_ns,
         max_chi2=max_chi2,
         min_segments=min_segments,

@@ -14,6 +14,10 @@ Array = NDArray[Any]
 CROWD = 8
 """Hits per layer that are tried with the earliest hit of a candidate: in a burst, the first ones.
 It bounds the work, and makes it depend on nothing further away."""
+LEAST = 0.02
+"""Less likely alternatives than this, beside the likeliest one, are not told."""
+CLOSE = 3.0
+"""Resolutions from its wire within which a hit's side is not asked."""
 BLOCK = 1 << 15
 """Hits that are searched in one go: at least so many, up to the next pause in the stream."""
 
@@ -35,9 +39,11 @@ class Patterns(NamedTuple):
     """(x, slope, t0) = solve @ y, (n, 3, 4)."""
     check: Array
     """check @ y is how far four hits are off a line, in ns, with one hit's error, (n, 4)."""
-    error: Array
-    """Errors of x, slope and t0 for hits with an error of 1 ns, and x and slope's correlation,
-    (n, 4)."""
+    variance: Array
+    """The covariance of (x, slope, t0) for hits with an error of 1 ns, (n, 3, 3)."""
+    volume: Array
+    """How much room the pattern's lines take among all hits, as a logarithm, (n,): of two patterns
+    that fit, that with the larger one explains a given set of hits the less likely."""
 
 
 class Cuts(NamedTuple):
@@ -51,6 +57,7 @@ class Cuts(NamedTuple):
     max_chi2: float
     max_slope: float
     """mm per layer"""
+    layer_mm: float
 
     @property
     def span(self) -> float:
@@ -72,27 +79,28 @@ def patterns() -> Patterns:
             solve = np.linalg.pinv(model).round(12)  # the last digits may depend on the machine
             off = np.linalg.eigh(np.eye(len(layers)) - model @ solve)[1][:, -1].round(12)
             check = off @ place if len(layers) == 4 else np.zeros(4)
-            variance = solve @ solve.T
-            error = np.sqrt(np.diag(variance))
-            correlation = variance[0, 1] / (error[0] * error[1])
-            rows.append((signs @ place, solve @ place, check, [*error, correlation]))
+            volume = np.linalg.slogdet(model.T @ model)[1].round(12)
+            rows.append((signs @ place, solve @ place, check, solve @ solve.T, volume))
         start.append(len(rows))
     return Patterns(np.array(start), *map(np.array, zip(*rows, strict=True)))
 
 
-def search(t: Array, layer: Array, x_mm: Array, min_hits: int, cuts: Cuts) -> tuple[Array, Array]:
-    """Return the segments of one chamber: pattern (n,), and hits by layer (n, 4).
+def search(
+    t: Array, layer: Array, x_mm: Array, min_hits: int, cuts: Cuts
+) -> tuple[Array, Array, Array]:
+    """Return the segments of one chamber: pattern, whether others fit (n,), hits by layer (n, 4).
 
     ``t`` (ticks, ascending), ``layer`` (0 .. 3) and ``x_mm`` are the chamber's hits, to which the
     result points; where the pattern has no side, it points to any. Segments of four hits choose
     first; those of three are made of the hits that are left.
     """
     hits, chosen = [np.empty((0, 4), np.int64)], [np.empty(0, np.int64)]
+    more = [np.empty(0, np.bool_)]
     for first, last in _blocks(t, cuts.span):
         free = np.ones(last - first, np.bool_)
         block = slice(first, last)
         for n_hits in range(4, min_hits - 1, -1):
-            found, pattern, cost = _candidates(
+            found, pattern, several, cost = _candidates(
                 t[block], layer[block], x_mm[block], free, n_hits, cuts.span, patterns(), cuts
             )
             kept = survivors(found, cost, last - first)
@@ -100,7 +108,8 @@ def search(t: Array, layer: Array, x_mm: Array, min_hits: int, cuts: Cuts) -> tu
             free[found[found >= 0]] = False
             hits.append(found + first)
             chosen.append(pattern[kept])
-    return np.concatenate(chosen), np.concatenate(hits)
+            more.append(several[kept])
+    return np.concatenate(chosen), np.concatenate(more), np.concatenate(hits)
 
 
 def _blocks(t: Array, span: float) -> Iterator[tuple[int, int]]:
@@ -121,17 +130,18 @@ def _candidates(
     span: float,
     patterns: Patterns,
     cuts: Cuts,
-) -> tuple[Array, Array, Array]:
+) -> tuple[Array, Array, Array, Array]:
     # All segments of n_hits free hits, ordered by their earliest hit, then by the others: hits by
-    # layer (n, 4), -1 for none, the best pattern of each, and what it costs.
+    # layer (n, 4), -1 for none, the best pattern of each, whether others fit, and what it costs.
     size, room = 0, 256
     members = np.empty((room, 4), np.int64)
     chosen, cost = np.empty(room, np.int64), np.empty(room)
+    several = np.empty(room, np.bool_)
     off = cuts.resolution_ns * np.sqrt(cuts.max_chi2)
     apart = 2 * cuts.drift_mm_per_ns * (cuts.t_max_ns + cuts.tolerance_ns + off)
     near = np.full((5, CROWD), -1)  # the row past the layers stands for a layer without a hit
     n_near = np.ones(5, np.int64)
-    row, pick = np.empty(4, np.int64), np.empty(4, np.int64)
+    row, pick, turn = np.empty(4, np.int64), np.empty(4, np.int64), np.empty(4, np.int64)
     wire, tau = np.empty(4), np.empty(4)
     for a in range(t.size):
         if not free[a]:
@@ -152,15 +162,19 @@ def _candidates(
             for k in range(4):
                 row[k] = 4 if k == missing else k
                 n_picks *= n_near[row[k]]
-            for number in range(n_picks):
-                rest = number
+            turn[:] = 0
+            for _ in range(n_picks):
                 for k in range(4):
-                    pick[k] = near[row[k], rest % n_near[row[k]]]
-                    rest //= n_near[row[k]]
+                    pick[k] = near[row[k], turn[k]]
                     # a missing layer reads hit -1: anything will do, its weight is 0
                     wire[k] = x_mm[pick[k]] / cuts.drift_mm_per_ns
                     tau[k] = (t[pick[k]] - t[a]) * cuts.tick_ns
-                best, least = _best_pattern(wire, tau, 15 & ~(1 << missing), patterns, cuts)
+                best, least, n = _best_pattern(wire, tau, 15 & ~(1 << missing), patterns, cuts)
+                for k in range(4):
+                    turn[k] += 1
+                    if turn[k] < n_near[row[k]]:
+                        break
+                    turn[k] = 0
                 if best < 0:
                     continue
                 if size == room:
@@ -168,60 +182,126 @@ def _candidates(
                     members = np.concatenate((members, members))
                     chosen = np.concatenate((chosen, chosen))
                     cost = np.concatenate((cost, cost))
+                    several = np.concatenate((several, several))
                 members[size], chosen[size], cost[size] = pick, best, least
+                several[size] = n > 1
                 size += 1
-    return members[:size], chosen[:size], cost[:size]
+    return members[:size], chosen[:size], several[:size], cost[:size]
 
 
 @kernel()
 def _best_pattern(
     wire: Array, tau: Array, mask: int, patterns: Patterns, cuts: Cuts
-) -> tuple[int, float]:
-    # The row of the best pattern within the cuts (-1 if there is none) and its cost: chi2, and a
-    # trifle for the slope, which alone decides for three hits. It is whole millionths, so that
-    # equals are equal in spite of rounding errors. Times and wires (4,) are in ns.
-    best, least = -1, np.inf
+) -> tuple[int, float, int]:
+    # The row of the best pattern within the cuts (-1 if there is none), its cost, and how many
+    # patterns are within the cuts.
+    best, least, n = -1, np.inf, 0
+    most = cuts.max_chi2 * cuts.resolution_ns**2
     for p in range(patterns.start[mask], patterns.start[mask + 1]):
-        off = 0.0
-        for k in range(4):
-            off += patterns.check[p, k] * (wire[k] + patterns.sides[p, k] * tau[k])
-        chi2 = (off / cuts.resolution_ns) ** 2
-        if chi2 > cuts.max_chi2:
-            continue
-        slope = t0 = 0.0
-        for k in range(4):
-            y = wire[k] + patterns.sides[p, k] * tau[k]
-            slope += patterns.solve[p, 1, k] * y
-            t0 += patterns.solve[p, 2, k] * y
-        tilt = slope * cuts.drift_mm_per_ns / cuts.max_slope
-        good = abs(tilt) <= 1
-        for k in range(4):
-            inside = -cuts.tolerance_ns <= tau[k] - t0 <= cuts.t_max_ns + cuts.tolerance_ns
-            good &= inside or not mask >> k & 1
-        cost = np.rint(1e6 * (chi2 + tilt**2))
-        if good and cost < least:
-            best, least = p, cost
-    return best, least
+        off = _off(wire, tau, p, patterns)
+        if off * off <= most:
+            cost = _cost(off, wire, tau, p, patterns, cuts)[0]
+            n += cost < np.inf
+            if cost < least:
+                best, least = p, cost
+    return best, least, n
+
+
+@kernel(inline="always")  # a call would cost as much again
+def _off(wire: Array, tau: Array, p: int, patterns: Patterns) -> float:
+    # How far four hits (their wires and times in ns) are off a line, in ns.
+    off = 0.0
+    for k in range(4):
+        off += patterns.check[p, k] * (wire[k] + patterns.sides[p, k] * tau[k])
+    return off
+
+
+@kernel(inline="always")
+def _cost(
+    off: float, wire: Array, tau: Array, p: int, patterns: Patterns, cuts: Cuts
+) -> tuple[float, float, float]:
+    # Twice the negative logarithm of a pattern's likelihood, with angles as likely as those of
+    # cosmic muons, cos**2 (and slopes, with d angle / d slope, as cos**4): inf for lines too steep,
+    # or past the cells; then slope and t0. It is whole millionths, so that equals are equal in
+    # spite of rounding errors.
+    slope = t0 = 0.0
+    for k in range(4):
+        y = wire[k] + patterns.sides[p, k] * tau[k]
+        slope += patterns.solve[p, 1, k] * y
+        t0 += patterns.solve[p, 2, k] * y
+    step_mm = slope * cuts.drift_mm_per_ns
+    good = abs(step_mm) <= cuts.max_slope
+    for k in range(4):
+        inside = -cuts.tolerance_ns <= tau[k] - t0 <= cuts.t_max_ns + cuts.tolerance_ns
+        good &= inside or patterns.sides[p, k] == 0
+    if not good:
+        return np.inf, slope, t0
+    angle = 4 * np.log(1 + (step_mm / cuts.layer_mm) ** 2)
+    chi2 = (off / cuts.resolution_ns) ** 2
+    return np.rint(1e6 * (chi2 + angle + patterns.volume[p])), slope, t0
 
 
 @kernel()
 def fit_lines(
-    hit_t: Array, wire_mm: Array, chosen: Array, patterns: Patterns, cuts: Cuts
-) -> tuple[Array, Array]:
-    """Return the earliest hit's t (n,), and x, slope, t0 after that hit, and how far four hits
-    are off the line, (n, 4), all in ns of drift, for hits by layer (n, 4) and pattern (n,)."""
+    hit_t: Array, wire_mm: Array, chosen: Array, several: Array, patterns: Patterns, cuts: Cuts
+) -> tuple[Array, Array, Array, Array, Array]:
+    """Return the lines of segments with hits by layer (n, 4) and pattern (n,), and the others.
+
+    Others are looked for where there are ``several`` (n,).
+
+    First the earliest hit's t (n,), and x, slope, t0 after that hit, and how far four hits are off
+    the line, (n, 4), all in ns of drift. Then the other patterns within the cuts that fit the same
+    hits and are no less likely than LEAST times the likeliest: segment and pattern (m, 2); their x,
+    slope and t0 (m, 3); and their likelihood, the chosen pattern's being 1 (m,). Patterns that
+    differ in the sides of hits close to their wire alone are one.
+    """
     t_first = np.empty(chosen.size, np.int64)
     fit = np.zeros((chosen.size, 4))
+    size, room = 0, 64
+    other, line, likely = np.empty((room, 2), np.int64), np.zeros((room, 3)), np.empty(room)
+    wire, tau = np.empty(4), np.empty(4)
+    most = cuts.max_chi2 * cuts.resolution_ns**2
     for i in range(chosen.size):
-        p = chosen[i]
+        p, mask = chosen[i], 0
         t_first[i] = np.iinfo(np.int64).max
         for k in range(4):
             if patterns.sides[p, k] != 0:
+                mask |= 1 << k
                 t_first[i] = min(t_first[i], hit_t[i, k])
         for k in range(4):
-            tau = (hit_t[i, k] - t_first[i]) * cuts.tick_ns
-            y = wire_mm[i, k] / cuts.drift_mm_per_ns + patterns.sides[p, k] * tau
+            tau[k] = (hit_t[i, k] - t_first[i]) * cuts.tick_ns
+            wire[k] = wire_mm[i, k] / cuts.drift_mm_per_ns
+            y = wire[k] + patterns.sides[p, k] * tau[k]
             for j in range(3):
                 fit[i, j] += patterns.solve[p, j, k] * y
             fit[i, 3] += patterns.check[p, k] * y
-    return t_first, fit
+        if not several[i]:
+            continue
+        least = _cost(fit[i, 3], wire, tau, p, patterns, cuts)[0]
+        for q in range(patterns.start[mask], patterns.start[mask + 1]):
+            off = _off(wire, tau, q, patterns)
+            if q == p or off * off > most:
+                continue
+            cost, slope, t0 = _cost(off, wire, tau, q, patterns, cuts)
+            if cost == np.inf:
+                continue
+            apart = False
+            for k in range(4):
+                far = tau[k] - fit[i, 2] > CLOSE * cuts.resolution_ns
+                apart |= far and patterns.sides[p, k] != patterns.sides[q, k]
+            if not apart:
+                continue
+            share = np.exp(-(cost - least) / 2e6)
+            if share < LEAST:
+                continue
+            if size == room:
+                room *= 2
+                other = np.concatenate((other, other))
+                line, likely = np.concatenate((line, line)), np.concatenate((likely, likely))
+            other[size, 0], other[size, 1], likely[size] = i, q, share
+            line[size, 0], line[size, 1], line[size, 2] = 0.0, slope, t0
+            for k in range(4):
+                y = wire[k] + patterns.sides[q, k] * tau[k]
+                line[size, 0] += patterns.solve[q, 0, k] * y
+            size += 1
+    return t_first, fit, other[:size], line[:size], likely[:size]

@@ -1,3 +1,4 @@
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -8,17 +9,22 @@ from numpy.typing import NDArray
 from db.errors import TriggerError
 from software_triggers.library.chamber_hits import column
 from software_triggers.library.conflicts import ROUNDS, survivors
-from software_triggers.library.track_search import candidates
+from software_triggers.library.segment_search import patterns
+from software_triggers.library.track_search import Lines, candidates, points_of
 
 Array = NDArray[Any]
 
-REACH_NS = 500
+REACH_NS = 8000
 """How far from a track's t the segments lie, at most, that decide on it."""
+FAR_NS = 500.0
+"""How far from a segment's t its other lines may pass to be tried."""
 
-USES = (
+NUMBERS = (
     *("t", "t0_ns", "chamber", "view", "n_hits", "x_mm", "z_mm", "slope", "chi2"),
-    *("t0_err_ns", "x_err_mm", "slope_err", "x_slope_corr"),
+    "resolution_ns",
 )
+LISTS = ("alt_share", "alt_t0_ns", "alt_x_mm", "alt_slope", "alt_sides")
+USES = (*NUMBERS, "sides", *LISTS)
 """Columns of segments that are looked at."""
 
 TRACK = pl.Schema(
@@ -34,6 +40,10 @@ TRACK = pl.Schema(
         "chi2": pl.Float64(),
         "x0_err_mm": pl.Float64(),
         "slope_err": pl.Float64(),
+        "t0_err_ns": pl.Float64(),
+        "x0_slope_corr": pl.Float64(),
+        "x0_t0_corr": pl.Float64(),
+        "slope_t0_corr": pl.Float64(),
         "chambers": pl.List(pl.UInt8()),
         "segment_t": pl.List(pl.Int64()),
     }
@@ -44,22 +54,30 @@ def tracks(
     segments: pl.DataFrame,
     *,
     tick_ns: float,
-    within_ns: float = 20.0,
+    v_drift_um_per_ns: float,
+    cell_height_mm: float,
+    flight_ns_per_m: float = 0.0,
+    within_ns: float = 40.0,
     max_chi2: float = 10.0,
     min_segments: int = 2,
 ) -> pl.DataFrame:
     """Return the straight lines through segments of several chambers, in order of t.
 
     ``segments`` are rows of ``mean_timer.segments`` in any order. A track joins segments of one
-    view in different chambers, whose times lie ``within_ns`` of each other (time of flight comes
-    on top of the errors) and which fit one line with ``max_chi2`` per degree of freedom, of which
-    there are 2 * (n_segments - 1). Each segment counts with its own errors of x and slope, which
-    is the fit of the line to all hits with each chamber's t0 left free. More segments win, then
-    less chi2; no segment serves twice.
+    view in different chambers, whose times lie ``within_ns`` of each other and which fit one line
+    and one time with ``max_chi2`` per degree of freedom, of which there are
+    3 * (n_segments - 1). It is the fit of all hits with one t0. Where other lines fit a segment's
+    hits, they are tried too, and count as less good by what they are less likely. More segments
+    win, then less chi2; no segment serves twice.
 
-    Columns: t and t0_ns (the mean of the segments' times: t * tick_ns + t0_ns), view, n_segments,
-    n_hits, x0_mm (at z = 0), slope (dx/dz), angle_rad (from the z axis), chi2, x0_err_mm,
-    slope_err, and the lists chambers (ascending) and segment_t (their segments' t).
+    ``flight_ns_per_m`` is how much later a particle is on a metre of its way, where it comes down
+    (towards smaller z), negative where it goes up, 0 to leave it out. ``v_drift_um_per_ns`` and
+    ``cell_height_mm`` are those of the segments.
+
+    Columns: t and t0_ns (the passage at the mean z of its segments is at t * tick_ns + t0_ns),
+    view, n_segments, n_hits, x0_mm (at z = 0), slope (dx/dz), angle_rad (from the z axis), chi2;
+    the errors x0_err_mm, slope_err, t0_err_ns and their correlations x0_slope_corr, x0_t0_corr and
+    slope_t0_corr; and the lists chambers (ascending) and segment_t (their segments' t).
 
     Raises TriggerError where REACH_NS would not do.
     """
@@ -68,59 +86,96 @@ def tracks(
             f"within_ns = {within_ns} makes a track depend on segments"
             f" {reach_ns(within_ns, tick_ns):.0f} ns away, and {REACH_NS} ns are read: lower it"
         )
-    numbers = segments.select(USES)  # without the lists, which are slow to sort
-    ordered = numbers.sort("t", "t0_ns", "chamber", "x_mm", "slope", "chi2")
+    numbers = segments.select(NUMBERS).with_row_index("row")  # lists are slow to sort
+    ordered = numbers.sort("view", "t", "t0_ns", "chamber", "x_mm", "slope", "chi2")
+    weight = _weight(v_drift_um_per_ns, cell_height_mm)
     found = [pl.DataFrame(schema=TRACK)]
-    for view in ordered["view"].unique():
-        own = ordered.filter(view=view)
-        t, points = column(own, "t", pl.Int64), _points(own)
-        members, lines, cost = candidates(
-            t, column(own, "chamber", pl.UInt8), points, tick_ns, within_ns, min_segments, max_chi2
+    first = np.unique(ordered["view"].to_numpy(), return_index=True)[1]
+    for start, stop in pairwise([*first.tolist(), len(ordered)]):
+        own = ordered[start:stop]
+        lines = _lines(own, segments, tick_ns)
+        z_mm, resolution = (column(own, n, pl.Float64) for n in ("z_mm", "resolution_ns"))
+        t, owner, points = points_of(lines, z_mm, resolution, weight)
+        chamber = column(own, "chamber", pl.UInt8)[owner]
+        members, fits, cost = candidates(
+            *(t, chamber, owner, points, tick_ns, within_ns),
+            *(flight_ns_per_m / 1000, min_segments, max_chi2),
         )
-        kept = survivors(members, cost, t.size)
-        found.append(_describe(own, members[kept], lines[kept], tick_ns))
+        rows = np.where(members < 0, -1, owner[members])
+        kept = survivors(rows, cost, len(own))
+        found.append(_describe(own, rows[kept], t[members[kept, 0]], fits[kept], tick_ns))
     return pl.concat(found).sort("t", "view", maintain_order=True)
 
 
-def _points(segments: pl.DataFrame) -> Array:
-    # The errors' covariance, [[x * x, c * x * s], [c * x * s, s * s]], turned round.
-    x, s, c = pl.col("x_err_mm"), pl.col("slope_err"), pl.col("x_slope_corr")
-    rest = 1 - c * c
-    columns = segments.select(
-        pl.col("t0_ns", "x_mm", "z_mm", "slope"),
-        xx=1 / (x * x * rest),
-        xs=-c / (x * s * rest),
-        ss=1 / (s * s * rest),
-        tt=1 / pl.col("t0_err_ns").pow(2),
+def _weight(v_drift_um_per_ns: float, cell_height_mm: float) -> Array:
+    # The inverse covariance of x, slope and t0 (x x, x s, x t, s s, s t, t t) that hits with an
+    # error of 1 ns give, by their sides -1 .. 1 in four layers: an array (3, 3, 3, 3, 6), from -1.
+    mm = v_drift_um_per_ns / 1000
+    units = np.array([mm, mm / cell_height_mm, 1.0])
+    inverse = np.linalg.inv(patterns().variance * np.outer(units, units))
+    weight = np.zeros((3, 3, 3, 3, 6))
+    weight[tuple(patterns().sides.astype(np.int64).T + 1)] = inverse[:, *np.triu_indices(3)]
+    return weight
+
+
+def _lines(ordered: pl.DataFrame, segments: pl.DataFrame, tick_ns: float) -> Lines:
+    # The segments' own lines, then the others that their hits fit, both in order of time.
+    row = ordered["row"].to_numpy()
+    n_alt = segments["alt_share"].list.len().to_numpy()[row]
+    owner = np.repeat(np.arange(len(row)), n_alt)
+    others = segments.select(LISTS)[row[n_alt > 0]]
+    share, late, x_mm, slope = (others[name].explode().to_numpy() for name in LISTS[:4])
+    sides, alt_sides = (
+        values.explode().to_numpy().reshape(-1, 4)
+        for values in (segments["sides"], others["alt_sides"])
     )
-    return np.ascontiguousarray(columns.to_numpy())
+    own = (
+        np.arange(len(row)),
+        column(ordered, "t", pl.Int64),
+        *(column(ordered, name, pl.Float64) for name in ("t0_ns", "x_mm", "slope")),
+        -2 * np.log(1 - np.bincount(owner, share, len(row))),
+        sides[row],
+    )
+    ticks = np.rint(late / tick_ns).astype(np.int64)
+    t, rest = own[1][owner] + ticks, late - ticks * tick_ns
+    order = np.lexsort((rest, t))
+    order = order[abs(late[order]) <= FAR_NS]
+    other = (owner, t, rest, x_mm, slope, -2 * np.log(share), alt_sides)
+    return Lines(*(np.concatenate([a, b[order]]) for a, b in zip(own, other, strict=True)))
 
 
-def _describe(segments: pl.DataFrame, members: Array, lines: Array, tick_ns: float) -> pl.DataFrame:
-    x0_mm, slope, x0_variance, slope_variance, chi2, late_ns = lines.T
-    first, present = members[:, 0], members >= 0
+def _describe(
+    ordered: pl.DataFrame, rows: Array, t_first: Array, fits: Array, tick_ns: float
+) -> pl.DataFrame:
+    x0_mm, slope, late_ns, chi2 = fits[:, :4].T
+    xx, xs, xt, ss, st, tt = fits[:, 4:].T
+    present = rows >= 0
     ticks = np.rint(late_ns / tick_ns)
-    t, chamber, n_hits = (segments[name].to_numpy() for name in ("t", "chamber", "n_hits"))
-    by_chamber = np.argsort(np.where(present, chamber[members].astype(np.int16), 256), axis=1)
-    inner = np.take_along_axis(members, by_chamber, axis=1)
+    when, chamber, n_hits = (ordered[name].to_numpy() for name in ("t", "chamber", "n_hits"))
+    by_chamber = np.argsort(np.where(present, chamber[rows].astype(np.int16), 256), axis=1)
+    inner = np.take_along_axis(rows, by_chamber, axis=1)
     n_segments = np.count_nonzero(present, axis=1)
     start = np.concatenate([[0], np.cumsum(n_segments)])
     inner = inner[np.arange(inner.shape[1]) < n_segments[:, None]]
     return pl.DataFrame(
         {
-            "t": t[first] + ticks.astype(np.int64),
+            "t": t_first + ticks.astype(np.int64),
             "t0_ns": late_ns - ticks * tick_ns,
-            "view": segments["view"].gather(first),
+            "view": ordered["view"].gather(rows[:, 0]),
             "n_segments": n_segments,
-            "n_hits": np.where(present, n_hits[members], 0).sum(axis=1),
+            "n_hits": np.where(present, n_hits[rows], 0).sum(axis=1),
             "x0_mm": x0_mm,
             "slope": slope,
             "angle_rad": np.arctan(slope),
             "chi2": chi2,
-            "x0_err_mm": np.sqrt(x0_variance),
-            "slope_err": np.sqrt(slope_variance),
+            "x0_err_mm": np.sqrt(xx),
+            "slope_err": np.sqrt(ss),
+            "t0_err_ns": np.sqrt(tt),
+            "x0_slope_corr": xs / np.sqrt(xx * ss),
+            "x0_t0_corr": xt / np.sqrt(xx * tt),
+            "slope_t0_corr": st / np.sqrt(ss * tt),
             "chambers": pa.LargeListArray.from_arrays(start, chamber[inner]),
-            "segment_t": pa.LargeListArray.from_arrays(start, t[inner]),
+            "segment_t": pa.LargeListArray.from_arrays(start, when[inner]),
         }
     ).cast(TRACK)
 
@@ -128,7 +183,8 @@ def _describe(segments: pl.DataFrame, members: Array, lines: Array, tick_ns: flo
 def reach_ns(within_ns: float, tick_ns: float) -> float:
     """Return how far from a track's t the segments lie, at most, that decide on it.
 
-    Its segments lie ``within_ns`` of t, its fate hangs on rivals up to 2 * ROUNDS - 1 steps of
-    that further, and which rivals there are, on segments up to another that crowd in.
+    Its segments pass ``within_ns`` of t, its fate hangs on rivals up to 2 * ROUNDS - 1 steps of
+    that further, and which rivals there are, on segments up to another that crowd in. With each
+    step, a segment may pass at the times of two of its lines, each FAR_NS from its own t.
     """
-    return (2 * ROUNDS + 1) * within_ns + tick_ns
+    return (2 * ROUNDS + 1) * (within_ns + 2 * FAR_NS) + FAR_NS + tick_ns
