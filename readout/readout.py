@@ -157,11 +157,10 @@ class Readout:
         chunker, words = self._links.open(block.link, self.origin), block.words
         if block.lost:
             known = _WORDS_TO_TELL * self.run.detector.words_per_hit
-            before = chunker.newest
-            self._take(chunker.push(words[:known], block.epoch))
+            chunks, (a, b) = chunker.push_after_loss(words[:known], block.epoch)
+            self._take(chunks)
             words = words[known:]
-            after = chunker.newest + 1
-            self._booking.lost(block.link, "packets_lost", before, after, block.lost)
+            self._booking.lost(block.link, "packets_lost", a, b, block.lost)
         self._take(chunker.push(words, block.epoch))
         if not block.can_wait:
             self._cannot_wait.add(block.link)

@@ -39,7 +39,7 @@ def list_(
         page = page_of_runs(
             at.engine, RunFilter(), "number", descending=True, limit=limit + 1, after=key
         )
-        found = [_line(at.engine, run) for run in page[:limit]]
+        found = [_line(at.engine, run, links_of(at.engine, run)) for run in page[:limit]]
     show(found, as_json=as_json, title="runs", where=at.url)
     if len(page) > limit:
         oldest = found[-1]["run"]
@@ -58,7 +58,8 @@ def show_(
         run = find_run(at.engine, which)
         links, gaps = links_of(at.engine, run), read_gaps(at.engine, run.run_id)
         results = results_of(at.engine, run)
-    whole = _line_of(run, links) | {
+        line = _line(at.engine, run, links)
+    whole = line | {
         "detector": run.detector.name,
         "settings": dict(run.settings),
         "cell_ticks": run.cell,
@@ -115,16 +116,11 @@ def _seconds(ticks: int | None, run: Run) -> float | None:
     return None if ticks is None else seconds(ticks, run.detector)
 
 
-def _line(engine: Engine, run: Run) -> dict[str, Any]:
-    links = links_of(engine, run)
+def _line(engine: Engine, run: Run, links: list[dict[str, Any]]) -> dict[str, Any]:
     live = None
     if any(link["words"] for link in links):
         a, b = extent(engine, run)
         live = seconds(live_ticks(engine, run.run_id, a, b), run.detector)
-    return _line_of(run, links) | {"live_s": live}
-
-
-def _line_of(run: Run, links: list[dict[str, Any]]) -> dict[str, Any]:
     return {
         "run": run.run_id,
         "name": run.name,
@@ -134,4 +130,5 @@ def _line_of(run: Run, links: list[dict[str, Any]]) -> dict[str, Any]:
         "words": sum(link["words"] for link in links),
         "corrupt": sum(link["corrupt"] for link in links),
         "suspect": sum(link["suspect"] for link in links),
+        "live_s": live,
     }

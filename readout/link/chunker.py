@@ -114,11 +114,26 @@ class Chunker:
         step = _STEP * self._detector.words_per_hit
         chunks: list[Chunk] = []
         for start in range(0, len(words), step):
-            full = self._sort_in(*self._judged(words[start : start + step], epoch))
-            passed = (self.newest - self._detector.disorder) // self._detector.slice
-            ended = [key for key in self._open if key.slice < passed]
-            chunks += self._emit(full + [self._open.pop(key) for key in ended])
+            chunks += self._take(*self._timed(words[start : start + step], epoch))
         return chunks
+
+    def push_after_loss(
+        self, words: Words, epoch: int | None = None
+    ) -> tuple[list[Chunk], tuple[int, int]]:
+        """Take the first words after a loss, as ``push`` does: the chunks, and ticks [a, b).
+
+        Nothing is known of these ticks: they begin behind the newest time before the loss and end
+        at the first word that is later, in order of arrival, and that the clock believes. There is
+        one tick at least.
+        """
+        before, near = self.newest, self._detector.disorder
+        hits, clock = self._timed(words, epoch)
+        later = hits.t[hits.sound & (hits.t > before)]
+        believed = later[later <= self.newest]
+        if not len(believed) and len(later) > 1 and abs(later[1] - later[0]) <= near:
+            believed = later[:1]  # in doubt, but the next one bears it out
+        first = int(believed[0]) if len(believed) else before + 1
+        return self._take(hits, clock), (before + 1, max(first, before + 2))
 
     @property
     def in_doubt(self) -> int:
@@ -163,13 +178,19 @@ class Chunker:
         removed, self._removed = self._removed, {}
         return removed
 
-    def _judged(self, words: Words, epoch: int | None) -> tuple[TimedHits, Ticks, Mask]:
-        """The next hits that can be sorted in, where the clock stood, and which are suspect."""
+    def _timed(self, words: Words, epoch: int | None) -> tuple[TimedHits, Ticks]:
+        """The next hits, and where the clock stood after each."""
         times, sound, corrupt = self._timing(words)
         clock = np.empty_like(times)
         t, epochs = self._clock.follow(times, sound, epoch, clock)
-        hits = TimedHits(words.reshape(len(t), -1), t, epochs, sound, corrupt)
-        return self._suspects.judge(hits, clock)
+        return TimedHits(words.reshape(len(t), -1), t, epochs, sound, corrupt), clock
+
+    def _take(self, hits: TimedHits, clock: Ticks) -> list[Chunk]:
+        """The chunks that are complete with these hits."""
+        full = self._sort_in(*self._suspects.judge(hits, clock))
+        passed = (self.newest - self._detector.disorder) // self._detector.slice
+        ended = [key for key in self._open if key.slice < passed]
+        return self._emit(full + [self._open.pop(key) for key in ended])
 
     def _sort_in(self, hits: TimedHits, clock: Ticks, suspect: Mask) -> list[_Bucket]:
         """Put hits into their buckets, those that no rule removes; the buckets that are full."""

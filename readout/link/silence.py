@@ -57,7 +57,7 @@ class Silence:
             silent_s = now - self._heard.setdefault(link, now)
             there = connected(link)
             if silent_s > self.dead_s and not there and link not in self._dead_from:
-                self._dead_from[link] = clock
+                self._dead_from[link] = clock + 1  # its last word lived
                 _log.error("a link is dead", link=link, silent_s=round(silent_s, 1))
             if (dead_from := self._dead_from.get(link)) is not None:
                 if reached > dead_from:

@@ -378,7 +378,10 @@ def test_rows_beside_the_hits_are_seen_by_every_command(tmp_path):
         *("ingest", tmp_path / "rows.txt", "--detector", "drift_tubes_v2", "--store", new),
         *("--events", "beside"), env=os.environ | {"EVERYHIT_TRIGGERS": json.dumps([str(tmp_path)])},
     )  # fmt: skip
-    told = json.loads(everyhit("run", "show", "--json", "--store", new))["results"]
+    run = json.loads(everyhit("run", "show", "--json", "--store", new))
+    first, last = (min(k["first_s"] for k in run["links"]), max(k["last_s"] for k in run["links"]))
+    assert run["live_s"] == pytest.approx(last - first, abs=1e-8)  # nothing was lost
+    told = run["results"]
     assert {each["trigger"]: each["rows"] for each in told} == {"beside": 2, "events": 1}
     (counted,) = json.loads(
         everyhit("query", "SELECT count() AS n FROM beside", "--json", "--store", new)

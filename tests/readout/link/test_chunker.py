@@ -257,3 +257,32 @@ def test_a_long_stream_keeps_every_promise() -> None:
         assert chunk.t_first // SLICE == chunk.t_last // SLICE
         assert (np.diff(number) > 0).all()
         earliest_left = min(earliest_left, chunk.t_first)
+
+
+@given(
+    before=st.lists(st.integers(0, DISORDER), min_size=1, max_size=20),
+    away=st.integers(2, WRAP // 4),
+    after=st.lists(st.integers(0, 300), min_size=3, max_size=8),
+)
+def test_a_loss_leaves_out_the_words_around_it(before, away, after) -> None:
+    chunker = Chunker(TOY, run_id=1, link=0, origin=ORIGIN)
+    last = sum(before)
+    times = last + away + np.cumsum([0, *after[1:]])
+    chunker.push(words_of((np.cumsum(before).tolist(), [HIT] * len(before))))
+    _, (a, b) = chunker.push_after_loss(words_of((times.tolist(), [HIT] * len(times))))
+    assert (a, b) == (last + 1, last + away)
+
+
+def test_a_wild_or_a_late_word_after_a_loss_says_nothing_of_its_length() -> None:
+    chunker = Chunker(TOY, run_id=1, link=0, origin=ORIGIN)
+    chunker.push(words_of(([100], [HIT])))
+    times = [90, 100 + WRAP // 3, 150, 160, 170]
+    assert chunker.push_after_loss(words_of((times, [HIT] * 5)))[1] == (101, 150)
+
+
+@pytest.mark.parametrize(("jumps", "end"), [([0], 102), ([0, 5], 101 + 9 * DISORDER)])
+def test_a_lone_word_far_behind_a_loss_is_not_believed_and_two_are(jumps, end) -> None:
+    chunker = Chunker(TOY, run_id=1, link=0, origin=ORIGIN)
+    chunker.push(words_of(([100], [HIT])))
+    times = [101 + 9 * DISORDER + jump for jump in jumps]
+    assert chunker.push_after_loss(words_of((times, [HIT] * len(times))))[1] == (101, end)

@@ -42,7 +42,7 @@ def test_a_link_whose_line_is_broken_is_waited_for_until_it_is_dead():
     listens.heard(0)
     passed, (gap,) = listens.look({0: 11_000, 1: 100}, there)
     assert passed == {1: 10_000}
-    assert (gap.link, gap.cause, gap.a, gap.b, gap.dead) == (1, "dead_link", 100, 10_000, True)
+    assert (gap.link, gap.cause, gap.a, gap.b, gap.dead) == (1, "dead_link", 101, 10_000, True)
     assert listens.dead == {1}
     _, (more,) = listens.look({0: 11_500, 1: 10_000}, there)
     assert (more.a, more.b) == (10_000, 10_500)
