@@ -7,6 +7,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from db.errors import TriggerError
+from software_triggers.library.alignment import Alignment, aligned
 from software_triggers.library.chamber_hits import column
 from software_triggers.library.conflicts import ROUNDS, survivors
 from software_triggers.library.segment_search import patterns
@@ -18,6 +19,8 @@ REACH_NS = 8000
 """How far from a track's t the segments lie, at most, that decide on it."""
 FAR_NS = 500.0
 """How far from a segment's t its other lines may pass to be tried."""
+
+EXACT = Alignment()
 
 NUMBERS = (
     *("t", "t0_ns", "chamber", "view", "n_hits", "x_mm", "z_mm", "slope", "chi2"),
@@ -57,6 +60,7 @@ def tracks(
     v_drift_um_per_ns: float,
     cell_height_mm: float,
     flight_ns_per_m: float = 0.0,
+    alignment: Alignment = EXACT,
     within_ns: float = 40.0,
     max_chi2: float = 10.0,
     min_segments: int = 2,
@@ -72,7 +76,8 @@ def tracks(
 
     ``flight_ns_per_m`` is how much later a particle is on a metre of its way, where it comes down
     (towards smaller z), negative where it goes up, 0 to leave it out. ``v_drift_um_per_ns`` and
-    ``cell_height_mm`` are those of the segments.
+    ``cell_height_mm`` are those of the segments. Segments count where they would be without what
+    the ``alignment`` says of their chambers.
 
     Columns: t and t0_ns (the passage at the mean z of its segments is at t * tick_ns + t0_ns),
     view, n_segments, n_hits, x0_mm (at z = 0), slope (dx/dz), angle_rad (from the z axis), chi2;
@@ -81,19 +86,22 @@ def tracks(
 
     Raises TriggerError where REACH_NS would not do.
     """
-    if reach_ns(within_ns, tick_ns) > REACH_NS:
+    far_ns = reach_ns(within_ns, tick_ns) + alignment.latest_ns
+    if far_ns > REACH_NS:
         raise TriggerError(
-            f"within_ns = {within_ns} makes a track depend on segments"
-            f" {reach_ns(within_ns, tick_ns):.0f} ns away, and {REACH_NS} ns are read: lower it"
+            f"within_ns = {within_ns}, and clocks off by {alignment.latest_ns} ns, make a track"
+            f" depend on segments {far_ns:.0f} ns away, and {REACH_NS} ns are read: lower it"
         )
-    numbers = segments.select(NUMBERS).with_row_index("row")  # lists are slow to sort
-    ordered = numbers.sort("view", "t", "t0_ns", "chamber", "x_mm", "slope", "chi2")
+    numbers, added = aligned(segments.select(NUMBERS), alignment, tick_ns)
+    ordered = numbers.with_row_index("row").sort(
+        "view", "t", "t0_ns", "chamber", "x_mm", "slope", "chi2"
+    )
     weight = _weight(v_drift_um_per_ns, cell_height_mm)
     found = [pl.DataFrame(schema=TRACK)]
     first = np.unique(ordered["view"].to_numpy(), return_index=True)[1]
     for start, stop in pairwise([*first.tolist(), len(ordered)]):
         own = ordered[start:stop]
-        lines = _lines(own, segments, tick_ns)
+        lines = _lines(own, segments, added, tick_ns)
         z_mm, resolution = (column(own, n, pl.Float64) for n in ("z_mm", "resolution_ns"))
         t, owner, points = points_of(lines, z_mm, resolution, weight)
         chamber = column(own, "chamber", pl.UInt8)[owner]
@@ -118,13 +126,14 @@ def _weight(v_drift_um_per_ns: float, cell_height_mm: float) -> Array:
     return weight
 
 
-def _lines(ordered: pl.DataFrame, segments: pl.DataFrame, tick_ns: float) -> Lines:
+def _lines(ordered: pl.DataFrame, segments: pl.DataFrame, added: Array, tick_ns: float) -> Lines:
     # The segments' own lines, then the others that their hits fit, both in order of time.
     row = ordered["row"].to_numpy()
     n_alt = segments["alt_share"].list.len().to_numpy()[row]
     owner = np.repeat(np.arange(len(row)), n_alt)
     others = segments.select(LISTS)[row[n_alt > 0]]
-    share, late, x_mm, slope = (others[name].explode().to_numpy() for name in LISTS[:4])
+    share, *line = (others[name].explode().to_numpy() for name in LISTS[:4])
+    late, x_mm, slope = line + added[ordered["chamber"].to_numpy()[owner]].T
     sides, alt_sides = (
         values.explode().to_numpy().reshape(-1, 4)
         for values in (segments["sides"], others["alt_sides"])
@@ -151,7 +160,7 @@ def _describe(
     xx, xs, xt, ss, st, tt = fits[:, 4:].T
     present = rows >= 0
     ticks = np.rint(late_ns / tick_ns)
-    when, chamber, n_hits = (ordered[name].to_numpy() for name in ("t", "chamber", "n_hits"))
+    when, chamber, n_hits = (ordered[name].to_numpy() for name in ("told_t", "chamber", "n_hits"))
     by_chamber = np.argsort(np.where(present, chamber[rows].astype(np.int16), 256), axis=1)
     inner = np.take_along_axis(rows, by_chamber, axis=1)
     n_segments = np.count_nonzero(present, axis=1)

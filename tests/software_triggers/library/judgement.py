@@ -1,5 +1,6 @@
 """What segments and tracks are worth, against the muons that were sent through the chambers."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -77,6 +78,45 @@ def own_muon(muons: Muons, chamber: int, found: pl.DataFrame) -> NDArray[np.int6
     return np.array(answer)
 
 
+def found_as_four(muons: Muons, chamber: int, own: pl.DataFrame) -> NDArray[np.bool_]:
+    """Which muons have a segment of four hits there, all their own."""
+    four = own.filter(n_hits=4)
+    muon = own_muon(muons, chamber, four)
+    found = np.zeros(len(muons.t_ns), bool)
+    found[muon[muon >= 0]] = True
+    return found
+
+
+def shares_of_four(
+    muons: Muons,
+    found: pl.DataFrame,
+    where: Callable[[Muons, int], NDArray[np.float64]],
+    edges: Sequence[float],
+    steepest_deg: float = 45.0,
+) -> list[float]:
+    """Share of the muons with four hits in a chamber that are found as such, by where they are."""
+    n = np.zeros((2, len(edges) - 1))
+    for chamber, view in enumerate(CHAMBER_VIEW):
+        level = abs(muons.slope[view]) < np.tan(np.radians(steepest_deg))
+        asked = (muons.true_hits(chamber) == 4) & level
+        got = asked & found_as_four(muons, chamber, found.filter(chamber=chamber))
+        place = where(muons, chamber)
+        n += [np.histogram(place[which], edges)[0] for which in (got, asked)]
+    return (n[0] / np.maximum(1, n[1])).tolist()
+
+
+def from_wire_mm(muons: Muons, chamber: int) -> NDArray[np.float64]:
+    """How far each muon passes from the nearest wire of the chamber's first layer."""
+    _, at_mm, slope = muons.passage(chamber)
+    place = (at_mm - slope * 1.5 * 13.0 - FIRST_WIRE_MM[0]) / CELL_MM
+    return abs(place - np.rint(place)) * CELL_MM
+
+
+def angle_deg(muons: Muons, chamber: int) -> NDArray[np.float64]:
+    """The angle of each muon in the chamber's view, without its sign."""
+    return np.degrees(np.arctan(abs(muons.slope[CHAMBER_VIEW[chamber]])))
+
+
 def wrong_side(muons: Muons, chamber: int, found: pl.DataFrame, muon: NDArray[np.int64]):  # type: ignore[no-untyped-def]
     """Whether a segment believes the muon on the wrong side of a wire, by more than 1 mm."""
     _, at_mm, slope = muons.passage(chamber)
@@ -102,8 +142,7 @@ def judge_segments(
         match = matched(muons, chamber, own)
         whole = own_muon(muons, chamber, own)
         n_hits = own["n_hits"].to_numpy()
-        as_four = np.zeros(len(true), bool)
-        as_four[whole[(whole >= 0) & (n_hits == 4)]] = True
+        as_four = found_as_four(muons, chamber, own)
         good = np.zeros(len(true), bool)
         good[match.muon[match.good]] = True
         kept = good | _kept(muons, chamber, own)
