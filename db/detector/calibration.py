@@ -1,4 +1,4 @@
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
@@ -16,6 +16,8 @@ class Calibration:
     keys: Keys
     start: datetime
     stop: datetime
+    measured: datetime
+    """Where two give a name a value, that which was measured later does."""
     values: Mapping[str, Mapping[str, Any]]
 
 
@@ -24,22 +26,36 @@ def calibrated(
 ) -> Iterator[tuple[datetime, Mapping[str, Any]]]:
     """From when on which values hold: the declaration as it reads from each date on, in order.
 
-    Raises DeclarationError, also for two calibrations that give a name a value at one time.
+    Of calibrations that give a name a value at one time, the one measured last holds; raises
+    DeclarationError where none was measured before the other.
     """
     entries = Keys(declared, file).get("calibration", list) or []
     parts = [_calibration(entry, n, declared, file) for n, entry in enumerate(entries, 1)]
+    parts.sort(key=lambda part: part.measured)
     for moment in sorted({moment for part in parts for moment in (part.start, part.stop)}):
         values: dict[str, dict[str, Any]] = {kind: dict(declared.get(kind, {})) for kind in KINDS}
-        given: set[str] = set()
+        given: dict[str, datetime] = {}
         for part in parts:
             if part.start <= moment < part.stop:
                 for kind in KINDS:
-                    if twice := sorted(given & part.values[kind].keys()):
+                    names = part.values[kind]
+                    if twice := sorted(n for n in names if given.get(n) == part.measured):
                         problem = f"another one gives a value for {moment:%Y-%m-%d}: end that first"
                         raise part.keys.wrong(twice[0], problem)
-                    given |= part.values[kind].keys()
-                    values[kind] |= part.values[kind]
+                    given |= dict.fromkeys(names, part.measured)
+                    values[kind] |= names
         yield moment, {**declared, **values}
+
+
+def table_entry(
+    name: str, values: Sequence[float], start: datetime, stop: datetime | None, measured: datetime
+) -> str:
+    """Return the text of a calibration of one table, to be added to a declaration."""
+    end = f"to = {stop.isoformat()}\n" if stop else ""
+    return (
+        f"\n[[calibration]]\nfrom = {start.isoformat()}\n{end}measured = {measured.isoformat()}\n"
+        f"tables = {{ {name} = {list(values)} }}\n"
+    )
 
 
 def _calibration(entry: object, n: int, declared: Mapping[str, Any], file: str) -> Calibration:
@@ -47,6 +63,7 @@ def _calibration(entry: object, n: int, declared: Mapping[str, Any], file: str) 
         raise Keys(declared, file).wrong("calibration", "write each one below [[calibration]]")
     keys = Keys(entry, file, f"[[calibration]] number {n}")
     start, stop = _moment(keys, "from", EARLIEST), _moment(keys, "to", LATEST)
+    measured = _moment(keys, "measured", EARLIEST)
     if start >= stop:
         raise keys.wrong("to", f"{stop} is not after {start}")
     values = {}
@@ -58,7 +75,7 @@ def _calibration(entry: object, n: int, declared: Mapping[str, Any], file: str) 
                 problem = f"the declaration has no such name in [{kind}]; {suggest(name, known)}"
                 raise keys.wrong(f"{kind} {name}", problem)
     keys.close()
-    return Calibration(keys, start, stop, values)
+    return Calibration(keys, start, stop, measured, values)
 
 
 def _moment(keys: Keys, key: str, otherwise: datetime) -> datetime:

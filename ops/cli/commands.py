@@ -17,6 +17,7 @@ COMMANDS = {
     "plot": ("plot", "Pictures of a run, as PNG, PDF or SVG."),
     "trigger": ("triggers", "Triggers: questions to the hits."),
     "reprocess": ("reprocess", "Run triggers over a range again, and see how far that is."),
+    "calibrate": ("calibrate", "Measure a detector's constants from stored results."),
     "alarms": ("alarms", "What stopped that should go on."),
     "api": ("api", "Serve the GraphQL API, the page and bulk data of a store."),
     "token": ("api", "Tokens, with which people and programs ask the API."),

@@ -1,0 +1,51 @@
+"""Calibrations that are measured from stored segments."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from db.catalogue.runs import amend_run, find_run
+from db.store import open_store
+
+EVERYHIT = [sys.executable, "-c", "from ops.cli import main; main()"]
+
+
+def everyhit(*arguments, code=0):
+    done = subprocess.run(
+        [*EVERYHIT, *map(str, arguments)], capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == code, done.stderr
+    return done.stdout if code == 0 else done.stderr
+
+
+def test_a_measured_resolution_stays_with_its_run_and_makes_a_new_lineage(tmp_path):
+    at = ("--store", tmp_path / "s")
+    everyhit("demo", "--duration", 2, "--muons", 4000, "--json", *at)
+    first = json.loads(everyhit("calibrate", "resolution", "--json", "--dry-run", *at))
+    widths = [each["resolution_ns"] for each in first["chambers"]]
+    assert widths == pytest.approx([1.03] * 4, rel=0.06)  # the simulator's 1 ns, and the clock's
+    assert not first["kept"]
+    everyhit("calibrate", "resolution", "--to", "1s", *at)
+    second = json.loads(everyhit("calibrate", "resolution", "1", "--json", *at))
+    assert second["chambers"] == first["chambers"]
+
+    with open_store(tmp_path / "s") as store:
+        run = find_run(store.engine)
+        assert run.declaration.count("\n[[calibration]]\n") == 2
+        kept = [round(each, 3) for each in widths]
+        assert list(run.detector.tables["resolution_ns"]) == kept
+    done = json.loads(everyhit("reprocess", "--trigger", "segments", "--json", *at))
+    results = json.loads(everyhit("run", "show", "--json", *at))["results"]
+    lineages = [each for each in results if each["trigger"] == "segments"]
+    assert len(lineages) == 2, done
+    again = json.loads(everyhit("calibrate", "resolution", "--json", "--dry-run", *at))
+    assert [each["resolution_ns"] for each in again["chambers"]] == pytest.approx(widths, rel=0.05)
+
+    said = everyhit("calibrate", "resolution", "--to", "1ms", *at, code=1)
+    assert "200 tell a resolution: take a longer range" in said
+    with open_store(tmp_path / "s") as store:
+        amend_run(store.engine, find_run(store.engine), state="open")
+    said = everyhit("calibrate", "resolution", *at, code=1)
+    assert said.count("\n") == 1
