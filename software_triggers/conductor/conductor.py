@@ -37,7 +37,7 @@ BATCH_CELLS = 10
 # For so long a task that waits for a worker keeps smaller ones back.
 PATIENT_S = 2.0
 # Looking at what is due takes no more than this share of the time, as long as it is often enough.
-LOOKING, SELDOM_S = 0.1, 0.2
+LOOKING, OFTEN_S, SELDOM_S = 0.1, 0.03, 0.2
 
 
 class Job:
@@ -310,7 +310,6 @@ def conduct(
     *,
     most_cells: int = 500,
     most_pending: int = 8,
-    pause_s: float = 0.03,
     until: Callable[[], bool] = lambda: False,
 ) -> None:
     """Advance the jobs until all are finished, or until told to stop."""
@@ -318,8 +317,12 @@ def conduct(
         began = time.monotonic()
         for job in jobs:
             job.advance(submit, time.monotonic(), most_cells, most_pending)
-        took = time.monotonic() - began
-        time.sleep(max(pause_s, min(took / LOOKING, SELDOM_S)))
+        time.sleep(pause_after(time.monotonic() - began))
+
+
+def pause_after(took_s: float) -> float:
+    """Return the seconds until the next look, after one that took so long."""
+    return max(OFTEN_S, min(took_s / LOOKING, SELDOM_S))
 
 
 _LOST = TriggerError(
