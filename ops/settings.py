@@ -101,6 +101,9 @@ class Settings(BaseSettings):
     grace: str = Field(
         default="7 d", description="time for which dropped raw words can be brought back"
     )
+    retention_every: str = Field(
+        default="1 h", description="time after which everyhit up looks again what is to be dropped"
+    )
     alarm_link_s: float = Field(
         default=30, gt=0, description="seconds without progress of a link that are an alarm"
     )

@@ -35,6 +35,13 @@ class Sources:
             _log.info("listening", on=name)
 
     @property
+    def ports(self) -> list[tuple[str, int]]:
+        """``tcp`` or ``udp`` and the port, of each address; of use if port 0 was asked for."""
+        return [("tcp", each.port) for each in self._tcp] + [
+            ("udp", each.port) for each in self._udp
+        ]
+
+    @property
     def lost(self) -> int:
         """Hits that never came, by their senders' counts."""
         return sum(tcp.lost for tcp in self._tcp) + sum(udp.lost for udp in self._udp)

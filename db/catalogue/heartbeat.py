@@ -36,7 +36,10 @@ def beat(client: redis.Redis, kind: str, **told: Any) -> None:
 
 @contextmanager
 def beating(url: str, kind: str, told: Callable[[], dict[str, Any]]) -> Iterator[None]:
-    """Beat once a second, from a thread, until the context ends; Redis may be away."""
+    """Beat at once and then once a second, from a thread, until the context ends.
+
+    Redis may be away.
+    """
     client = redis.Redis.from_url(url, socket_timeout=2, socket_connect_timeout=2)
     over = threading.Event()
 
@@ -45,6 +48,7 @@ def beating(url: str, kind: str, told: Callable[[], dict[str, Any]]) -> Iterator
             beat(client, kind, **told())
 
     thread = threading.Thread(target=beats, name="beat", daemon=True)
+    beat(client, kind, **told())
     thread.start()
     try:
         yield

@@ -2,7 +2,9 @@
 
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 
+import redis
 import structlog
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -11,8 +13,9 @@ from db.catalogue.alarms import Alarm, list_alarms, save_alarm
 from db.catalogue.heartbeat import alive
 from db.engine import Engine
 from db.errors import StoreError
-from ops.alarms.looks import Signs
+from ops.alarms.looks import Limits, Signs, look
 from ops.alarms.watch import Watch
+from ops.settings import settings
 from readout.control.messages import reached
 
 KIND = "alarms"
@@ -72,6 +75,21 @@ def who_watches(redis_url: str, store: str) -> list[str]:
     """
     with reached(redis_url) as client:
         return [each["name"] for each in alive(client, KIND) if each["store"] == store]
+
+
+def looking(engine: Engine, client: redis.Redis) -> Callable[[], Signs]:
+    """Return what looks at a store and its services, with the limits of the settings."""
+    at = settings()
+    limits = Limits(
+        link_s=at.alarm_link_s,
+        stage_s=at.alarm_stage_s,
+        service_s=at.alarm_service_s,
+        queue_s=at.alarm_queue_s,
+        spool_s=at.alarm_spool_s,
+        shard_s=at.alarm_shard_s,
+        most_windows=at.alarm_windows,
+    )
+    return partial(look, engine, client, limits)
 
 
 def watch(

@@ -1,5 +1,4 @@
 from contextlib import ExitStack, closing
-from functools import partial
 from getpass import getuser
 from typing import Annotated
 
@@ -8,10 +7,11 @@ import typer
 from db.catalogue.alarms import acknowledge, list_alarms
 from db.catalogue.heartbeat import beating
 from db.engine.address import is_clickhouse
+from db.engine.owner import find_endpoint
 from db.errors import StoreError
-from db.store import redacted
-from ops.alarms.looks import Limits, look, looking_engine
-from ops.alarms.service import KIND, Alarms, watch, who_watches
+from db.store import redacted, store_folder
+from ops.alarms.looks import looking_engine
+from ops.alarms.service import KIND, Alarms, looking, watch, who_watches
 from ops.cli import app
 from ops.cli.opening import opened
 from ops.cli.services import Health, Redis, of_servers
@@ -45,10 +45,9 @@ def list_(
 
 def _who_looks(url: str) -> str:
     if not is_clickhouse(url):
-        return (
-            f"nobody looks for alarms in {url}: that is done for stores on servers, by"
-            " everyhit alarms watch --store clickhouse://…"
-        )
+        if find_endpoint(store_folder(url)):
+            return "the process that has the store looks for alarms"
+        return f"nobody looks for alarms in {url}: everyhit up and api do, while they run"
     start = f"everyhit alarms watch --store {url}"
     try:
         watching = who_watches(settings().redis, url)
@@ -81,17 +80,8 @@ def watch_(
     store: Store = None,
 ) -> None:
     """Look every few seconds for what stopped, until SIGTERM or Ctrl-C."""
-    url, at = of_servers(store), settings()
-    client = set_broker(redis or at.redis)
-    limits = Limits(
-        link_s=at.alarm_link_s,
-        stage_s=at.alarm_stage_s,
-        service_s=at.alarm_service_s,
-        queue_s=at.alarm_queue_s,
-        spool_s=at.alarm_spool_s,
-        shard_s=at.alarm_shard_s,
-        most_windows=at.alarm_windows,
-    )
+    url = of_servers(store)
+    client = set_broker(redis or settings().redis)
     with ExitStack() as stack:
         wish = stack.enter_context(interruptible())
         engine = stack.enter_context(closing(looking_engine(url)))
@@ -102,5 +92,5 @@ def watch_(
             )
             typer.echo(f"health on port {port}", err=True)
         of = {"store": redacted(url)}
-        stack.enter_context(beating(redis or at.redis, KIND, lambda: of))
-        watch(standing, partial(look, engine, client, limits), wish.wait, every)
+        stack.enter_context(beating(redis or settings().redis, KIND, lambda: of))
+        watch(standing, looking(engine, client), wish.wait, every)

@@ -8,16 +8,8 @@ from db.catalogue.runs import find_run
 from db.errors import StoreError, UsageError
 from db.retention.policy import Pin, list_pins, list_policies, pin, set_policy
 from db.retention.policy import unpin as drop_pin
-from db.retention.results import (
-    Keep,
-    ResultStep,
-    apply_results,
-    list_keeps,
-    plan_results,
-    set_keep,
-    sweep_results,
-)
-from db.retention.steps import Step, apply, plan, undo
+from db.retention.results import Keep, ResultStep, list_keeps, set_keep
+from db.retention.steps import Step, undo
 from db.retention.words import aside_parts
 from db.time import parse_duration
 from ops.cli import app
@@ -25,7 +17,7 @@ from ops.cli.opening import opened, span_of
 from ops.cli.show import MOST_ROWS, AsJson, From, Limit, RunOption, Store, To, show, show_json
 from ops.plain import visible
 from ops.services.interrupt import interruptible
-from ops.services.retention import retention_rules
+from ops.services.retention import apply_retention
 from ops.settings import settings
 from software_triggers.conductor.follow import OLD
 
@@ -120,15 +112,9 @@ def apply_(
 
 def _apply_once(store: str | None, grace: timedelta, *, dry_run: bool, as_json: bool) -> None:
     with opened(store) as at:
-        now = datetime.now(UTC)
-        rules = retention_rules(at.engine, now, grace)
-        if dry_run:
-            steps = plan(at.engine, rules, young=True)
-            results = plan_results(at.engine, now, young=True)
-        else:
-            steps, results = apply(at.engine, rules), apply_results(at.engine, now)
-            if n := sweep_results(at.engine, now):
-                typer.echo(f"deleted {n:,} rows of attempts that do not count", err=True)
+        steps, results, swept = apply_retention(at.engine, grace, dry_run=dry_run)
+    if swept:
+        typer.echo(f"deleted {swept:,} rows of attempts that do not count", err=True)
     if as_json:
         show_json([_told(step) for step in steps] + [_result_told(step) for step in results])
         return

@@ -13,9 +13,12 @@ from software_triggers.running.celery_tasks import LIVE, REPROCESS, app
 def set_broker(url: str) -> redis.Redis:
     """Let the Celery application use this Redis, and return a connection to it.
 
-    Raises StoreError when nobody answers there.
+    ``url`` is ``redis://host:port/n``, or ``unix:///path`` of a socket. Raises StoreError when
+    nobody answers there.
     """
-    app.conf.update(broker_url=url, result_backend=url)
+    # Celery has a name of its own for a socket.
+    address = url.replace("unix://", "redis+socket://", 1)
+    app.conf.update(broker_url=address, result_backend=address)
     client = redis.Redis.from_url(
         url, socket_timeout=5, socket_connect_timeout=2, health_check_interval=10
     )
@@ -41,7 +44,10 @@ class Lock:
 
     def __init__(self, client: redis.Redis, name: str) -> None:
         self._client = client
-        self._lock = client.lock(f"everyhit-lock-{name}", timeout=ALIVE_S, blocking=False)
+        # It is taken on one thread and let go on another.
+        self._lock = client.lock(
+            f"everyhit-lock-{name}", timeout=ALIVE_S, blocking=False, thread_local=False
+        )
         self._renewed = 0.0
 
     def held(self) -> bool:

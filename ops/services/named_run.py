@@ -26,6 +26,7 @@ from db.words.hits_view import create_views
 from db.words.shards import catalogue
 from ops.services.fit import check_triggers
 from ops.settings import settings
+from readout.control.commander import ORDERED
 from readout.control.journal import load
 from readout.control.outcome import living_readouts
 from readout.spool.spool import Spool
@@ -101,14 +102,21 @@ def named_run(
     detector: Detector,
     wanted: Mapping[str, Mapping[str, object]],
     candidates: list[str],
+    *,
+    closed_too: bool = True,
 ) -> tuple[Run, bool]:
-    """The run of this name, opened again, or a new one if triggers fit; and whether it is new."""
+    """The run of this name, opened again, or a new one if triggers fit; and whether it is new.
+
+    Without ``closed_too`` only a run goes on that was left open.
+    """
     found = select_runs(engine, "name = {name:String}", {"name": name})
+    if not closed_too:
+        found = [run for run in found if run.state == "open"]
     if not found:
         cell = duration_ticks(settings().cell, detector.tick)
         asked = {"triggers": dict(wanted), "events": candidates} if wanted else {}
         check_triggers(engine, planned_run(detector, cell, asked), wanted)
-        return open_run(engine, detector, name=name, cell=cell), True
+        return open_run(engine, detector, name=name, cell=cell, settings=ORDERED), True
     if found[-1].declaration != detector.source:
         raise UsageError(
             f"run {name} was begun with another declaration of its detector: name a new run"

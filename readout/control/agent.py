@@ -52,6 +52,8 @@ class ReadoutAgent:
     mailbox: Mailbox | None = None
     connected: Callable[[int], bool | None] = lambda _: None
     safe: Callable[[Mapping[int, Place]], None] = lambda _: None
+    begun: Callable[[Run], None] = lambda _: None
+    """Told of each run that begins, or goes on, here."""
     flush_s: float = 0.1
     dead_s: float = 60.0
     settle_s: float = 5.0
@@ -109,16 +111,22 @@ class ReadoutAgent:
         second = round(1e9 / self.detector.tick)
         self.silence = Silence(run.run_id, second, dead_s=self.dead_s)
         self.taking = readout
+        self.begun(run)
 
-    def begin_alone(self, run: Run, links: tuple[int, ...], *, new: bool) -> None:
-        """Take a run that nobody else takes; go on as an earlier process stood, if it took it."""
+    def begin_alone(
+        self, run: Run, links: tuple[int, ...], *, new: bool, origin: int | None = None
+    ) -> None:
+        """Take a run that nobody else takes; go on as an earlier process stood, if it took it.
+
+        ``origin`` is the run's start on the detector's counter; None leaves it to the first words.
+        """
         before = self.standing
         if before.run is not None and before.of(run):
             # One more revision is our own, which opened it again: no other has had it since.
             ours = run.revision - before.run.revision <= 1
             self.begin(replace(before, run=run, links=links, whole=before.whole and ours))
         else:
-            self.begin(Journal(run, self.store, new, None, links, (), before.answered))
+            self.begin(Journal(run, self.store, new, origin, links, (), before.answered))
 
     def resume(self) -> None:
         """Go on with the run that was on when an earlier process ended, unless it is closed."""
@@ -134,7 +142,11 @@ class ReadoutAgent:
             self.begin(standing)
             return
         _log.warning("the run that was on is closed", run=run.run_id)
-        self._keep(Journal(answered=standing.answered))
+        self.forget_run()
+
+    def forget_run(self) -> None:
+        """Let no later process go on with the run that was on."""
+        self._keep(Journal(answered=self.standing.answered))
 
     def _over(self) -> bool:
         return self.stop.is_set() or (self.feed.ending() and not self.feed.intake.n_words)
@@ -246,7 +258,7 @@ class ReadoutAgent:
             return
         waits = "" if self.writer.settle(self.settle_s) else "the rest waits in the spool: "
         said = waits and f"{waits}{self.writer.written.trouble or 'the store is slow'}"
-        self._keep(Journal(answered=self.standing.answered))
+        self.forget_run()
         self._answer(order, said, done=True, tick=tick)
 
     def _enter_origin(self, run: Run) -> None:

@@ -39,7 +39,7 @@ class Links:
     @property
     def places(self) -> Mapping[int, Place]:
         """How far each link's words were taken, by their senders' counts."""
-        return {link: mark.place for link, mark in self.marks.items()}
+        return {link: mark.place for link, mark in dict(self.marks).items()}
 
     def at_cut(self) -> dict[int, Mark]:
         """Where each link stands at a cut: before the words that are in doubt and not in it."""
@@ -53,13 +53,14 @@ class Links:
     @property
     def watermarks(self) -> Mapping[int, int]:
         """Each link's watermark at the last cut, in ticks since the run's start."""
-        marks = {link: mark.watermark for link, mark in self.marks.items()}
+        # Others look on while links are opened: a copy is made at once.
+        marks = {link: mark.watermark for link, mark in dict(self.marks).items()}
         return {link: mark for link, mark in marks.items() if mark is not None}
 
     @property
     def newest(self) -> Mapping[int, int]:
         """Where each link's clock stands, in ticks since the run's start."""
-        return {link: chunker.newest for link, chunker in self.chunkers.items()}
+        return {link: chunker.newest for link, chunker in dict(self.chunkers).items()}
 
     def open(self, link: int, origin: int) -> Chunker:
         """The link's chunker; ``origin`` is the run's start on the detector's counter."""
