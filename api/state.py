@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncGenerator, Callable, Hashable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Hashable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass, field
@@ -71,6 +71,8 @@ class AppState:
     rules: ServerRules = field(default_factory=ServerRules)
     local: str = field(default_factory=lambda: secrets.token_urlsafe(32))
     """Secret that this machine's own command line shows."""
+    jobs: Callable[[], Iterable[Job]] = tuple
+    """Returns what this process's conductor works on."""
 
     def __post_init__(self) -> None:
         # Threads of our own that stay: each keeps a connection to the engine.
@@ -90,8 +92,6 @@ class AppState:
         self.uploads = Slots(self.rules.uploads, "more words than the store can take", 1)
         self.exports = Slots(self.rules.exports, "too many exports are under way", 5)
         self._turns: WeakValueDictionary[Hashable, asyncio.Semaphore] = WeakValueDictionary()
-        self.jobs: list[Job] = []
-        """Runs that this process's conductor works on."""
 
     @property
     def engine(self) -> Engine:

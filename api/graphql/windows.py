@@ -95,7 +95,7 @@ async def progress(root: Root, info: Info) -> list[Progress]:
             tasks=len(each.pending),
             backlog=each.backlog,
         )
-        for job in info.context.app_state.jobs
+        for job in info.context.app_state.jobs()
         if job.run.run_id == root.run.run_id
         for name, each in list(job.progress.items())
     ]

@@ -21,6 +21,8 @@ class OwnerEndpoint:
 
     url: str
     secret: str
+    redis: str = ""
+    """Address of the Redis over which its readout takes orders."""
 
 
 STATEMENTS = ("fetch", "execute", "read", "describe")
@@ -91,6 +93,7 @@ class RemoteEngine:
         self._http = httpx.Client(
             base_url=door.url, headers={"Authorization": f"Bearer {door.secret}"}, timeout=600
         )
+        self.redis = door.redis
         self.shards = (self,)
         self.inserts_at_once = 1
         self.here = self

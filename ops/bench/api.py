@@ -14,12 +14,12 @@ from db.detector import load
 from db.engine import Engine
 from db.store import Store
 from ops.bench.audience import Audience, audience
+from ops.bench.fed_run import FedRun, fed_run
 from ops.bench.machine import CORES, Pids, spent
 from ops.bench.servers import on_disk
 from ops.chaos.numbered import LINKS, write_files
 from ops.chaos.numbered import words as numbered
 from ops.cli.show import show, show_json
-from ops.services.live_run import LiveRun, live_run
 from ops.services.serving import serving
 from readout.source.block import Block
 
@@ -79,10 +79,9 @@ def api(
     phases = []
     with (
         serving(store) as served,
-        live_run(store, detector, wanted, name="api", events=(TRIGGER,)) as live,
+        fed_run(store, detector, wanted, name="api", events=(TRIGGER,)) as live,
         audience(served.url, served.app_state.local, subscribers, queries_per_s) as listening,
     ):
-        served.app_state.jobs.append(live.job)
         feed = _Feed(live, spacing)
         feed.run(_WARM_S)
         us = {"server": os.getpid(), "audience": listening.pid, **pids}
@@ -90,11 +89,11 @@ def api(
             for loud in (False, True) if number % 2 == 0 else (True, False):
                 if loud:
                     listening.attend(seconds)
-                before, words = spent(us), live.readout.written.hits
+                before, words = spent(us), live.written.hits
                 began = time.monotonic()
                 late = feed.run(seconds)
                 took = time.monotonic() - began
-                taken, after = live.readout.written.hits - words, spent(us)
+                taken, after = live.written.hits - words, spent(us)
                 heard = listening.result() if loud else None
                 phases.append(
                     Phase(round(taken / took), round(late, 3), after.cores_since(before), heard)
@@ -105,7 +104,7 @@ def api(
 class _Feed:
     """Hands words to the readout at their own pace; goes on where it stopped."""
 
-    def __init__(self, live: LiveRun, spacing: int) -> None:
+    def __init__(self, live: FedRun, spacing: int) -> None:
         self._live, self._spacing, self._n = live, spacing, 0
 
     def run(self, seconds: float) -> float:
@@ -117,8 +116,7 @@ class _Feed:
             stop = first + round(k * _SLICE_S * 1e9) // self._spacing
             words = numbered(self._n, stop, self._spacing)
             for link in range(LINKS):
-                self._live.readout.push(Block(link, words))
-            self._live.readout.beat()
+                self._live.push(Block(link, words))
             self._n = stop
             late = max(late, time.monotonic() - due)
         return late

@@ -13,10 +13,10 @@ from db.detector.words import Words
 from db.engine import Engine
 from db.results.rows import Lineage, read_committed
 from db.store import Store
+from ops.bench.fed_run import FedRun, fed_run
 from ops.bench.result import Result, Timing
 from ops.bench.telescope import DETECTOR, WORDS_A_MUON
 from ops.demo.demo import CANDIDATES, WANTED
-from ops.services.live_run import LiveRun, live_run
 from readout.simulator.conditions import Conditions
 from readout.simulator.live import live
 from readout.source.block import Block
@@ -39,22 +39,21 @@ def latency(store: Store, words_per_s: float, seconds: float) -> Result:
     ticks = slices[1][0]
     slice_s = ticks * float(detector.tick) * 1e-9
     warm = round(WARM_S / slice_s)
-    with live_run(store, detector, WANTED, name="bench", events=CANDIDATES) as going:
+    with fed_run(store, detector, WANTED, name="bench", events=CANDIDATES) as going:
         for _, links in slices[:warm]:
             _push(going, links)
         while not len(committed_at(store.engine, _events(going))):
             time.sleep(0.05)
-            going.readout.beat()
-        words, cpu, began = going.readout.written.hits, time.process_time(), time.time()
+        words, cpu, began = going.written.hits, time.process_time(), time.time()
         for k, (_, links) in enumerate(slices[warm:]):
             time.sleep(max(0.0, began + (k + 1) * slice_s - time.time()))
             _push(going, links)
         read_out = time.time() - began
     took, cpu = time.time() - began, time.process_time() - cpu
-    words = going.readout.written.hits - words
+    words = going.written.hits - words
     lineage = _events(going)
     assert lineage
-    found = waits(going.store.engine, going.run, lineage, slices[warm][0], ticks, began, slice_s)
+    found = waits(store.engine, going.run, lineage, slices[warm][0], ticks, began, slice_s)
     p50, p95, p99, most = np.quantile(found, [0.5, 0.95, 0.99, 1]).tolist()
     return Result(
         name="latency",
@@ -72,14 +71,13 @@ def latency(store: Store, words_per_s: float, seconds: float) -> Result:
     )
 
 
-def _push(going: LiveRun, links: dict[int, Words]) -> None:
+def _push(going: FedRun, links: dict[int, Words]) -> None:
     for link, words in links.items():
-        going.readout.push(Block(link, words))
-    going.readout.beat()
+        going.push(Block(link, words))
 
 
-def _events(going: LiveRun) -> Lineage | None:
-    progress = going.job.progress.get("events")
+def _events(going: FedRun) -> Lineage | None:
+    progress = going.job.progress.get("events") if going.job else None
     return progress.stage.lineage if progress else None
 
 

@@ -1,6 +1,6 @@
 import ssl
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -17,6 +17,8 @@ from ops.cli import app
 from ops.cli.opening import opened
 from ops.cli.show import MOST_ROWS, AsJson, Limit, Store, show, show_json
 from ops.services.interrupt import interruptible
+from ops.services.one_process import OneProcess, one_process
+from ops.settings import settings
 
 if TYPE_CHECKING:
     from ops.services.serving import Serving
@@ -25,6 +27,11 @@ tokens = typer.Typer(help="Tokens, with which people and programs ask the API.")
 app.add_typer(tokens, name="token", no_args_is_help=True)
 
 Port = Annotated[int, typer.Option("--port", min=0, max=65535, help="0 takes a free one.")]
+Host = Annotated[str, typer.Option("--host", help="Address to listen on.")]
+Certificate = Annotated[
+    Path | None, typer.Option("--certificate", help="Serve TLS: PEM with the whole chain.")
+]
+Key = Annotated[Path | None, typer.Option("--key", help="PEM with its private key.")]
 Open = Annotated[
     bool, typer.Option("--open", help="Everybody on this machine is admin: no tokens.")
 ]
@@ -32,25 +39,34 @@ Open = Annotated[
 
 @app.command()
 def api(
-    host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
+    host: Host = "127.0.0.1",
     port: Port = 8420,
     open_to_all: Open = False,
-    certificate: Annotated[
-        Path | None, typer.Option("--certificate", help="Serve TLS: PEM with the whole chain.")
-    ] = None,
-    key: Annotated[Path | None, typer.Option("--key", help="PEM with its private key.")] = None,
+    certificate: Certificate = None,
+    key: Key = None,
     store: Store = None,
 ) -> None:
-    """Serve the GraphQL API and bulk data of a store, until Ctrl-C."""
+    """Serve the GraphQL API and bulk data of a store, until Ctrl-C.
+
+    The store of one process has triggers run, alarms watched and retention applied beside; on
+    servers others do that.
+    """
+    tls = tls_of(certificate, key)
+    with ExitStack() as stack:
+        at = stack.enter_context(opened(store, alone=True))
+        wish = stack.enter_context(interruptible())
+        process = stack.enter_context(one_process(at)) if at.owned else None
+        stack.enter_context(
+            served_beside(at, port, host, process=process, open_to_all=open_to_all, tls=tls)
+        )
+        wish.wait()
+
+
+def tls_of(certificate: Path | None, key: Path | None) -> ssl.SSLContext | None:
+    """Return what --certificate and --key name; UsageError for one without the other."""
     if (certificate is None) != (key is None):
         raise UsageError("TLS takes both --certificate and --key")
-    tls = tls_context(certificate, key) if certificate and key else None
-    with (
-        opened(store, alone=True) as at,
-        interruptible() as wish,
-        served_beside(at, port, host, open_to_all=open_to_all, takes_orders=True, tls=tls),
-    ):
-        wish.wait()
+    return tls_context(certificate, key) if certificate and key else None
 
 
 @contextmanager
@@ -59,15 +75,24 @@ def served_beside(
     port: int,
     host: str = "127.0.0.1",
     *,
+    process: OneProcess | None,
     open_to_all: bool = False,
-    takes_orders: bool = False,
     tls: ssl.SSLContext | None = None,
 ) -> Iterator["Serving"]:
-    """Serve the API of an open store beside what the command does, and tell where."""
+    """Serve the API of an open store beside what this process does, and tell where.
+
+    Orders go to the readout of this process, or over the Redis of the settings to others.
+    """
     from ops.services.serving import serving  # takes a second: other commands need not wait for it
 
     with serving(
-        at, host=host, port=port, open_to_all=open_to_all, takes_orders=takes_orders, tls=tls
+        at,
+        host=host,
+        port=port,
+        open_to_all=open_to_all,
+        redis=process.redis if process else settings().redis,
+        jobs=process.jobs if process else tuple,
+        tls=tls,
     ) as served:
         typer.echo(f"the API is at {served.url}; open the page: {served.page}", err=True)
         yield served

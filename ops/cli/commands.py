@@ -8,7 +8,7 @@ import typer
 
 COMMANDS = {
     "demo": ("demo", "Take data with the simulated telescope, run triggers on it, show it live."),
-    "up": ("up", "Take data: store, worker threads and conductor in one process."),
+    "up": ("up", "Be the whole system in one process: front-ends, triggers, alarms, API."),
     "ingest": ("ingest", "Write recorded words into a new run, and run triggers on it."),
     "detector": ("detectors", "Declarations: what a detector's words mean."),
     "run": ("control", "The catalogue of runs, and orders to readouts."),

@@ -1,5 +1,5 @@
 import threading
-from math import inf
+from contextlib import ExitStack
 from typing import Annotated
 
 import platformdirs
@@ -12,9 +12,9 @@ from ops.cli.outcome import end_with_failures
 from ops.cli.show import AsJson, Store, show, show_json
 from ops.demo import demo as telescope
 from ops.services.interrupt import interruptible
+from ops.services.one_process import one_process
 from ops.terminal import live_view
 from readout.simulator.conditions import Conditions
-from readout.simulator.live import live
 
 
 @app.command()
@@ -39,47 +39,37 @@ def demo(
     store: Store = None,
     as_json: AsJson = False,
 ) -> None:
-    """Take data with the simulated telescope, run triggers on it, and show it live."""
+    """Take data with the simulated telescope, run triggers on it, and show it live.
+
+    Runs can be ended and begun as ``everyhit up`` takes orders.
+    """
     conditions = Conditions(muon_rate_hz=muons, noise_fraction=noise, noise_rate_hz=extra)
     declared = detector_named(detector)
     where = store or str(platformdirs.user_data_path("everyhit") / "demo")
-    with (
-        opened(where, alone=True) as at,
-        interruptible() as wish,
-        served_beside(at, port) as served,
-    ):
-
-        def sleep(seconds: float) -> None:
-            wish.wait(seconds)
-
-        with telescope.demo(at, declared, conditions, seed) as going:
-            served.app_state.jobs.append(going.live.job)
+    with ExitStack() as stack:
+        at = stack.enter_context(opened(where, alone=True))
+        wish = stack.enter_context(interruptible())
+        process = stack.enter_context(one_process(at))
+        stack.enter_context(served_beside(at, port, process=process))
+        with telescope.demo(process, declared, conditions, seed, duration, wish) as going:
             stop = threading.Event()
             watcher = threading.Thread(target=_watch, args=(going, stop, as_json), name="view")
             watcher.start()
-            slices = live(
-                going.live.run.detector,
-                conditions,
-                seed,
-                duration_s=duration or inf,
-                sleep=sleep,
-            )
             try:
-                for piece in slices:
-                    going.take(piece)
-                    if wish.is_set():
-                        typer.echo("ending the run: the last windows are worked on ...", err=True)
-                        break
+                going.serve()
             finally:
                 stop.set()
                 watcher.join()
+            if wish.is_set():
+                typer.echo("ending the run: the last windows are worked on ...", err=True)
         summary = going.summary()
         if as_json:
             show_json(summary)
         else:
             show([summary], as_json=False, title="the run")
             typer.echo(f"the store is {where}; look around: everyhit run show --store {where}")
-        end_with_failures(at.engine, going.live.run)
+        if going.taking.view.run is not None:
+            end_with_failures(at.engine, going.taking.view.run)
 
 
 def _watch(going: telescope.Demo, stop: threading.Event, quiet: bool) -> None:
@@ -91,4 +81,4 @@ def _watch(going: telescope.Demo, stop: threading.Event, quiet: bool) -> None:
     with live_view() as draw:
         while not stop.wait(0.5):
             going.compare()
-            draw(going.live.status(going.quality()))
+            draw(going.taking.view.status(going.quality()))

@@ -1,29 +1,32 @@
-"""The main job on one machine: a simulated telescope, its store, triggers, events, a live view."""
+"""The main job on one machine: a simulated telescope, its store, triggers, events, a score."""
 
 import shutil
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
+from math import inf
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import polars as pl
 
+from db.catalogue.runs import Run
 from db.detector import Detector
 from db.results.rows import read_committed
-from db.store import Store
 from ops.demo.score import Score
+from ops.demo.telescope import Telescope
 from ops.demo.truth import Truth
-from ops.services.live_run import LiveRun, live_run
+from ops.services.data_taking import DataTaking, WantedRun, data_taking
+from ops.services.front_ends import FrontEnds
+from ops.services.one_process import OneProcess
 from readout.simulator.conditions import Conditions
-from readout.simulator.live import Slice
-from readout.source.block import Block
+from readout.simulator.live import live
 
 CANDIDATES = ("tracks", "coincidence")
 SCORED = ("t", "chamber", "t0_ns", "quality")
 """Columns of segments that the score looks at."""
-TRUE = ("t0", "t0_ns", "chamber", "n_hits")
-"""Columns of the truth that it looks at."""
 _TRUTH = "truth-"
 WANTED: Mapping[str, Mapping[str, Any]] = {
     "segments": {},
@@ -32,47 +35,69 @@ WANTED: Mapping[str, Mapping[str, Any]] = {
     "noisy_channels": {},
     "events": {},
 }
+SPOOL_BYTES = 4 * 10**9
+_BEGIN_S = 0.1
+"""Of a run that begins amid the telescope's words the first ones of some links are missing."""
+
+
+@dataclass
+class _Scored:
+    """A run, and how far it is compared."""
+
+    run: Run
+    score: Score
+    shift: int
+    """Ticks from the telescope's begin to the run's."""
+    scored_to: int = field(default=0)
 
 
 class Demo:
-    """A simulated run under way: takes the telescope's slices, compares segments with the truth."""
+    """A telescope that is read out: compares the segments of each run with the truth."""
 
-    def __init__(self, live: LiveRun, folder: Path) -> None:
-        self.live = live
-        self.score = Score(float(live.run.detector.tick))
-        self._truth = Truth(folder)
-        self._scored_to = 0
+    def __init__(
+        self, taking: DataTaking, telescope: Telescope, truth: Truth, clock_start: int
+    ) -> None:
+        self.taking, self._telescope, self._truth = taking, telescope, truth
+        self._clock_start = clock_start
+        self._scored: _Scored | None = None
+        self._lock = threading.Lock()
 
-    def take(self, piece: Slice) -> None:
-        """Hand a slice's words to the readout, and keep its truth for the score."""
-        self._truth.put(piece.start, piece.stop, piece.segments.select(TRUE))
-        for link, words in piece.links.items():
-            self.live.readout.push(Block(link, words))
-        self.live.readout.beat()
+    def serve(self) -> None:
+        """Let the telescope send, and take what it sends until it has ended."""
+        self._telescope.start()
+        self.taking.serve()
+        self._telescope.close()
+        if self._telescope.failures:
+            raise self._telescope.failures[0]
 
     def compare(self) -> None:
         """Score the segments that are committed by now against the truth."""
-        progress = self.live.job.progress.get("segments")
-        if progress is None:
-            return
-        run, engine = self.live.run, self.live.store.engine
-        margin = round(1e3 / float(run.detector.tick))
-        end = progress.done_to * run.cell - margin
-        while self._scored_to < end:  # by few windows: a backlog may be long
-            a, b = self._scored_to, min(end, self._scored_to + 5 * run.cell)
-            near = self._truth.between(a - margin, b + margin)
-            if near is None:
+        with self._lock:
+            scored, job = self._of_run(), self.taking.view.job
+            progress = job.progress.get("segments") if job else None
+            if scored is None or progress is None:
                 return
-            lineage = progress.stage.lineage
-            found = read_committed(engine, lineage, run.cell, a - margin, b + margin, SCORED)
-            self.score.count_found(near.filter(pl.col("t0").is_between(a, b, closed="left")), found)
-            self.score.count_fakes(found.filter(pl.col("t").is_between(a, b, closed="left")), near)
-            self._scored_to = b
-            self._truth.forget(b - margin)
+            run, engine = scored.run, self.taking.process.at.engine
+            margin = round(1e3 / float(run.detector.tick))
+            end = progress.done_to * run.cell - margin
+            while scored.scored_to < end:  # by few windows: a backlog may be long
+                a, b = scored.scored_to, min(end, scored.scored_to + 5 * run.cell)
+                near = self._near(scored, a - margin, b + margin)
+                if near is None:
+                    break
+                lineage = progress.stage.lineage
+                found = read_committed(engine, lineage, run.cell, a - margin, b + margin, SCORED)
+                of_it, t = pl.col("t0").is_between(a, b, closed="left"), pl.col("t")
+                scored.score.count_found(near.filter(of_it), found)
+                scored.score.count_fakes(found.filter(t.is_between(a, b, closed="left")), near)
+                scored.scored_to = b
+                self._truth.forget(b + scored.shift - margin)
+            if job and job.finished and self.taking.service.agent.taking is None:
+                self._truth.forget(self._telescope.sent_to)  # nobody takes these words
 
     def quality(self) -> dict[str, str]:
         """Return the score for the view."""
-        score = self.score
+        score = self._score
         if score.efficiency is None or score.fake_rate is None:
             return {}
         return {
@@ -82,32 +107,77 @@ class Demo:
         }
 
     def summary(self) -> dict[str, Any]:
-        """Return what the run came to, and the score."""
-        return self.live.summary() | {
-            "efficiency": self.score.efficiency,
-            "fake_rate": self.score.fake_rate,
-            "fake_rate_unflagged": self.score.fake_rate_unflagged,
-            "t0_rms_ns": self.score.t0_rms_ns,
+        """Return what the last run came to, and its score."""
+        score = self._score
+        return self.taking.view.summary() | {
+            "efficiency": score.efficiency,
+            "fake_rate": score.fake_rate,
+            "fake_rate_unflagged": score.fake_rate_unflagged,
+            "t0_rms_ns": score.t0_rms_ns,
         }
+
+    @property
+    def _score(self) -> Score:
+        return self._scored.score if self._scored else Score(1.0)
+
+    def _of_run(self) -> _Scored | None:
+        """The run that is looked at, with where it begins; None before its first words."""
+        run, origin = self.taking.view.run, self.taking.service.agent.standing.origin
+        if run is None or (self._scored and self._scored.run.run_id == run.run_id):
+            return self._scored
+        if origin is None:
+            return None
+        detector, wrap = run.detector, run.detector.wrap or 0
+        shift = origin - self._clock_start
+        if wrap:  # the counter does not tell how often it has turned
+            shift += round((self._telescope.sent_to - shift) / wrap) * wrap
+        begin = 0 if origin == self._clock_start else round(_BEGIN_S * 1e9 / float(detector.tick))
+        self._scored = _Scored(run, Score(float(detector.tick)), shift, begin)
+        return self._scored
+
+    def _near(self, scored: _Scored, a: int, b: int) -> pl.DataFrame | None:
+        """The truth of [a, b) in ticks of the run."""
+        near = self._truth.between(a + scored.shift, b + scored.shift)
+        return near if near is None else near.with_columns(pl.col("t0") - scored.shift)
 
 
 @contextmanager
-def demo(store: Store, detector: Detector, conditions: Conditions, seed: int) -> Iterator[Demo]:
-    """Open a run with triggers and workers on it; at the context's end, finish and close it."""
+def demo(
+    process: OneProcess,
+    detector: Detector,
+    conditions: Conditions,
+    seed: int,
+    duration_s: float | None,
+    wish: threading.Event,
+) -> Iterator[Demo]:
+    """Read out a telescope, and begin a run; the telescope ends at ``wish`` or after so long.
+
+    At the context's end the last windows are worked on before it returns.
+    """
     told = {"seed": seed, "conditions": vars(conditions)}
-    if store.owned:
-        for left in store.folder.glob(f"{_TRUTH}*"):  # of one that was killed
+    folder = process.at.folder
+    if process.at.owned:
+        for left in folder.glob(f"{_TRUTH}*"):  # of one that was killed
             shutil.rmtree(left)
-    with TemporaryDirectory(prefix=_TRUTH, dir=store.folder) as folder:
-        with live_run(
-            store,
+
+    def sleep(seconds: float) -> None:
+        wish.wait(seconds)
+
+    slices = live(detector, conditions, seed, duration_s=duration_s or inf, sleep=sleep)
+    stop = threading.Event()
+    with TemporaryDirectory(prefix=_TRUTH, dir=folder) as kept:
+        truth = Truth(Path(kept))
+        with data_taking(
+            process,
             detector,
-            WANTED,
-            name="demo",
-            events=CANDIDATES,
-            origin=conditions.clock_start,
-            told=told,
-        ) as live:
-            going = Demo(live, Path(folder))
+            FrontEnds(tcp=(("127.0.0.1", 0),)),
+            stop,
+            name="telescope",
+            spool_bytes=SPOOL_BYTES,
+            wanted=WantedRun("demo", WANTED, CANDIDATES, origin=conditions.clock_start, told=told),
+        ) as taking:
+            ((_, port),) = taking.service.sources.ports
+            telescope = Telescope(slices, truth, port, wish, stop)
+            going = Demo(taking, telescope, truth, conditions.clock_start)
             yield going
         going.compare()

@@ -1,10 +1,10 @@
 """The API beside whatever a process does with its store."""
 
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from api.access.issuer import Issuer
@@ -16,10 +16,10 @@ from db.engine.owner import OwnerEndpoint, publish_endpoint
 from db.errors import UsageError
 from db.retention.steps import Step, plan
 from db.store import Store
-from db.time import parse_duration
-from ops.services.retention import retention_rules
+from ops.services.retention import grace_of_settings, retention_rules
 from ops.services.tracing import tracing
 from ops.settings import settings
+from software_triggers.conductor.conductor import Job
 from web.routes import page_routes
 
 if TYPE_CHECKING:
@@ -49,12 +49,14 @@ def serving(
     host: str = "127.0.0.1",
     port: int = 0,
     open_to_all: bool = False,
-    takes_orders: bool = True,
+    redis: str = "",
+    jobs: Callable[[], Iterable[Job]] = tuple,
     tls: ssl.SSLContext | None = None,
 ) -> Iterator[Serving]:
     """Serve the API of an open store, and let other commands in, as long as the context lasts.
 
-    Without ``takes_orders`` it refuses to give any to readouts: this process takes its own run.
+    ``redis`` is the address of the Redis over which readouts take orders; without, none are given.
+    ``jobs`` returns what this process's conductor works on.
     Raises UsageError when everybody would get in from other machines, or the port is taken.
     """
     if open_to_all and host not in LOOPBACK:
@@ -66,12 +68,15 @@ def serving(
         origins=settings().api_origins,
         folders=settings().triggers,
         detectors=settings().detectors,
-        redis=settings().redis if takes_orders else "",
+        redis=redis,
         plan_retention=_would_be_done,
         cell=settings().cell,
         answers_s=ANSWERS_S,
     )
-    with tracing() as tracer, closing(AppState(_traced(store, tracer), rules)) as app_state:
+    with (
+        tracing() as tracer,
+        closing(AppState(_traced(store, tracer), rules, jobs=jobs)) as app_state,
+    ):
         app, proxies = create_app(app_state), settings().api_proxies
         app.include_router(page_routes())
         if tracer:
@@ -82,7 +87,7 @@ def serving(
             served(app, host, port, tls=tls, proxies=proxies) as url,
             # A certificate is for a name: on this machine commands come in without.
             served(app) if tls else nullcontext(url) as near,
-            _door(store, near, app_state.local) if store.owned else nullcontext(),
+            _door(store, near, app_state) if store.owned else nullcontext(),
         ):
             yield Serving(url, app_state)
 
@@ -110,15 +115,15 @@ def _issuer() -> Issuer | None:
 
 
 def _would_be_done(engine: Engine) -> list[Step]:
-    grace = timedelta(seconds=float(parse_duration(settings().grace)) * 1e-9)
-    return plan(engine, retention_rules(engine, datetime.now(UTC), grace))
+    return plan(engine, retention_rules(engine, datetime.now(UTC), grace_of_settings()))
 
 
 @contextmanager
-def _door(store: Store, url: str, secret: str) -> Iterator[None]:
+def _door(store: Store, url: str, app_state: AppState) -> Iterator[None]:
     """Let other commands of this user in."""
     near = url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
-    path = publish_endpoint(store.folder, OwnerEndpoint(near, secret))
+    endpoint = OwnerEndpoint(near, app_state.local, app_state.rules.redis)
+    path = publish_endpoint(store.folder, endpoint)
     try:
         yield
     finally:

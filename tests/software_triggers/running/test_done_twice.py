@@ -13,7 +13,7 @@ from db.errors import StoreError
 from db.words.shards import home_of
 from ops.servers.redis import Redis
 from ops.services.broker import set_broker
-from ops.services.embedded import _forget_broker
+from ops.services.worker_threads import _forget_broker
 from software_triggers.conductor.conductor import Job, conduct
 from software_triggers.running import celery_tasks as tasks
 from software_triggers.running.threads import ThreadQueue

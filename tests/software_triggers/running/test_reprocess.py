@@ -17,7 +17,8 @@ from db.catalogue.runs import close_run
 from db.errors import StoreError, UsageError
 from db.results.rows import list_lineages, read_committed
 from db.time import WHOLE
-from ops.services.embedded import worker_threads
+from ops.services.private_redis import private_redis
+from ops.services.worker_threads import worker_threads
 from software_triggers.conductor.progress import Task
 from software_triggers.registry import load_folder
 from software_triggers.running.celery_tasks import LIVE, REPROCESS, celery_submit
@@ -166,7 +167,7 @@ def test_no_task_of_a_reprocessing_is_taken_while_a_live_one_waits(engine, folde
     wanted = {"when": {"log": str(log)}}
     known = {trigger.name: trigger for trigger in load_folder(folder)}
     (stage,) = bind(engine, run, known, wanted)
-    with worker_threads(engine, 1, (folder,)):
+    with private_redis() as path, worker_threads(engine, 1, f"unix://{path}", (folder,)):
         again, live = celery_submit(wanted, REPROCESS), celery_submit(wanted, LIVE)
         sent = [again(Task(stage, cell, cell + 1, True)) for cell in range(7)]
         sent += [live(Task(stage, cell, cell + 1, True)) for cell in range(8, 15)]
