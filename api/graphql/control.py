@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated
 
 import strawberry
 
@@ -10,6 +10,7 @@ from api.graphql.context import Info
 from api.graphql.mutation import mutation
 from api.graphql.orders import ConfigurationWanted, ConfiguredLink, Order, ReadoutTold
 from api.graphql.scalars import Ticks
+from api.graphql.wanted import Events, Triggers, check_triggers, settings_of
 from db.catalogue import runs
 from db.catalogue.configurations import Configured, configured_at, list_configured
 from db.catalogue.orders import OrderEntry, find_order, list_orders
@@ -19,8 +20,6 @@ from db.errors import UsageError
 from db.time import duration_ticks
 from readout.control.commander import WITHIN_S, Commander
 from readout.control.outcome import living_readouts, refreshed
-from software_triggers.registry import triggers_of_run
-from software_triggers.task.bind import stages_of
 
 MOST_ORDERS = 100
 
@@ -105,12 +104,8 @@ class ControlMutations:
         detector: Annotated[str, strawberry.argument(description="Name of its declaration.")],
         name: str = "",
         configuration: ConfigurationWanted | None = None,
-        triggers: Annotated[
-            list[str] | None, strawberry.argument(description="Triggers that run on it.")
-        ] = None,
-        events: Annotated[
-            list[str] | None, strawberry.argument(description="Triggers whose rows make events.")
-        ] = None,
+        triggers: Triggers = None,
+        events: Events = None,
         links: Annotated[
             list[int] | None,
             strawberry.argument(description="Links that must come: nothing passes them."),
@@ -126,13 +121,10 @@ class ControlMutations:
         if any(not 0 <= link < 2**16 for link in links or ()):
             raise UsageError("links have the numbers 0 to 65535")
         declared = load(detector, rules.detectors)
-        wanted: dict[str, dict[str, Any]] = {
-            name: {} for name in [*(triggers or []), *(["events"] if events else [])]
-        }
-        engine = info.context.engine
+        told, engine = settings_of(triggers, events), info.context.engine
 
         def check(run: runs.Run) -> None:
-            stages_of(engine, run, triggers_of_run(engine, run, rules.folders), wanted)
+            check_triggers(engine, run, told["triggers"], rules.folders)
 
         return await _ordered(
             info,
@@ -140,7 +132,7 @@ class ControlMutations:
                 declared,
                 name=name,
                 cell=duration_ticks(rules.cell, declared.tick),
-                settings={"triggers": wanted, "events": events or []},
+                settings=told,
                 configuration=configuration.plain() if configuration else None,
                 links=links or (),
                 check=check,
@@ -208,7 +200,7 @@ def _redis(info: Info) -> str:
     redis = info.context.app_state.rules.redis
     if not redis:
         raise UsageError(
-            "this process takes a run of its own, which ends with it: orders are for readouts"
-            " ('everyhit readout' without --run), given where 'everyhit api' serves"
+            "no orders can be given here: this process knows no Redis over which readouts are"
+            " reached; 'everyhit up' and 'everyhit api' serve where they can"
         )
     return redis

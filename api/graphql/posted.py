@@ -5,7 +5,8 @@ import strawberry
 from api.graphql.context import Info
 from api.graphql.mutation import mutation
 from api.graphql.runs import Run
-from db.catalogue.runs import open_run
+from api.graphql.wanted import Events, Triggers, check_triggers, settings_of
+from db.catalogue.runs import open_run, planned_run
 from db.detector import available, load
 from db.errors import UsageError
 from db.time import duration_ticks
@@ -22,25 +23,23 @@ class IngestMutations:
         info: Info,
         detector: Annotated[str, strawberry.argument(description="Name of its declaration.")],
         name: str = "",
-        events: Annotated[
-            list[str] | None,
-            strawberry.argument(description="Triggers whose rows make events."),
-        ] = None,
+        triggers: Triggers = None,
+        events: Events = None,
     ) -> Run:
         rules = info.context.app_state.rules
         known = available(rules.detectors)
         if detector not in known:
             raise UsageError(f"there is no detector {detector[:40]!r}; known: {', '.join(known)}")
         declared = load(detector, rules.detectors)
-        run = await info.context.ask(
-            open_run,
-            info.context.engine,
-            declared,
-            name=name,
-            cell=duration_ticks(rules.cell, declared.tick),
-            settings={**SOURCE, "events": events or []},
-        )
-        return Run(run=run)
+        told = {**SOURCE, **settings_of(triggers, events)}
+        engine, cell = info.context.engine, duration_ticks(rules.cell, declared.tick)
+
+        def begin() -> Run:
+            planned = planned_run(declared, cell, told)
+            check_triggers(engine, planned, told["triggers"], rules.folders)
+            return Run(run=open_run(engine, declared, name=name, cell=cell, settings=told))
+
+        return await info.context.ask(begin)
 
     @mutation("ingest", "Close a run whose words were posted: nothing more is waited for.")
     async def close_run(self, info: Info, run: str) -> Run:

@@ -88,8 +88,8 @@ def test_a_shifter_steers_a_run_and_everybody_sees_it(engine, redis, tokens, tmp
     wait_until(lambda: not names(redis))
 
 
-def test_a_process_that_takes_a_run_of_its_own_says_so(client):
-    with pytest.raises(ApiError, match="orders are for readouts") as told:
+def test_a_process_without_redis_says_so(client):
+    with pytest.raises(ApiError, match="no orders can be given here") as told:
         client.graphql(STOP, {"run": "any"})
     assert told.value.code == "usage"
 
