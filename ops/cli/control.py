@@ -6,11 +6,12 @@ from typing import Annotated, Any
 import typer
 
 from db.catalogue.orders import OrderEntry, list_orders
-from db.catalogue.runs import find_run
-from db.engine import Engine
-from db.engine.owner import RemoteEngine
+from db.catalogue.runs import close_run, find_run
+from db.engine.address import is_clickhouse
+from db.engine.owner import OwnerEndpoint, RemoteEngine, find_endpoint
 from db.errors import UsageError
-from db.store import redacted
+from db.store import Store as OpenStore
+from db.store import redacted, store_folder
 from db.time import duration_ticks, parse_moment
 from ops.cli.configuration import Keep, Mask, Scale, configured
 from ops.cli.opening import detector_named, opened, wanted_triggers
@@ -19,7 +20,7 @@ from ops.cli.show import AsJson, Store, show, show_json
 from ops.cli.triggers import Events, Params, Triggers
 from ops.services.fit import check_triggers
 from ops.settings import settings
-from readout.control.commander import WITHIN_S, Commander
+from readout.control.commander import WITHIN_S, Commander, find_open_run
 from readout.control.outcome import living_readouts, outcome_of
 
 Which = Annotated[str | None, typer.Argument(help="Number or name; default the newest open one.")]
@@ -55,7 +56,7 @@ def start(
     declared = detector_named(detector)
     wanted = wanted_triggers([*(trigger or []), *(["events"] if events else [])], param or [])
     with opened(store) as at:
-        entry = _commander(at.engine, readout, order_id, within).start(
+        entry = _commander(at, readout, order_id, within).start(
             declared,
             name=name,
             cell=duration_ticks(settings().cell, declared.tick),
@@ -84,7 +85,7 @@ def configure(
 ) -> None:
     """Let another configuration hold in a run; what is not named again holds no more."""
     with opened(store) as at:
-        commander, from_t = _commander(at.engine, readout, order_id, within), None
+        commander, from_t = _commander(at, readout, order_id, within), None
         if start is not None:
             run = find_run(at.engine, which)
             from_t = parse_moment(start, run.detector.tick, run.started_at)
@@ -106,7 +107,11 @@ def stop(
 ) -> None:
     """Let the readouts end a run; it is closed when all that take it have."""
     with opened(store) as at:
-        entry = _commander(at.engine, readout, order_id, within).stop(which, anyway=anyway)
+        if at.owned and anyway:
+            closed = close_run(at.engine, find_open_run(at.engine, which))
+            show([{"run": closed.run_id, "state": closed.state}], as_json=as_json, title="closed")
+            return
+        entry = _commander(at, readout, order_id, within).stop(which, anyway=anyway)
     _tell(entry, as_json=as_json)
 
 
@@ -123,26 +128,34 @@ def orders(which: Which = None, store: Store = None, as_json: AsJson = False) ->
 def readouts(store: Store = None, as_json: AsJson = False) -> None:
     """List the readouts that are alive and take orders, of all stores or of one."""
     names = ("readout", "detector", "store", "run", "words", "without_run", "trouble")
-    of = redacted(store) if store else None
+    of, endpoint = redacted(store) if store else None, _endpoint(store)
+    # A process that has a store has a Redis of its own.
     told = [
         {name: each[name] for name in names}
-        for each in living_readouts(settings().redis)
-        if of in (None, each["store"])
+        for each in living_readouts(endpoint.redis if endpoint else settings().redis)
+        if endpoint or of in (None, each["store"])
     ]
     show(told, as_json=as_json, title="readouts", where=of or "")
 
 
+def _endpoint(store: str | None) -> OwnerEndpoint | None:
+    """Return where the process listens that has a store of one process; None for servers."""
+    url = store or settings().store
+    return None if is_clickhouse(url) else find_endpoint(store_folder(url))
+
+
 def _commander(
-    engine: Engine, names: list[str] | None, order_id: str | None, within: float
+    at: OpenStore, names: list[str] | None, order_id: str | None, within: float
 ) -> Commander:
-    if isinstance(engine, RemoteEngine):
+    if at.owned:
         raise UsageError(
-            "the process that has this store takes a run of its own, which ends with it: orders are"
-            " for readouts ('everyhit readout' without --run) whose store is on servers"
+            f"nobody takes data into {at.folder}: start 'everyhit up' there, with its front-ends;"
+            " 'everyhit run stop --anyway' closes a run that was left open"
         )
+    redis = at.engine.redis if isinstance(at.engine, RemoteEngine) else settings().redis
     who = f"{getpass.getuser()}@{socket.gethostname()}"
     chosen = order_id or secrets.token_hex(6)
-    return Commander(engine, settings().redis, who, tuple(names or ()), chosen, within)
+    return Commander(at.engine, redis, who, tuple(names or ()), chosen, within)
 
 
 def _line(entry: OrderEntry) -> dict[str, Any]:

@@ -112,7 +112,7 @@ class Commander:
         known = self._known("configure")
         if known and known.state == "acknowledged":
             return known
-        run = self._open_run(which)
+        run = find_open_run(self.engine, which)
         Rules(run.detector, configuration)
         alive = self._alive()
         meant = self._meant(self._takers(run, alive), alive)
@@ -126,7 +126,7 @@ class Commander:
         known = self._known("stop")
         if known and known.state == "acknowledged":
             return known
-        run = find_run(self.engine, known.run_id) if known else self._open_run(which)
+        run = find_run(self.engine, known.run_id) if known else find_open_run(self.engine, which)
         alive = self._alive()
         takers = self._takers(run, alive)
         try:
@@ -158,18 +158,6 @@ class Commander:
             )
         if run.declaration != detector.source:
             raise UsageError(f"run {name} was begun with another declaration of its detector")
-        return run
-
-    def _open_run(self, which: str | None) -> Run:
-        """The run of this number or name, or the newest that is open."""
-        if which is None:
-            still_open = select_runs(self.engine, "state = 'open'", {})
-            if not still_open:
-                raise UsageError("no run is open: start one")
-            return still_open[-1]
-        run = find_run(self.engine, which)
-        if run.state != "open":
-            raise UsageError(f"run {run.run_id} is closed: start a new one")
         return run
 
     def _alive(self) -> dict[str, Mapping[str, Any]]:
@@ -241,6 +229,19 @@ class Commander:
 def _shown(alive: Mapping[str, Mapping[str, Any]]) -> str:
     each = [f"{name} (run {told.get('run') or 'none'})" for name, told in alive.items()]
     return (
-        f"there are: {', '.join(each) or 'none'}; start one with 'everyhit readout' and without"
-        " --run"
+        f"there are: {', '.join(each) or 'none'}; start one with 'everyhit up', or in front of"
+        " servers with 'everyhit readout' and without --run"
     )
+
+
+def find_open_run(engine: Engine, which: str | None) -> Run:
+    """Return the run of this number or name, or the newest that is open; else UsageError."""
+    if which is None:
+        still_open = select_runs(engine, "state = 'open'", {})
+        if not still_open:
+            raise UsageError("no run is open: start one")
+        return still_open[-1]
+    run = find_run(engine, which)
+    if run.state != "open":
+        raise UsageError(f"run {run.run_id} is closed: start a new one")
+    return run

@@ -127,7 +127,7 @@ def test_what_no_readout_does_is_an_error_that_says_who_and_why(engine, redis, c
 
 def test_without_readouts_or_redis_nothing_is_begun(engine, redis, give_orders):
     n_runs = len(list_runs(engine))
-    with pytest.raises(OrderError, match="there are: none; start one with 'everyhit readout'"):
+    with pytest.raises(OrderError, match="there are: none; start one with 'everyhit up'"):
         start(give_orders())
     away = Commander(engine, "redis://:secret@127.0.0.1:1/0", "ada")
     with pytest.raises(
