@@ -68,7 +68,11 @@ def dry_run(
 
 
 # How complaints name what they are about, the surest first.
-_NAMED = (r"[`']([^`'\n]+)[`']", r"(?:function|parameter|identifier) (\w+)", r"trigger (\w+)")
+_NAMED = (
+    r"[`']([^`'\n]+)[`']",
+    r"(?:function|parameter|identifier|column) (\w+)",
+    r"trigger (\w+)",
+)
 
 
 def place_of(source: str, fault: EveryhitError) -> TextPosition | None:

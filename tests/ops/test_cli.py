@@ -136,7 +136,7 @@ def test_a_recorded_run_is_dated_by_its_user_or_by_its_file(store, tmp_path):
     everyhit("ingest", file, "--detector", "km3net", *at)
     began = datetime.fromtimestamp(start_utc_ns(Path(file)) // 10**9, UTC)
     assert json.loads(everyhit("run", "show", *at))["started"] == f"{began:%Y-%m-%d %H:%M:%S}"
-    assert len(json.loads("[" + ",".join(everyhit("run", "list", *at).splitlines()) + "]")) == 2
+    assert len(json.loads(everyhit("run", "list", *at))) == 2
 
 
 SHORT = """-- trigger: short
@@ -150,7 +150,7 @@ def test_a_check_tells_that_a_reach_is_too_short_and_stores_nothing(store, tmp_p
     how = ("trigger", "run", tmp_path / "short.sql", "--check", "--store", store)
     assert "trigger short finds something else" in everyhit(*how, code=1)
     (tmp_path / "short.sql").write_text(SHORT.replace("0 ns", "1 s"))
-    (told,) = map(json.loads, everyhit(*how, "--json").splitlines())
+    (told,) = json.loads(everyhit(*how, "--json"))
     assert (told["rows"], told["different"], told["first"]) == (4, 0, None)
     assert json.loads(everyhit("run", "show", "--json", "--store", store))["results"] == []
 

@@ -104,7 +104,7 @@ def test_columns_are_known_before_there_are_hits(engine):
     assert of["pairs"] == {"t": "Int64", "link": "UInt16", "wire": "UInt8", "n": "UInt64"}
     assert of["echoes"] == {
         "t": "Int64",
-        "wire": "Nullable(UInt8)",
+        "wire": "Nullable(Int16)",
         "half": "Nullable(Float64)",
     }
     assert of["crowds"] == {"t": "Int64", "other": "Array(Nullable(Int64))"}

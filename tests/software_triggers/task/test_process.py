@@ -236,8 +236,8 @@ WRONG_KINDS = {
     "a float t": lambda found: found.select(pl.col("t") + 0.5, "wire"),
     "a text": lambda found: found.with_columns(wire=pl.lit("a wire")),
     "a list": lambda found: found.with_columns(wire=pl.concat_list("wire")),
-    "a number too large": lambda found: found.with_columns(wire=pl.lit(300)),
-    "a number below 0": lambda found: found.with_columns(wire=pl.lit(-1)),
+    "a number too large": lambda found: found.with_columns(wire=pl.lit(40_000)),
+    "a number too far below 0": lambda found: found.with_columns(wire=pl.lit(-40_000)),
 }
 
 
