@@ -54,13 +54,14 @@ def test_pages_of_rows_put_together_are_all_rows(engine, run, n, a, length, leas
 def test_rows_of_one_time_are_each_on_one_page(engine, changing_run):
     """A trigger that answers ten times at one moment, with rows that are equal, too."""
     from software_triggers.running.threads import run_stages
-    from software_triggers.trigger import sql_trigger
+    from software_triggers.trigger import trigger
 
-    many = sql_trigger(
-        "-- trigger: many\n-- reach: 0 ns\n"
-        "SELECT t, number % 3 AS k FROM (SELECT min(t) AS t FROM hits WHERE wire > 0) AS a"
-        " CROSS JOIN numbers(10) AS b WHERE t > 0"
-    )
+    @trigger(reach="0 ns")
+    def many(hits: pl.DataFrame) -> pl.DataFrame:
+        first = hits.filter(pl.col("wire") > 0).sort("t").head(1).select("t")
+        k = pl.DataFrame({"k": [n % 3 for n in range(10)]}, schema={"k": pl.UInt8})
+        return first.join(k, how="cross")
+
     run = changing_run
     (stage,) = run_stages(engine, run, {"many": many}, {"many": {}}, (0, run.cell))
     seen, after = [], None
