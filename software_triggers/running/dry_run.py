@@ -70,7 +70,7 @@ def dry_run(
 # How complaints name what they are about, the surest first.
 _NAMED = (
     r"[`']([^`'\n]+)[`']",
-    r"(?:function|parameter|identifier|column) (\w+)",
+    r"(?:function|parameter|identifier|no column) (\w+)",
     r"trigger (\w+)",
 )
 

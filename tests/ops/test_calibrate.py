@@ -31,7 +31,7 @@ def test_a_measured_resolution_stays_with_its_run_and_makes_a_new_lineage(tmp_pa
     second = json.loads(everyhit("calibrate", "resolution", "1", "--json", *at))
     assert second["chambers"] == first["chambers"]
 
-    with open_store(tmp_path / "s") as store:
+    with open_store(str(tmp_path / "s")) as store:
         run = find_run(store.engine)
         assert run.declaration.count("\n[[calibration]]\n") == 2
         kept = [round(each, 3) for each in widths]
@@ -45,7 +45,7 @@ def test_a_measured_resolution_stays_with_its_run_and_makes_a_new_lineage(tmp_pa
 
     said = everyhit("calibrate", "resolution", "--to", "1ms", *at, code=1)
     assert "200 tell a resolution: take a longer range" in said
-    with open_store(tmp_path / "s") as store:
+    with open_store(str(tmp_path / "s")) as store:
         amend_run(store.engine, find_run(store.engine), state="open")
     said = everyhit("calibrate", "resolution", *at, code=1)
     assert said.count("\n") == 1
