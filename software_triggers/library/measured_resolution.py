@@ -58,6 +58,8 @@ def _spread(chamber: int, counts: NDArray[Any]) -> Spread:
         reach = BIN_NS * (k + 1) / width
         density = exp(-(reach**2) / 2) / sqrt(2 * pi)
         part = 1 - 2 * reach * density / erf(reach / sqrt(2))
+        if part <= 0 or not below[k]:  # too few to tell a width
+            break
         width = sqrt(squares[k] / max(1, below[k]) / part)
     beyond = 1 - below[min(last, round(3 * width / BIN_NS))] / n
     return Spread(chamber, n, width, 0.8 * width / sqrt(n), float(beyond))
