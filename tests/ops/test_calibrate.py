@@ -43,7 +43,7 @@ def test_a_measured_resolution_stays_with_its_run_and_makes_a_new_lineage(tmp_pa
     again = json.loads(everyhit("calibrate", "resolution", "--json", "--dry-run", *at))
     assert [each["resolution_ns"] for each in again["chambers"]] == pytest.approx(widths, rel=0.05)
 
-    said = everyhit("calibrate", "resolution", "--to", "1ms", *at, code=1)
+    said = everyhit("calibrate", "resolution", "--to", "10us", *at, code=1)
     assert "200 tell a resolution: take a longer range" in said
     with open_store(str(tmp_path / "s")) as store:
         amend_run(store.engine, find_run(store.engine), state="open")
