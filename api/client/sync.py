@@ -79,10 +79,12 @@ class Client:
             while (event := self._wait(next_event())) is not None:
                 yield event
         finally:
-            self._wait(events.aclose())
+            if self._thread.is_alive():  # who closes the client ends what it follows, too
+                self._wait(events.aclose())
 
     def _carry(self) -> None:
         self._loop.run_forever()
+        self._loop.run_until_complete(self._loop.shutdown_asyncgens())
         self._loop.close()
 
     def _wait(self, answer: Coroutine[Any, Any, T]) -> T:

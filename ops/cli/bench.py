@@ -209,7 +209,7 @@ def export(hits: Hits = 8_000_000, store: Store = None, as_json: AsJson = False)
 def _room(store: str | None) -> Iterator[OpenStore]:
     """Open the store that is named, or one in a temporary folder."""
     if store is not None:
-        with opened(store) as at:
+        with opened(store, create=True) as at:
             yield at
         return
     with _folder() as folder, opened(str(folder / "store"), create=True) as at:

@@ -29,6 +29,7 @@ class Silence:
     clock: Callable[[], float] = time.monotonic
     _heard: dict[int, float] = field(default_factory=dict)
     _dead_from: dict[int, int] = field(default_factory=dict)
+    _spoke: set[int] = field(default_factory=set)
 
     @property
     def dead(self) -> set[int]:
@@ -38,6 +39,7 @@ class Silence:
     def heard(self, link: int) -> None:
         """Words of this link have come."""
         self._heard[link] = self.clock()
+        self._spoke.add(link)
         if self._dead_from.pop(link, None) is not None:
             _log.warning("a dead link is back", link=link)
 
@@ -57,7 +59,7 @@ class Silence:
             silent_s = now - self._heard.setdefault(link, now)
             there = connected(link)
             if silent_s > self.dead_s and not there and link not in self._dead_from:
-                self._dead_from[link] = clock + 1  # its last word lived
+                self._dead_from[link] = clock + (link in self._spoke)  # its last word lived
                 _log.error("a link is dead", link=link, silent_s=round(silent_s, 1))
             if (dead_from := self._dead_from.get(link)) is not None:
                 if reached > dead_from:

@@ -4,12 +4,11 @@ import os
 import subprocess
 import sys
 import time
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
 from disk import disk
+from elsewhere import elsewhere
 
 from db.catalogue.runs import find_run
 from db.results.rows import list_lineages, read_committed
@@ -28,12 +27,6 @@ LINKS = 4
 def own_disk(tmp_path):
     with disk(tmp_path) as made:
         yield made
-
-
-def elsewhere(look, *given):
-    """What a function finds in a process of its own: one process opens one embedded store."""
-    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
-        return pool.submit(look, *given).result(60)
 
 
 def stored(store: Path) -> dict[int, tuple[int, int, int]]:

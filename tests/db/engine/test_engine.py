@@ -87,10 +87,14 @@ def test_a_token_lets_a_block_in_once(engine):
         "CREATE TABLE blocks (n UInt64) ENGINE = MergeTree ORDER BY n"
         " SETTINGS non_replicated_deduplication_window = 100"
     )
-    for token in ("one", "one", "two", None, None):
-        engine.insert("blocks", pa.table({"n": pa.array([1, 2], pa.uint64())}), token)
-    assert engine.fetch("SELECT count() AS n FROM blocks")["n"].to_pylist() == [8]
-    assert engine.fetch("SELECT sum(n) AS s FROM blocks")["s"].to_pylist() == [12]
+    try:
+        for token in ("one", "one", "two", None, None):
+            engine.insert("blocks", pa.table({"n": pa.array([1, 2], pa.uint64())}), token)
+        assert engine.fetch("SELECT count() AS n FROM blocks")["n"].to_pylist() == [8]
+        assert engine.fetch("SELECT sum(n) AS s FROM blocks")["s"].to_pylist() == [12]
+    finally:  # others look at all tables of this store
+        for shard in {*engine.shards, *(shard.here for shard in engine.shards)}:
+            shard.execute("DROP TABLE blocks")
 
 
 def test_a_statement_that_fails_on_its_way_leaves_nothing_behind(engine):

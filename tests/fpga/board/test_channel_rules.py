@@ -22,6 +22,7 @@ def word(channel):
     return 2 << 61 | fpga << 58 | tdc_channel << 49
 
 
+@pytest.mark.parametrize("text", CHOICES)
 def test_the_channels_are_those_whose_hits_meet_it(text):
     assert channels_where(DESIGN, text) == [c for c in range(1024) if meets(text, word(c))]
 

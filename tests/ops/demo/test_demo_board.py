@@ -20,7 +20,7 @@ EVERYHIT = [sys.executable, "-u", "-c", "from ops.cli import main; main()"]
 def everyhit(*arguments):
     done = subprocess.run([*EVERYHIT, *arguments], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    return [json.loads(line) for line in done.stdout.splitlines()]
 
 
 @contextmanager
@@ -46,9 +46,9 @@ def test_every_word_of_the_board_is_stored_or_booked(tmp_path):
         network = ("--udp", f"127.0.0.1:{port}", "--loss", "0.01", "--swap", "0.05")
         chosen = ("--prefilter", "wire != 3", "--mask", "chamber == 1 and layer == 2")
         segments = ("--chamber", "2", "--duration", "2", "--json")
-        board = everyhit("fpga", "simulate", *network, *chosen, *segments)[0]
+        (board,) = everyhit("fpga", "simulate", *network, *chosen, *segments)
         wanted = board["sent"] - board["lost_words"]
-        metrics = f"{line.split()[-1]}/metrics"
+        metrics = f"http://127.0.0.1:{line.split()[-1]}/metrics"
         for _ in range(400):
             if f"words_stored {float(wanted)}" in urlopen(metrics).read().decode():
                 break

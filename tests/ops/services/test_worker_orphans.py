@@ -9,8 +9,8 @@ from pathlib import Path
 
 PARENT = """
 import time
-from ops.services.worker import Work, start_worker
-work = Work("clickhouse://u:p@127.0.0.1:1/db", "redis://127.0.0.1:1/0", ("live",))
+from ops.services.worker import WorkerSettings, start_worker
+work = WorkerSettings("clickhouse://u:p@127.0.0.1:1/db", "redis://127.0.0.1:1/0", ("live",))
 print(start_worker(work).pid, flush=True)
 time.sleep(60)
 """

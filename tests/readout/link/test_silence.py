@@ -51,6 +51,16 @@ def test_a_link_whose_line_is_broken_is_waited_for_until_it_is_dead():
     assert listens.dead == set()
 
 
+def test_a_link_that_never_spoke_is_dead_from_the_first_tick_on():
+    listens, hand = silence(idle_s=1.0, dead_s=10.0)
+    there = {0: True, 1: False}.get
+    listens.look({0: 0, 1: 0}, there)
+    hand.now = 11.0
+    listens.heard(0)
+    _, (gap,) = listens.look({0: 11_000, 1: 0}, there)
+    assert (gap.link, gap.a, gap.b) == (1, 0, 10_000)
+
+
 @given(st.lists(st.tuples(st.floats(0, 30), st.sampled_from([0, 1, None])), max_size=30))
 def test_the_gaps_of_a_dead_link_never_overlap_and_a_connected_link_never_dies(steps):
     listens, hand = silence(dead_s=10.0)

@@ -10,7 +10,9 @@ from db.errors import UsageError
 from readout.simulator.noise import noise
 from readout.simulator.stream import Stream
 
-DETECTORS = {name: load(name) for name in available()}
+DETECTORS = {name: load(name) for name in available() if name != "timepix3"}
+"""Those whose words can be made; tests of stamps say why not the other.
+"""
 MS = 1_000_000
 
 
@@ -108,7 +110,7 @@ def test_what_makes_no_sense_is_refused(start: int, stop: int, wrong: dict[str, 
 def test_words_come_in_order_of_release_within_the_disorder(
     detector: Detector, delay_ns: float
 ) -> None:
-    made = noise(detector, 1, 0, 30 * MS, 1e6, delay_ns=delay_ns)
+    made = noise(detector, 1, 0, round(30 * MS / detector.tick), 1e6, delay_ns=delay_ns)
     assert (np.diff(made.released) >= 0).all()
     delay = made.released - made.t
     assert 0 <= delay.min() <= delay.max() <= detector.disorder

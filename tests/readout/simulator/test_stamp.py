@@ -10,7 +10,7 @@ from db.detector import Detector, available, decode, load, loads
 from db.errors import DeclarationError, UsageError
 from readout.simulator.stamp import Clock, clock_of, pack, spoil, stamp
 
-DETECTORS = {name: load(name) for name in available()}
+DETECTORS = {name: load(name) for name in available() if name != "timepix3"}
 SPLIT = """
 name = "split"
 title = "Time in three fields of two words, none of which counts from 0"
@@ -86,6 +86,11 @@ def test_time_may_be_split_over_fields_that_begin_anywhere() -> None:
 def test_a_time_that_fields_dont_count_evenly_is_refused(time: str) -> None:
     with pytest.raises(DeclarationError, match="every tick"):
         clock_of(split(time))
+
+
+def test_a_time_that_words_of_another_kind_carry_on_is_refused() -> None:
+    with pytest.raises(DeclarationError, match=r"timepix3: .* every tick"):
+        clock_of(load("timepix3"))
 
 
 def test_a_field_with_corrupt_values_in_the_middle_is_refused() -> None:
