@@ -30,3 +30,8 @@ def test_files_that_pages_name_are_there(page):
         r"`((?:db|readout|software_triggers|api|ops|docs|web|fpga)/[\w/.-]*)`", page.read_text()
     )
     assert not [name for name in named if not (ROOT / name).exists()]
+
+
+def test_each_decision_has_a_number_of_its_own():
+    numbers = [page.name[:4] for page in (ROOT / "docs" / "decisions").glob("*.md")]
+    assert sorted(set(numbers)) == sorted(numbers)
