@@ -5,6 +5,7 @@ from strawberry.scalars import JSON
 
 from api.graphql.context import Info
 from api.graphql.scalars import Int64, Ticks
+from api.graphql.selections import SelectionCheck, Text, check_hits
 from db import detector as declared
 from db.detector.elements import elements
 from db.errors import DeclarationError
@@ -140,6 +141,10 @@ class Detector:
             )
             for row in rows.iter_rows(named=True)
         ]
+
+    @strawberry.field(description="Whether a selection over its hits is right, and where not.")
+    def selection(self, where: Text) -> SelectionCheck:
+        return check_hits(self.detector, where)
 
     @strawberry.field(description="The whole declaration as it was written (TOML).")
     def source(self) -> str:

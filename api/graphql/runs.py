@@ -18,9 +18,10 @@ from api.graphql.rates import ChannelCount, Rates, occupancy, rates
 from api.graphql.rows import CandidateConnection, Histogram, candidates, histogram
 from api.graphql.run_scoped import Root, RunScoped
 from api.graphql.scalars import Int64, Ticks
+from api.graphql.selections import SelectionCheck, selection
 from api.graphql.triggers import Lineage, Result, lineages, results_of
 from api.graphql.windows import Progress, Window, progress, windows
-from api.span import Start, Stop, span_of_hits
+from api.span import Start, Stop, span_of, span_of_hits
 from db.catalogue import runs
 from db.catalogue.run_pages import Order, RunFilter, count_runs, key_of_run, page_of_runs
 from db.errors import UsageError
@@ -55,6 +56,9 @@ class RunsWanted:
     detector: str | None = strawberry.field(default=None, description="Name of its detector.")
     name_contains: str | None = strawberry.field(
         default=None, description="A piece of its name, in small or capital letters."
+    )
+    text: str | None = strawberry.field(
+        default=None, description="A piece of its name, of its note, or of its detector's name."
     )
     started_from: datetime | None = strawberry.field(default=None, description="Included.")
     started_before: datetime | None = strawberry.field(default=None, description="Excluded.")
@@ -124,6 +128,11 @@ async def _last(root: Root, info: Info) -> int | None:
 
 
 async def _live_time(root: Root, info: Info, start: Start = None, stop: Stop = None) -> float:
+    span_of(root.run, start, stop)
+    links = await info.context.links.load(root.run.run_id)
+    if (start is None or stop is None) and all(row["first"] is None for row in links):
+        return 0.0  # no hits have come: there is no range yet
+
     def live(run: runs.Run) -> int:
         a, b = span_of_hits(info.context.engine, run, start, stop)
         return live_ticks(info.context.engine, run.run_id, a, b)
@@ -207,6 +216,9 @@ class Run(RunScoped):
     )
     histogram: Histogram = strawberry.field(
         resolver=histogram, description="Counts of a column's values, made in the database."
+    )
+    selection: SelectionCheck = strawberry.field(
+        resolver=selection, description="Whether a selection is right, and where it is not."
     )
     dropped: Dropped | None = strawberry.field(
         resolver=dropped, description="Raw words of a range that were dropped; null if none were."

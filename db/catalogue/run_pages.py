@@ -23,6 +23,7 @@ class RunFilter:
     state: str | None = None
     detector: str | None = None
     name_contains: str | None = None
+    text: str | None = None
     started_from: datetime | None = None
     started_before: datetime | None = None
 
@@ -83,6 +84,8 @@ _CONDITIONS = {
     "state": "state = {state:String}",
     "detector": "detector = {detector:String}",
     "name_contains": "positionCaseInsensitiveUTF8(name, {name_contains:String}) > 0",
+    "text": "positionCaseInsensitiveUTF8(concat(name, '\\n', note, '\\n', detector),"
+    " {text:String}) > 0",
     "started_from": "started_at >= toDateTime64({started_from:String}, 6, 'UTC')",
     "started_before": "started_at < toDateTime64({started_before:String}, 6, 'UTC')",
 }

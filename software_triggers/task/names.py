@@ -117,7 +117,12 @@ def _hits_in(
 
 def selection_over(lineage: Lineage, text: str) -> Node:
     """Return the tree of a selection over a trigger's columns; SelectionError shows the place."""
-    return parse(text, {name: r for name, kind in lineage.columns.items() if (r := _range(kind))})
+    return parse(text, columns_over(lineage))
+
+
+def columns_over(lineage: Lineage) -> dict[str, Range]:
+    """Return what a selection over a trigger's rows may name, and the range of each."""
+    return {name: r for name, kind in lineage.columns.items() if (r := _range(kind))}
 
 
 def _range(kind: str) -> Range | None:

@@ -43,6 +43,13 @@ class Seen:
     faults: list[str] = field(default_factory=list)
     hosts: set[str] = field(default_factory=set)
 
+    def open(self, address: str, title: str) -> "Page":
+        """Sign in with an address that has a token, and go to a page by its link."""
+        self.page.goto(address)
+        pages = self.page.get_by_role("navigation", name="Pages")
+        pages.get_by_role("link", name=title).click()
+        return self.page
+
 
 @pytest.fixture
 def seen(browser: "Browser") -> Iterator[Seen]:

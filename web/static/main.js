@@ -7,9 +7,10 @@ import { addressOf, place } from "./view/address.js";
 import { el, fill } from "./view/dom.js";
 import { length } from "./view/format.js";
 import * as live from "./pages/live.js";
+import * as runs from "./pages/runs.js";
 import * as signIn from "./pages/sign_in.js";
 
-const PAGES = { live };
+const PAGES = { live, runs };
 const SILENCE_MS = 250;
 
 let close = () => {};

@@ -60,16 +60,18 @@ def test_pages_put_together_are_the_whole_list(client, catalogue, by, down, n):
     state=st.none() | st.sampled_from(["open", "closed"]),
     piece=st.none() | st.sampled_from(["b", "B", "'", "\\", "Ü", "{run", "%", "_", ""]),
     detector=st.none() | st.sampled_from(["km3net", "drift_tubes_v2", "x' OR 1=1 --"]),
+    text=st.none() | st.sampled_from(["KM3", "drift", "ünd", "\n", "q", ""]),
 )
 @settings(max_examples=40)
-def test_a_filter_keeps_what_it_says(engine, catalogue, state, piece, detector):
-    which = RunFilter(state=state, name_contains=piece, detector=detector)
+def test_a_filter_keeps_what_it_says(engine, catalogue, state, piece, detector, text):
+    which = RunFilter(state=state, name_contains=piece, detector=detector, text=text)
     expected = [
         r.run_id
         for r in catalogue
         if (state is None or r.state == state)
         and (piece is None or piece.lower() in r.name.lower())
         and (detector is None or r.detector.name == detector)
+        and (text is None or text.lower() in f"{r.name}\n{r.note}\n{r.detector.name}".lower())
     ]
     found = page_of_runs(engine, which, "number", descending=False, limit=1000)
     assert [r.run_id for r in found] == expected
@@ -171,3 +173,9 @@ def test_mistakes_are_one_line_with_a_code(client, catalogue, query, said):
     with pytest.raises(ApiError, match=said) as told:
         client.graphql(query)
     assert told.value.code == "usage"
+
+
+def test_a_run_without_hits_has_no_live_time(client, engine):
+    number = open_run(engine, load("km3net"), name="nothing yet", cell=10**8).run_id
+    told = client.graphql(f'{{ run(which: "{number}") {{ liveTime words first }} }}')["run"]
+    assert told == {"liveTime": 0, "words": "0", "first": None}

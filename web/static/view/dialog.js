@@ -5,12 +5,13 @@ import { el, fill } from "./dom.js";
 /**
  * Show a form; return what `done` made of it, or null when it was left.
  * @param {{title: string, text?: any, fields?: object[], action: string, danger?: boolean, done: (values: object) => Promise<any>}} what
- *   a field has name, label, and perhaps value, kind ("text", "area", "check", "choice"), choices, hint
+ *   a field has name, label, and perhaps value, kind ("text", "area", "check", "choice", "several"),
+ *   choices, hint; or a name and `own`, an element and a function `value` of its own
  */
 export function inquire({ title, text = null, fields = [], action, danger = false, done }) {
   return new Promise((resolve) => {
     const problem = el("p", { class: "problem", role: "alert", hidden: true });
-    const inputs = fields.map((field) => [field.name, inputOf(field)]);
+    const inputs = fields.map((field) => [field.name, field.own ?? inputOf(field)]);
     const send = el("button", { class: danger ? "danger" : "main" }, action);
     const form = el("form", { on: { submit: act } },
       text && el("div", {}, text), inputs.map(([, { element }]) => element), problem,
@@ -42,6 +43,11 @@ function inputOf({ label, value = "", kind = "text", choices = [], hint = "", re
   if (kind === "check") {
     const input = el("input", { type: "checkbox", checked: Boolean(value) });
     return { element: el("label", { class: "check" }, input, label), value: () => input.checked };
+  }
+  if (kind === "several") {
+    const boxes = choices.map((each) => el("input", { type: "checkbox", value: each, checked: value.includes(each) }));
+    const element = el("fieldset", { class: "several" }, el("legend", {}, label), boxes.map((box) => el("label", { class: "check" }, box, box.value)), hint && el("small", { class: "hint" }, hint));
+    return { element, value: () => boxes.filter((box) => box.checked).map((box) => box.value) };
   }
   const input = kind === "choice" ? el("select", { required }, choices.map((each) => el("option", { value: each, selected: each === value }, each)))
     : kind === "area" ? el("textarea", { rows: 3, required }) : el("input", { required });
