@@ -11,6 +11,6 @@ def needs_extra(what: str) -> Iterator[None]:
         yield
     except ImportError as fault:
         raise UsageError(
-            f"{what} can't be written here: {fault.name} is missing on the server;"
+            f"{what} can't be written here: {fault.name} is missing;"
             " install everyhit[export], or ask for parquet"
         ) from None

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request
@@ -10,36 +9,13 @@ from fastapi.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from api.dropped import PARTIAL, header
-from api.export.arrow import arrow
 from api.export.batches import Asked, rows_of
-from api.export.csv import csv
-from api.export.hdf5 import hdf5
-from api.export.parquet import parquet
-from api.export.root import root
-from api.export.rows import Write
+from api.export.formats import FORMATS
 from api.slots import client_of
 from api.span import span_of
 from api.state import AppState
 from db.catalogue.runs import find_run
 from db.errors import UsageError
-
-
-@dataclass(frozen=True)
-class Format:
-    """How a stream of batches becomes bytes."""
-
-    write: Write
-    media_type: str
-    suffix: str
-
-
-FORMATS = {
-    "arrow": Format(arrow, "application/vnd.apache.arrow.stream", "arrows"),
-    "parquet": Format(parquet, "application/vnd.apache.parquet", "parquet"),
-    "csv": Format(csv, "text/csv", "csv"),
-    "hdf5": Format(hdf5, "application/x-hdf5", "h5"),
-    "root": Format(root, "application/x-root", "root"),
-}
 
 
 def export_routes(app_state: AppState) -> APIRouter:

@@ -24,8 +24,8 @@ def check_room(path: str) -> None:
     """Raise UsageError where the disk is needed for other things."""
     if shutil.disk_usage(path).free < KEPT_FREE:
         raise UsageError(
-            f"a file of this format grows beside the store, where less than {KEPT_FREE >> 30} GB"
-            " are free: ask for arrow, parquet or csv, which are streamed"
+            f"a file of this format grows on a disk of which less than {KEPT_FREE >> 30} GB are"
+            " free: ask for arrow, parquet or csv, which are streamed"
         )
 
 

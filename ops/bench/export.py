@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 
-from api.export.route import FORMATS
+from api.export.formats import FORMATS
 from db.catalogue.runs import close_run
 from db.engine import Engine
 from db.store import open_store

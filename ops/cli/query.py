@@ -12,15 +12,15 @@ from rich.console import Console
 from rich.table import Table
 from sqlglot import exp
 
-from db.catalogue.runs import Run, find_run
+from db.catalogue.runs import find_run
 from db.engine import Engine
 from db.errors import UsageError
 from db.relations.query import fetch_query, fetch_text
 from db.relations.relation import Relation
 from db.user_sql.confine import UserSelect, confined
-from db.words.headers import dropped_words
 from ops.cli import app
 from ops.cli.answer import write_answer
+from ops.cli.dropped import warn_of_dropped
 from ops.cli.opening import opened, span_of
 from ops.cli.show import From, RunOption, Store, To
 from ops.plain import plain
@@ -64,7 +64,9 @@ def query(
         names = relations(at.engine, found, span_of(found, start, stop))
         query = confined(at.engine, sql, names)
         if {"hits", "words"} & query.tables:
-            _warn(at.engine, found, span_of(found, start, stop), "they are not in this answer")
+            warn_of_dropped(
+                at.engine, found, span_of(found, start, stop), "they are not in this answer"
+            )
         if said := partial_of(at.engine, names, query.tables):
             typer.echo(said, err=True)
         written = written_as(fmt, at.engine, query, names)
@@ -92,7 +94,7 @@ def events(
         found = find_run(at.engine, run)
         a, b = span_of(found, start, stop)
         lineage = lineage_of(at.engine, found, name, span=(a, b))
-        _warn(at.engine, found, (a, b), "events have their own, and stay")
+        warn_of_dropped(at.engine, found, (a, b), "events have their own, and stay")
         if said := partial(at.engine, found, lineage, (a, b)):
             typer.echo(said, err=True)
         shown = list(lineage.columns)
@@ -162,18 +164,6 @@ def _drawn(columns: Sequence[tuple[str, str]], rows: Sequence[Sequence[str]]) ->
     out = io.StringIO()
     Console(file=out, width=_WIDEST).print(table)
     return out.getvalue() + ("" if rows else "0 rows\n")
-
-
-def _warn(engine: Engine, run: Run, span: tuple[int, int], so: str) -> None:
-    """Say on standard error that raw words of the range were dropped, if they were."""
-    lost = dropped_words(engine, run.run_id, *span)
-    if lost:
-        second = float(run.detector.tick) * 1e-9
-        typer.echo(
-            f"{lost.words:,} raw words of run {run.run_id} between {lost.a * second:.9g} s and"
-            f" {lost.b * second:.9g} s were dropped: {so}",
-            err=True,
-        )
 
 
 def write(content: bytes, fmt: Format, out: Path | None) -> None:

@@ -127,7 +127,7 @@ def test_candidates_of_a_trigger_by_name(http, run, engine):
 @pytest.mark.parametrize(
     ("what", "params", "said"),
     [
-        ("hits", {"format": "xml"}, "formats: arrow, parquet, csv, hdf5, root"),
+        ("hits", {"format": "xml"}, "formats: arrow, arrow-file, parquet, csv, hdf5, root"),
         ("hits", {"columns": "chamber,colour"}, "have no column 'colour'"),
         ("hits", {"start": "5 s", "stop": "1 s"}, "empty"),
         ("hits", {"start": "yesterday"}, "write ticks"),

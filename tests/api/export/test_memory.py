@@ -4,7 +4,7 @@ import weakref
 
 from api.export import batches, spooled
 from api.export.batches import Asked, rows_of
-from api.export.route import FORMATS
+from api.export.formats import FORMATS
 from api.slots import Slots
 from db.errors import StoreError
 
