@@ -100,21 +100,19 @@ class Up:
         )
         try:
             got = self.client.graphql(asked, {"r": str(run), "t": trigger})
-        except ApiError:
+        except ApiError as fault:
+            assert "has no results" in str(fault) or "no run" in str(fault)
             return 0
         return got["run"]["candidates"]["totalCount"]
 
     def found(self, run, words):
         """Wait until a closed run has so many words, each of them a candidate and an event."""
-        asked = (
-            "query($r: String!) { run(which: $r) { words state"
-            ' candidates(trigger: "each") { totalCount } events { totalCount } } }'
-        )
+        asked = "query($r: String!) { run(which: $r) { words state } }"
         until = time.monotonic() + 90
         while True:
-            got = self.client.graphql(asked, {"r": str(run)})["run"]
-            counts = got["candidates"]["totalCount"], got["events"]["totalCount"]
-            if (int(got["words"]), *counts, got["state"]) == (words, words, words, "CLOSED"):
+            of = self.client.graphql(asked, {"r": str(run)})["run"]
+            got = (int(of["words"]), self.rows(run, "each"), self.rows(run, "events"), of["state"])
+            if got == (words, words, words, "CLOSED"):
                 return
             assert time.monotonic() < until, got
             assert self.process.poll() is None, self.process.communicate()
