@@ -1,12 +1,15 @@
 """Counts of a relation's rows, made in the database: what a plot needs, whatever lies behind it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import polars as pl
 
 from db.engine import Engine
+from db.errors import UsageError
+from db.relations.query import bind, columns_of
 from db.relations.relation import Relation, select_of
+from db.user_sql.confine import UserSelect
 from db.user_sql.limits import limited
 
 
@@ -30,6 +33,11 @@ class Histogram:
     below: int
     above: int
 
+    @property
+    def width(self) -> float:
+        """How wide a bin is."""
+        return (self.high - self.low) / len(self.counts)
+
 
 def histogram(
     engine: Engine,
@@ -46,6 +54,43 @@ def histogram(
     not finite, or NULL, are left out. The caller has made sure that the column is one of numbers.
     """
     select = select_of(engine, replace(rows, columns=(column,)))
+    return _count(engine, select, column, n, low, high, seconds)
+
+
+def histogram_of(
+    engine: Engine,
+    query: UserSelect,
+    relations: Mapping[str, Relation],
+    n: int,
+    low: float | None,
+    high: float | None,
+    seconds: float,
+) -> Histogram:
+    """Return the histogram of the only column of a checked SELECT, as ``histogram`` does.
+
+    Raises UsageError where that is not one of numbers, and StoreError where the SELECT fails.
+    """
+    select = bind(engine, query, relations)
+    (name, kind), *others = columns_of(engine, select)
+    if others:
+        raise UsageError("a histogram counts one value: give one expression")
+    if not kind.removeprefix("Nullable(").startswith(_NUMBERS):
+        raise UsageError(f"{kind} can't be counted in bins: give an expression that is a number")
+    return _count(engine, select, name, n, low, high, seconds)
+
+
+_NUMBERS = ("Int", "UInt", "Float", "Decimal", "Bool")
+
+
+def _count(
+    engine: Engine,
+    select: str,
+    column: str,
+    n: int,
+    low: float | None,
+    high: float | None,
+    seconds: float,
+) -> Histogram:
     value = f"toFloat64(`{column}`)"
     finite = f"SELECT assumeNotNull({value}) AS x FROM ({select}) WHERE isFinite({value})"
     if low is None or high is None:

@@ -20,9 +20,10 @@ from db.relations.relation import Relation
 from db.user_sql.confine import UserSelect, confined
 from ops.cli import app
 from ops.cli.answer import write_answer
+from ops.cli.described import described
 from ops.cli.dropped import warn_of_dropped
 from ops.cli.opening import opened, span_of
-from ops.cli.show import From, RunOption, Store, To
+from ops.cli.show import From, RunOption, Store, To, show
 from ops.plain import plain
 from software_triggers.task.names import lineage_of, partial, partial_of, relations, selection_over
 
@@ -57,11 +58,19 @@ def query(
     as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
     store: Store = None,
 ) -> None:
-    """Ask a run in SQL: hits, words, rates, and the committed results of triggers by name."""
+    """Ask a run in SQL: hits, words, rates, and the committed results of triggers by name.
+
+    SHOW TABLES tells what there is, DESCRIBE hits its columns.
+    """
     fmt = _format_of(fmt, out, as_json=as_json)
     with opened(store) as at:
         found = find_run(at.engine, run)
         names = relations(at.engine, found, span_of(found, start, stop))
+        if (rows := described(at.engine, sql, names)) is not None:
+            if out is not None or fmt not in (Format.PRETTY, Format.JSON):
+                raise UsageError("what there is to ask is shown as a table, or with --json")
+            show(rows, as_json=fmt is Format.JSON)
+            return
         query = confined(at.engine, sql, names)
         if {"hits", "words"} & query.tables:
             warn_of_dropped(

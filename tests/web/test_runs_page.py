@@ -48,7 +48,11 @@ def test_a_run_is_configured_stopped_and_started(demo, seen):
     page.get_by_text("waits for a run").wait_for()
 
     page.get_by_role("button", name="Start a run").click()
-    assert page.get_by_role("group", name="Triggers that run").get_by_label("segments", exact=True).is_checked()  # as in the run before
+    assert (
+        page.get_by_role("group", name="Triggers that run")
+        .get_by_label("segments", exact=True)
+        .is_checked()
+    )  # as in the run before
     page.get_by_role("textbox", name="Name").fill("<b>beam</b>")
     page.get_by_role("button", name="Start the run").click()
     page.get_by_role("strong").get_by_text("<b>beam</b>").first.wait_for()

@@ -1,0 +1,98 @@
+"""Histograms and descriptions at the command line, against what NumPy counts of the same hits."""
+
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from db.detector import decode, load
+from readout.simulator.noise import noise
+
+EVERYHIT = [sys.executable, "-c", "from ops.cli import main; main()"]
+
+
+def everyhit(*arguments, code=0):
+    done = subprocess.run(
+        [*EVERYHIT, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env=os.environ | {"COLUMNS": "120"},
+    )
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr
+    return done.stdout if code == 0 else done.stderr
+
+
+@pytest.fixture(scope="module")
+def hits():
+    detector = load("drift_tubes_v2")
+    made = noise(detector, 1, 0, 30_000_000, 1e6)
+    return made.words, decode(detector, made.words.ravel(), columns=("wire", "chamber", "tdc_meas"))
+
+
+@pytest.fixture(scope="module")
+def store(hits, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("hists")
+    hits[0].tofile(folder / "words")
+    everyhit("ingest", folder / "words", "--detector", "drift_tubes_v2", "--store", folder / "s")
+    return folder / "s"
+
+
+def test_it_counts_an_expression_of_the_rows_that_are_asked_for(store, hits):
+    given = ("--where", "chamber = 2 and wire > 0", "--bins", 8, "--low", 0, "--high", 40)
+    got = json.loads(everyhit("hist", "wire * 2 + 0.5", *given, "--store", store, "--json"))
+    wire = hits[1]["wire"][(hits[1]["chamber"] == 2) & (hits[1]["wire"] > 0)]
+    counts, edges = np.histogram(wire * 2 + 0.5, 8, (0, 40))
+    assert got == {"edges": edges.tolist(), "counts": counts.tolist(), "below": 0, "above": 0}
+    assert counts.sum() > 300
+
+
+def test_a_terminal_shows_a_line_for_each_bin(store, hits):
+    given = ("--bins", 3, "--low", 10, "--high", 16, "--store", store)
+    first, *lines = everyhit("hist", "tdc_meas", *given).splitlines()
+    meas = hits[1]["tdc_meas"]
+    counts = np.histogram(meas, 3, (10, 16))[0]
+    assert first == f"tdc_meas of hits: {counts.sum():,} values"
+    assert [line.split()[:2] for line in lines[:3]] == [
+        [edge, f"{n:,}"] for edge, n in zip(("10", "12", "14"), counts, strict=True)
+    ]
+    assert max(line.count("█") for line in lines) == 50
+    assert lines[3] == f"{(meas < 10).sum():,} below, {(meas > 16).sum():,} above"
+
+
+def test_it_can_be_drawn(store, tmp_path):
+    for log in ((), ("--log",)):
+        out = tmp_path / f"{len(log)}.svg"
+        everyhit("hist", "wire", "--bins", 20, *log, "--store", store, "--out", out)
+        assert "wire of hits" in out.read_text()
+
+
+def test_what_can_be_asked_is_told(store):
+    told = json.loads(everyhit("query", "show tables", "--json", "--store", store))
+    assert [row["name"] for row in told] == ["hits", "words", "rates", "gaps"]
+    told = json.loads(everyhit("query", "DESCRIBE hits;", "--json", "--store", store))
+    assert {"column": "t", "type": "Int64"} in told
+    assert {row["column"] for row in told} >= set(load("drift_tubes_v2").column_names)
+    assert "tdc_channel │ UInt16" in everyhit("query", "desc words", "--store", store)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (("hist", "wyre"), "there is no column wyre"),
+        (("hist", "wire", "--of", "tracks"), "there is no tracks in this run; there are: hits,"),
+        (("hist", "wire, layer"), "give one expression"),
+        (("hist", "[wire]"), "can't be counted in bins"),
+        (("hist", "file('/etc/passwd')"), "the function file"),
+        (("hist", "1 FROM runs --"), "runs"),
+        (("hist", "wire", "--out", "a.xls"), "its suffix names the kind of picture"),
+        (("query", "describe tokens"), "there is no tokens in this run"),
+        (("query", "show tables", "--format", "csv"), "shown as a table, or with --json"),
+    ],
+)
+def test_what_makes_no_sense_is_one_line(store, arguments, line):
+    assert line in everyhit(*arguments, "--store", store, code=1)
