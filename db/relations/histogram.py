@@ -9,7 +9,7 @@ from db.engine import Engine
 from db.errors import UsageError
 from db.relations.query import bind, columns_of
 from db.relations.relation import Relation, select_of
-from db.user_sql.confine import UserSelect
+from db.user_sql.confine import confined
 from db.user_sql.limits import limited
 
 
@@ -59,24 +59,29 @@ def histogram(
 
 def histogram_of(
     engine: Engine,
-    query: UserSelect,
+    value: str,
+    name: str,
+    where: str,
     relations: Mapping[str, Relation],
     n: int,
     low: float | None,
     high: float | None,
     seconds: float,
 ) -> Histogram:
-    """Return the histogram of the only column of a checked SELECT, as ``histogram`` does.
+    """Return the histogram of an SQL expression over a relation's rows, as ``histogram`` does.
 
-    Raises UsageError where that is not one of numbers, and StoreError where the SELECT fails.
+    Both it and ``where`` (empty for all rows) are confined as a user's SELECT is. Raises SqlError,
+    and UsageError where it is no number.
     """
+    kept = f" WHERE {where}" if where else ""
+    query = confined(engine, f"SELECT {value} AS value FROM `{name}`{kept}", relations)
     select = bind(engine, query, relations)
-    (name, kind), *others = columns_of(engine, select)
+    (column, kind), *others = columns_of(engine, select)
     if others:
         raise UsageError("a histogram counts one value: give one expression")
     if not kind.removeprefix("Nullable(").startswith(_NUMBERS):
         raise UsageError(f"{kind} can't be counted in bins: give an expression that is a number")
-    return _count(engine, select, name, n, low, high, seconds)
+    return _count(engine, select, column, n, low, high, seconds)
 
 
 _NUMBERS = ("Int", "UInt", "Float", "Decimal", "Bool")

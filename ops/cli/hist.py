@@ -9,7 +9,6 @@ from rich.table import Table
 from db.catalogue.runs import find_run
 from db.errors import UsageError
 from db.relations.histogram import Histogram, histogram_of
-from db.user_sql.confine import confined
 from ops.cli import app
 from ops.cli.dropped import warn_of_dropped
 from ops.cli.opening import opened, span_of
@@ -54,13 +53,11 @@ def hist(
         names = relations(at.engine, found, span)
         if of not in names:
             raise UsageError(f"there is no {of} in this run; there are: {', '.join(names)}")
-        sql = f"SELECT {value} AS value FROM `{of}`" + (f" WHERE {where}" if where else "")
-        query = confined(at.engine, sql, names)
         if of in ("hits", "words"):
             warn_of_dropped(at.engine, found, span, "they are not in this histogram")
         if said := partial_of(at.engine, names, [of]):
             typer.echo(said, err=True)
-        counted = histogram_of(at.engine, query, names, bins, low, high, PATIENCE_S)
+        counted = histogram_of(at.engine, value, of, where, names, bins, low, high, PATIENCE_S)
     title = f"{value} of {of}" + (f" where {where}" if where else "")
     if out is not None:
         from ops.plot import save
