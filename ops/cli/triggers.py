@@ -1,11 +1,14 @@
 from collections.abc import Mapping
 from dataclasses import asdict
+from importlib.resources import files
+from keyword import iskeyword
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+import software_triggers
 from db.catalogue.runs import Run, find_run
 from db.engine import Engine
 from db.errors import TriggerError, UsageError
@@ -79,6 +82,33 @@ def show_(
     if found:
         show(results, as_json=False, title=f"results in run {found.run_id}")
         show(failures, as_json=False, title="failures", limit=limit)
+
+
+@triggers.command("new")
+def new(
+    name: Annotated[str, typer.Argument(help="Its name: small letters, digits, _.")],
+    python: Annotated[
+        bool, typer.Option("--python/--sql", help="In Python, or in SQL; default SQL.")
+    ] = False,
+    out: Annotated[Path | None, typer.Option("--out", help="Default NAME.sql or NAME.py.")] = None,
+) -> None:
+    """Write a trigger that runs as it is, to start from."""
+    ending = ".py" if python else ".sql"
+    if not (name.isidentifier() and name == name.lower()) or iskeyword(name):
+        raise UsageError(f"{name!r} can't be a trigger's name: small letters, digits and _")
+    path = out or Path(f"{name}{ending}")
+    if path.suffix != ending:
+        raise UsageError(f"{path}: this trigger's file ends in {ending}")
+    template = "new.py.txt" if python else "new.sql"
+    text = (files(software_triggers) / "templates" / template).read_text().replace("NAME", name)
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        raise UsageError(f"{path} is there already: name another --out, or remove it") from None
+    except OSError as fault:
+        raise UsageError(f"can't write {path}: {fault.strerror}") from None
+    typer.echo(f"wrote {path}; try it: everyhit trigger run {path} --check")
 
 
 @triggers.command("add")

@@ -1,0 +1,61 @@
+"""What `everyhit trigger new` writes runs as it is, in SQL and in Python, and finds the same."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from db.detector import load
+from readout.simulator.noise import noise
+
+EVERYHIT = [sys.executable, "-c", "from ops.cli import main; main()"]
+
+
+def everyhit(*arguments, code=0, **options):
+    done = subprocess.run(
+        [*EVERYHIT, *map(str, arguments)], capture_output=True, text=True, timeout=120, **options
+    )
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr
+    return done.stdout if code == 0 else done.stderr
+
+
+def test_it_runs_as_it_is(tmp_path):
+    made = noise(load("drift_tubes_v2"), 1, 0, 3_000_000, 3e6)
+    made.words.tofile(tmp_path / "words")
+    store = ("--store", tmp_path / "store")
+    everyhit("ingest", tmp_path / "words", "--detector", "drift_tubes_v2", *store)
+    t = np.sort(made.t)
+    within = round(100 / float(load("drift_tubes_v2").tick))
+    oracle = [((t >= begin) & (t <= begin + within)).sum() for begin in t]
+    expected = sum(n >= 3 for n in oracle)
+    assert expected > 20
+    for name, kind in (("burst", "--sql"), ("burst_py", "--python")):
+        wrote = everyhit("trigger", "new", name, kind, cwd=tmp_path)
+        file = tmp_path / (f"{name}.sql" if kind == "--sql" else f"{name}.py")
+        assert f"wrote {file.name}" in wrote
+        (checked,) = json.loads(everyhit("trigger", "run", file, "--check", "--json", *store))
+        assert (checked["rows"], checked["different"]) == (expected, 0)
+        assert checked["windows"] > 20
+        everyhit("trigger", "run", file, *store)
+        (n,) = everyhit("query", f"SELECT count() AS n FROM {name}", "--json", *store).splitlines()
+        assert int(json.loads(n)["n"]) == expected
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (("Bright 1",), "'Bright 1' can't be a trigger's name"),
+        (("import",), "'import' can't be a trigger's name"),
+        (("there",), "there.sql is there already"),
+        (("some", "--out", "some.txt"), "this trigger's file ends in .sql"),
+        (("some", "--out", "no/such/some.sql"), "can't write no/such/some.sql: No such file"),
+    ],
+)
+def test_what_cant_be_is_one_line_and_changes_nothing(tmp_path, arguments, line):
+    (tmp_path / "there.sql").write_text("mine")
+    assert line in everyhit("trigger", "new", *arguments, code=1, cwd=tmp_path)
+    assert list(tmp_path.iterdir()) == [tmp_path / "there.sql"]
+    assert (tmp_path / "there.sql").read_text() == "mine"
