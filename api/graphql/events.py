@@ -1,6 +1,7 @@
 """Events: what a builder made of candidates, and one of them with all that a display needs."""
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Annotated, Any
 
 import numpy as np
@@ -32,6 +33,7 @@ from db.results.pages import RowPage, page_of_rows
 from db.results.rows import Lineage, list_lineages, read_committed
 from db.selection import Node as Selection
 from db.time import WHOLE
+from db.words.headers import heads_in
 from software_triggers.task.names import lineage_of
 
 BUILDER = "events"
@@ -103,9 +105,25 @@ class Found:
     """What a display draws over the hits."""
 
     trigger: str
+    lineage: str
     rows: list[JSON] = strawberry.field(
         description=f"All columns by name, at most {MOST_FOUND} rows; see Candidate.values."
     )
+
+
+@strawberry.type(description="A block of words of a link, as it was stored.")
+class ChunkHead:
+    """As ``db.words.headers.heads_in``."""
+
+    link: int
+    seq: Int64 = strawberry.field(description="Its number among the link's chunks.")
+    t_first: Ticks = strawberry.field(description="Time of its earliest word.")
+    t_last: Ticks = strawberry.field(description="Time of its latest word.")
+    words: Int64 = strawberry.field(description="Words in it.")
+    corrupt: Int64 = strawberry.field(description="Words that fail the declaration's checks.")
+    checksum: Int64 = strawberry.field(description="CRC-32 of its words.")
+    recorded_at: datetime = strawberry.field(description="When the readout wrote it.")
+    dropped: bool = strawberry.field(description="Its raw words are aside or gone.")
 
 
 @strawberry.type(description="All that draws one event.")
@@ -119,6 +137,20 @@ class EventDisplay:
         description="Rows of the triggers that the builder reads, and of those that they read."
     )
     shape: Shape | None = strawberry.field(description="How the elements are drawn.")
+
+    @strawberry.field(description="Lineage of the builder that made it.")
+    def lineage(self) -> str:
+        return self.builder.lineage
+
+    @strawberry.field(description="The chunks by which its words came, in order of link.")
+    async def brought_by(self, info: Info) -> list[ChunkHead]:
+        run, row = self.event.run, self.event.row
+        links = sorted(set(row["word_link"]))
+        times = (int(row["t"]), int(row["t_end"]))
+        heads = await info.context.ask(
+            heads_in, info.context.engine, run.run_id, links, *times, run.detector.slice
+        )
+        return [ChunkHead(**each) for each in heads.iter_rows(named=True)]
 
     @strawberry.field(description="Begin of the event before it that was asked for, if any.")
     async def previous(self, info: Info) -> Ticks | None:
@@ -183,6 +215,27 @@ async def event(
     return await info.context.ask(read)
 
 
+async def event_at(
+    root: Root,
+    info: Info,
+    t: Annotated[Ticks, strawberry.argument(description="Any time in it.")],
+    trigger: TriggerName = BUILDER,
+    lineage: LineageId = None,
+) -> EventDisplay | None:
+    """Read the event that a time lies in, and what was found in it."""
+    engine, run = info.context.engine, root.run
+
+    def read() -> EventDisplay | None:
+        if not list_lineages(engine, run.run_id, trigger):
+            return None
+        builder = _builder(lineage_of(engine, run, trigger, lineage, (t, t + 1)))
+        begin = row_before(engine, builder, run.cell, t + 1)
+        shown = None if begin is None else _display(engine, run, builder, begin, None)
+        return shown if shown is not None and t < int(shown.event.row["t_end"]) else None
+
+    return await info.context.ask(read)
+
+
 async def newest_event(
     root: Root,
     info: Info,
@@ -214,7 +267,9 @@ def _display(
     row = rows.row(0, named=True)
     known = {each.lineage: each for each in list_lineages(engine, run.run_id)}
     found = [
-        Found(trigger=each.name, rows=[JSON(v) for v in values_of(each, within)])
+        Found(
+            trigger=each.name, lineage=each.lineage, rows=[JSON(v) for v in values_of(each, within)]
+        )
         for each in _upstream(builder, known)
         for within in [
             read_committed(engine, each, run.cell, row["t"], row["t_end"]).head(MOST_FOUND)

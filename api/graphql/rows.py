@@ -12,16 +12,10 @@ from api.graphql.run_scoped import Root
 from api.graphql.scalars import Ticks, as_json
 from api.span import Start, Stop, span_of
 from db.catalogue.runs import Run
-from db.errors import UsageError
-from db.relations.histogram import Histogram as Counted
-from db.relations.histogram import histogram as count_in_bins
-from db.relations.relation import Relation
 from db.results.pages import RowPage, count_rows_of, page_of_rows
 from db.results.rows import Lineage
 from db.selection import Node as Selection
 from software_triggers.task.names import lineage_of, partial, selection_over
-
-MOST_BINS = 2000
 
 Where = Annotated[
     str,
@@ -71,20 +65,6 @@ class CandidateConnection(RowConnection[Candidate]):
     """In order of time."""
 
 
-@strawberry.type(description="Counts of a column's values in equal bins.")
-class Histogram:
-    """As ``db.relations.histogram.Histogram``."""
-
-    low: float = strawberry.field(description="Begin of the first bin.")
-    high: float = strawberry.field(description="End of the last bin, included.")
-    counts: list[float] = strawberry.field(description="Whole numbers, exact up to 2**53.")
-    below: float = strawberry.field(description="Values below the first bin.")
-    above: float = strawberry.field(description="Values above the last bin.")
-    partial: str = strawberry.field(
-        description="For which part of the range the lineage was not run; empty if for none."
-    )
-
-
 async def candidates(
     root: Root,
     info: Info,
@@ -110,46 +90,6 @@ async def candidates(
     return CandidateConnection(
         edges=cut.edges, page_info=cut.page_info, asked=asked, lineage=asked[1].lineage
     )
-
-
-async def histogram(
-    root: Root,
-    info: Info,
-    column: Annotated[str, strawberry.argument(description="What is counted.")],
-    of: Annotated[str, strawberry.argument(description="hits, or a trigger's name.")] = "hits",
-    lineage: LineageId = None,
-    start: Start = None,
-    stop: Stop = None,
-    where: Where = "",
-    bins: Annotated[int, strawberry.argument(description=f"Up to {MOST_BINS}.")] = 100,
-    low: Annotated[
-        float | None, strawberry.argument(description="Default: the smallest value.")
-    ] = None,
-    high: Annotated[
-        float | None, strawberry.argument(description="Default: the largest value.")
-    ] = None,
-) -> Histogram:
-    """Count a column's values in the database."""
-    if not 1 <= bins <= MOST_BINS:
-        raise UsageError(f"bins: {bins}: ask for 1 to {MOST_BINS}")
-    engine, run = info.context.engine, root.run
-
-    def count() -> tuple[Counted, str]:
-        lacks = ""
-        a, b = span_of(run, start, stop)
-        if of == "hits":
-            rows = _hits(run, a, b, column, where)
-        else:
-            found = lineage_of(engine, run, of, lineage, (a, b))
-            lacks = partial(engine, run, found, (a, b))
-            _check(column, {n for n, k in found.columns.items() if "Int" in k or "Float" in k}, of)
-            rows = Relation(of, run, a, b, found, where=condition(found, where))
-        counted = count_in_bins(engine, rows, column, bins, low, high, info.context.seconds)
-        return counted, lacks
-
-    counted, lacks = await info.context.ask(count)
-    counts = [float(n) for n in counted.counts]
-    return Histogram(**{**vars(counted), "counts": counts}, partial=lacks)
 
 
 def condition(lineage: Lineage, where: str) -> Selection | None:
@@ -178,19 +118,6 @@ def _candidates(lineage: Lineage, rows: pl.DataFrame, seconds: float) -> list[Ca
         Candidate(t=t, t_s=t * seconds, values=JSON(values))
         for t, values in zip(rows["t"], values_of(lineage, rows), strict=True)
     ]
-
-
-def _hits(run: Run, a: int, b: int, column: str, where: str) -> Relation:
-    detector = run.detector
-    _check(column, {"t", "link", *detector.column_names}, "hits")
-    return Relation("hits", run, a, b, where=detector.selection(where) if where else None)
-
-
-def _check(column: str, known: set[str], of: str) -> None:
-    if column not in known:
-        raise UsageError(
-            f"{of} have no column {column[:40]!r} of numbers; they have: {', '.join(sorted(known))}"
-        )
 
 
 def is_key(key: Any) -> bool:

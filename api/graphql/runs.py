@@ -12,10 +12,11 @@ from api.dropped import Dropped, dropped
 from api.graphql.connection import After, Connection, First, checked, key_of, page
 from api.graphql.context import Info
 from api.graphql.detector import Detector
-from api.graphql.events import EventConnection, EventDisplay, event, events, newest_event
+from api.graphql.events import EventConnection, EventDisplay, event, event_at, events, newest_event
+from api.graphql.histograms import Histogram, Histogram2d, histogram, histogram2d
 from api.graphql.mutation import mutation
 from api.graphql.rates import ChannelCount, Rates, occupancy, rates
-from api.graphql.rows import CandidateConnection, Histogram, candidates, histogram
+from api.graphql.rows import CandidateConnection, candidates
 from api.graphql.run_scoped import Root, RunScoped
 from api.graphql.scalars import Int64, Ticks
 from api.graphql.selections import SelectionCheck, selection
@@ -217,6 +218,9 @@ class Run(RunScoped):
     histogram: Histogram = strawberry.field(
         resolver=histogram, description="Counts of a column's values, made in the database."
     )
+    histogram2d: Histogram2d = strawberry.field(
+        resolver=histogram2d, description="Counts of two columns' values, made in the database."
+    )
     selection: SelectionCheck = strawberry.field(
         resolver=selection, description="Whether a selection is right, and where it is not."
     )
@@ -237,6 +241,9 @@ class Run(RunScoped):
     )
     event: EventDisplay = strawberry.field(
         resolver=event, description="One event with its hits, and what a display needs."
+    )
+    event_at: EventDisplay | None = strawberry.field(
+        resolver=event_at, description="The event that a time lies in; null if in none."
     )
     newest_event: EventDisplay | None = strawberry.field(
         resolver=newest_event, description="The latest event; null before there is one."

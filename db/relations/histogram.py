@@ -3,7 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from db.engine import Engine
 from db.errors import UsageError
@@ -120,3 +122,86 @@ def _count(
     found = dict(zip(table["bin"].to_pylist(), table["counted"].to_pylist(), strict=True))
     counts = [found.get(k, 0) for k in range(n)]
     return Histogram(low, high, counts, found.get(-1, 0), found.get(n, 0))
+
+
+@dataclass(frozen=True)
+class Axis:
+    """So many equal bins from low to high; the last includes high.
+
+    An end of None is that of the values.
+    """
+
+    low: float | None
+    high: float | None
+    n: int
+
+
+@dataclass(frozen=True, eq=False)
+class Histogram2d:
+    """Counts of pairs in cells."""
+
+    x: Axis
+    y: Axis
+    counts: NDArray[np.float64]
+    """Shape (y.n, x.n): whole numbers."""
+    outside: int
+
+
+def histogram2d(
+    engine: Engine,
+    rows: Relation,
+    columns: tuple[str, str],
+    axes: tuple[Axis, Axis],
+    seconds: float,
+) -> Histogram2d:
+    """Return the histogram of two columns of a relation's rows, each made within so many seconds.
+
+    Rows in which one of the values is not finite, or NULL, are left out. The caller has made sure
+    that the columns are of numbers.
+    """
+    select = select_of(engine, replace(rows, columns=columns))
+    x, y = (f"toFloat64(`{name}`)" for name in columns)
+    finite = (
+        f"SELECT assumeNotNull({x}) AS x, assumeNotNull({y}) AS y FROM ({select})"
+        f" WHERE isFinite({x}) AND isFinite({y})"
+    )
+    ends = {"x_low": axes[0].low, "x_high": axes[0].high, "y_low": axes[1].low}
+    ends["y_high"] = axes[1].high
+    if None in ends.values():
+        sql = (
+            "SELECT min(x) AS x_low, max(x) AS x_high, min(y) AS y_low, max(y) AS y_high,"
+            f" count() AS n FROM ({finite})"
+        )
+        found = engine.fetch(limited(sql, seconds)).to_pylist()[0]
+        there = found if found["n"] else {"x_low": 0.0, "x_high": 1.0, "y_low": 0.0, "y_high": 1.0}
+        ends = {name: there[name] if end is None else end for name, end in ends.items()}
+    limits = {name: float(end) for name, end in ends.items() if end is not None}
+    for name in ("x", "y"):
+        if not limits[f"{name}_low"] < limits[f"{name}_high"]:
+            limits[f"{name}_high"] = limits[f"{name}_low"] + 1.0
+    cells = ", ".join(
+        f"toInt64(least({{n{name}:Float64}} - 1, floor(({name} - {{{name}_low:Float64}})"
+        f" * {{n{name}:Float64}} / ({{{name}_high:Float64}} - {{{name}_low:Float64}})))) AS i{name}"
+        for name in ("x", "y")
+    )
+    inside = " AND ".join(
+        f"{name} >= {{{name}_low:Float64}} AND {name} <= {{{name}_high:Float64}}"
+        for name in ("x", "y")
+    )
+    table = engine.fetch(
+        limited(
+            "SELECT if(inside, ix, -1) AS kx, if(inside, iy, -1) AS ky, count() AS n"
+            f" FROM (SELECT {inside} AS inside, {cells} FROM ({finite})) GROUP BY kx, ky",
+            seconds,
+        ),
+        {**limits, "nx": float(axes[0].n), "ny": float(axes[1].n)},
+    )
+    kx, ky, n = (table[name].to_numpy() for name in ("kx", "ky", "n"))
+    counts = np.zeros((axes[1].n, axes[0].n))
+    counts[ky[kx >= 0], kx[kx >= 0]] = n[kx >= 0]
+    return Histogram2d(
+        Axis(limits["x_low"], limits["x_high"], axes[0].n),
+        Axis(limits["y_low"], limits["y_high"], axes[1].n),
+        counts,
+        int(n[kx < 0].sum()),
+    )

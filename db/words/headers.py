@@ -1,6 +1,9 @@
 """What is known of chunks beside their words: also of those whose words were dropped."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+import polars as pl
 
 from db.engine import Engine
 from db.words.overlap import OVERLAP
@@ -88,3 +91,24 @@ def words_are_there(engine: Engine, run_id: int, a: int, b: int, slice_ticks: in
         {"run": run_id, "a": a, "b": b, "slice": slice_ticks},
     )
     return not found["n"][0].as_py()
+
+
+def heads_in(
+    engine: Engine, run_id: int, links: Sequence[int], a: int, b: int, slice_ticks: int
+) -> pl.DataFrame:
+    """Return the chunks of links whose words reach into [a, b) ticks, in order of link and seq.
+
+    Columns link, seq, t_first, t_last, words, corrupt, checksum, recorded_at, and dropped: their
+    words are aside or gone.
+    """
+    columns = (
+        "link, seq, t_first, t_last, n_hits AS words, n_corrupt AS corrupt, checksum, recorded_at"
+    )
+    where = f"{OVERLAP} AND n_hits > 0 AND has({{links:Array(UInt32)}}, link)"
+    table = engine.fetch(
+        f"SELECT {columns}, false AS dropped FROM chunks WHERE {where}"
+        f" UNION ALL SELECT {columns}, true AS dropped FROM dropped_chunks WHERE {where}",
+        {"run": run_id, "a": a, "b": b, "slice": slice_ticks, "links": list(links)},
+    )
+    rows = pl.DataFrame(pl.from_arrow(table)).sort("link", "seq", "dropped")
+    return rows.unique(["link", "seq"], keep="first", maintain_order=True)

@@ -6,11 +6,12 @@ import { onSignOut, signOut, takeTokenFromAddress } from "./api/session.js";
 import { addressOf, place } from "./view/address.js";
 import { el, fill } from "./view/dom.js";
 import { length } from "./view/format.js";
+import * as events from "./pages/events.js";
 import * as live from "./pages/live.js";
 import * as runs from "./pages/runs.js";
 import * as signIn from "./pages/sign_in.js";
 
-const PAGES = { live, runs };
+const PAGES = { live, runs, events };
 const SILENCE_MS = 250;
 
 let close = () => {};

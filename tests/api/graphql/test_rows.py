@@ -187,3 +187,59 @@ def test_mistakes_are_told(client, run, field, said):
     with pytest.raises(ApiError, match=said) as told:
         client.graphql(f'{{ run(which: "{run.run_id}") {{ {field} }} }}')
     assert told.value.code in ("usage", "selection")
+
+
+@pytest.mark.parametrize("of", ["hits", "segments"])
+def test_a_histogram_of_two_columns_counts_as_numpy_does(client, engine, run, of):
+    if of == "hits":
+        rows, x, y = read_frame(engine, run, Window(-FAR, FAR)), "wire", "layer"
+    else:
+        lineage_ = lineage(engine, run, of)
+        rows, x, y = read_committed(engine, lineage_, run.cell, -FAR, FAR), "slope", "x_mm"
+    rows = rows.filter(pl.col("chamber") == 1)
+    ask = """query($r: String!, $of: String!, $x: String!, $y: String!, $lo: Float, $hi: Float,
+        $l: String) { run(which: $r) { histogram2d(of: $of, lineage: $l, x: $x, y: $y, xBins: 7,
+        yBins: 4, xLow: $lo, xHigh: $hi, where: "chamber == 1") {
+        x { low high bins } y { low high bins } counts outside } } }"""
+    for low, high in ((None, None), (-0.05, 0.3) if of == "segments" else (2.5, 9.5)):
+        given = {"r": str(run.run_id), "of": of, "x": x, "y": y, "lo": low, "hi": high}
+        if of != "hits":
+            given["l"] = lineage(engine, run, of).lineage
+        got = client.graphql(ask, given)["run"]["histogram2d"]
+        ends = [(got[axis]["low"], got[axis]["high"]) for axis in "xy"]
+        counts, _, _ = np.histogram2d(rows[x], rows[y], (7, 4), ends)
+        assert got["counts"] == counts.T.ravel().tolist()
+        assert got["outside"] == len(rows) - counts.sum()
+        if low is None:
+            assert ends[0] == (rows[x].min(), rows[x].max())
+
+
+def test_an_event_is_found_by_any_time_in_it_and_tells_how_its_words_came(client, engine, run):
+    events = read_committed(engine, lineage(engine, run, "events"), run.cell, -FAR, FAR)
+    event = events.row(3, named=True)
+    ask = """query($r: String!, $t: Ticks!) { run(which: $r) { eventAt(t: $t) { lineage
+        event { t words { t link } } found { trigger lineage }
+        broughtBy { link seq tFirst tLast words dropped recordedAt } } } }"""
+
+    def at(t):
+        return client.graphql(ask, {"r": str(run.run_id), "t": str(t)})["run"]["eventAt"]
+
+    for t in (event["t"], event["t_end"] - 1):
+        assert at(t)["event"]["t"] == str(event["t"])
+    assert at(events["t"].min() - 1) is None
+    behind = at(event["t_end"])
+    assert behind is None or int(behind["event"]["t"]) == event["t_end"]
+    got = at(event["t"])
+    assert got["lineage"] == lineage(engine, run, "events").lineage
+    for each in got["found"]:
+        assert each["lineage"] == lineage(engine, run, each["trigger"]).lineage
+    for word in got["event"]["words"]:
+        assert any(
+            chunk["link"] == word["link"]
+            and int(chunk["tFirst"]) <= int(word["t"]) <= int(chunk["tLast"])
+            and not chunk["dropped"]
+            for chunk in got["broughtBy"]
+        )
+    for chunk in got["broughtBy"]:
+        assert int(chunk["tFirst"]) < event["t_end"]
+        assert int(chunk["tLast"]) >= event["t"]

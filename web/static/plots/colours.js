@@ -8,7 +8,8 @@ export function seriesColour(n) {
 /** Return a colour of the theme as it is now. @param {string} name a custom property, "--ink" */
 export function themed(name) {
   // A custom property keeps its light-dark(…): what a property makes of it is a colour.
-  probe ??= document.body.appendChild(Object.assign(document.createElement("span"), { hidden: true }));
+  probe ??= Object.assign(document.createElement("span"), { hidden: true });
+  if (!probe.isConnected) document.body.append(probe); // each page begins with an empty body
   probe.style.color = `var(${name})`;
   return getComputedStyle(probe).color;
 }

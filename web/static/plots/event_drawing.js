@@ -1,4 +1,4 @@
-/** Draws one event: the view with most chambers as a whole, and each chamber by itself. */
+/** Draws one event: each view of the detector as a whole, and each chamber by itself. */
 
 import { el, svg } from "../view/dom.js";
 import { box, groupsOf } from "./chambers.js";
@@ -22,7 +22,6 @@ export function drawPlanes(display, detector) {
   const segments = rowsOf(display, "segments").filter((row) => "slope" in row && "x_mm" in row);
   const tracks = rowsOf(display, "tracks").filter((row) => "x0_mm" in row);
   const views = groups.map((group) => group.view);
-  const view = mostFrequent(views);
   const parts = [...groups].sort((a, b) => b.low - a.low);
   const cut = window_(parts, hits, shape, detector);
   let y = 0;
@@ -31,8 +30,13 @@ export function drawPlanes(display, detector) {
     y += chamber(own, group, cut(group), { shape, hits, segments, tracks }) + 14;
     return own;
   });
-  const whole = svg("g", {});
-  wholeView(whole, groups, view, y - 14, { shape, hits, segments, tracks });
+  const names = byFrequency(views);
+  const tall = (y - 14 - 10 * (names.length - 1)) / names.length;
+  const whole = names.map((view, n) => {
+    const own = svg("g", { transform: `translate(0 ${n * (tall + 10)})` });
+    wholeView(own, groups, view, tall, { shape, hits, segments, tracks });
+    return own;
+  });
   const width = WHOLE_W + GAP + CHAMBER_W;
   const drawing = svg("svg", { xmlns: "http://www.w3.org/2000/svg", viewBox: `-8 -4 ${width + 16} ${y + 34}`, class: "event", "font-family": "sans-serif", "font-size": 12 },
     svg("rect", { x: -8, y: -4, width: width + 16, height: y + 34, fill: "#ffffff" }), whole, chambers, key(y + 12));
@@ -68,10 +72,10 @@ function rowsOf(display, name) {
   return display.found.find((each) => each.trigger === name)?.rows ?? [];
 }
 
-function mostFrequent(values) {
+function byFrequency(values) {
   const count = new Map();
   for (const value of values) count.set(value, (count.get(value) ?? 0) + 1);
-  return [...count].sort(([a, n], [b, m]) => m - n || a - b)[0][0];
+  return [...count].sort(([a, n], [b, m]) => m - n || a - b).map(([value]) => value);
 }
 
 /** Return what says which part of a chamber is drawn: some cells around the hits, as wide for all. */
@@ -132,7 +136,7 @@ function wholeView(root, groups, view, tall, { shape, hits, segments, tracks }) 
     if (group.view !== view) {
       const x = at.x(group.left), y = at.z(group.high), w = (group.right - group.left) * scale, h = (group.high - group.low) * scale;
       root.append(svg("rect", { x, y, width: w, height: h, fill: "#f1f3f6", stroke: INK.cell }),
-        label(x + w / 2, y + h / 2 + 4, `${shape.element[0]} ${group.name}: view ${group.view}`, "middle"));
+        label(x + w + 8, y + h / 2 + 4, `${shape.element[0]} ${group.name}: view ${group.view}`));
       continue;
     }
     for (const { positionMm: [x, z] } of group.members) root.append(cell(at, x, z, scale, shape, "#ffffff", INK.cell));
