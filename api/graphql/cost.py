@@ -56,6 +56,7 @@ _ASKS = frozenset(
         "pins",
         "policies",
         "previous",
+        "profile",
         "rates",
         "retentionPlan",
         "selection",

@@ -26,6 +26,7 @@ from software_triggers.trigger import sql_trigger
 from software_triggers.window import Window
 
 MOST_ROWS = 200
+MOST_BINS = 1000
 T = TypeVar("T")
 
 RunName = Annotated[str | None, strawberry.argument(description="Number or name; default newest.")]
@@ -143,6 +144,26 @@ class Problem:
     column: int | None = strawberry.field(description="From 1.")
 
 
+@strawberry.type(description="What a trigger would find over time, and beside what runs.")
+class DryRunProfile:
+    """As ``software_triggers.running.dry_run.TriedProfile``."""
+
+    start: Ticks
+    width_s: float = strawberry.field(description="Length of a bin in seconds.")
+    counts: list[float] = strawberry.field(description="Rows in each bin.")
+    rate_hz: float = strawberry.field(description="Rows a second.")
+    hits: Int64 = strawberry.field(description="Hits in the range, in whole slices around it.")
+    seconds_per_million_hits: float | None = strawberry.field(
+        description="Time that finding them took the engine."
+    )
+    lineage: str | None = strawberry.field(
+        description="Committed rows of the same name that it is set beside; null if there are none."
+    )
+    both: Int64 = strawberry.field(description="Rows at whose time those have one, too.")
+    more: Int64 = strawberry.field(description="Rows at whose time those have none.")
+    lacks: Int64 = strawberry.field(description="Rows that those have, and this one has not.")
+
+
 @strawberry.type(description="What a trigger would find.")
 class DryRun:
     """Nothing of it is stored."""
@@ -151,6 +172,42 @@ class DryRun:
     columns: JSON = strawberry.field(description="Type of each column, by name.")
     rows: list[JSON] = strawberry.field(description="The first ones; see Candidate.values.")
     problems: list[Problem] = strawberry.field(description="Empty when all is well.")
+    tried: strawberry.Private[tuple[Run, known.Trigger, Window] | None] = None
+
+    @strawberry.field(
+        description="Over time and beside what runs; null when something is wrong or there are"
+        " no hits."
+    )
+    async def profile(
+        self,
+        info: Info,
+        bins: Annotated[
+            int, strawberry.argument(description=f"At most so many, up to {MOST_BINS}.")
+        ] = 100,
+    ) -> "DryRunProfile | None":
+        if not 1 <= bins <= MOST_BINS:
+            raise UsageError(f"bins: {bins}: ask for 1 to {MOST_BINS}")
+        if self.tried is None or not await info.context.links.load(self.tried[0].run_id):
+            return None
+        run, made, window = self.tried
+        engine, seconds = info.context.engine, info.context.seconds
+        found = await info.context.ask(
+            dry.profile_trigger, engine, run, made, window, bins=bins, seconds=seconds
+        )
+        told, tick_s = found.profile, float(run.detector.tick) * 1e-9
+        rows, length = sum(told.counts), found.window.b - found.window.a
+        return DryRunProfile(
+            start=found.window.a,
+            width_s=told.width * tick_s,
+            counts=[float(n) for n in told.counts],
+            rate_hz=rows / (length * tick_s),
+            hits=found.n_hits,
+            seconds_per_million_hits=told.seconds / found.n_hits * 1e6 if found.n_hits else None,
+            lineage=found.lineage.lineage if found.lineage else None,
+            both=told.both,
+            more=rows - told.both,
+            lacks=told.lacks,
+        )
 
 
 @strawberry.type(description="What became of a trigger that was to be registered.")
@@ -258,6 +315,7 @@ class TriggerQueries:
                 columns=JSON(dict(tried.columns)),
                 rows=[JSON(values) for values in values_of(shape, tried.rows)],
                 problems=[],
+                tried=(found, made, window),
             )
 
         return await info.context.ask(attempt)

@@ -12,9 +12,12 @@ from db.catalogue.runs import Run
 from db.engine import Engine
 from db.errors import EveryhitError, StoreError, TriggerError
 from db.relations.query import columns_of
-from db.results.rows import Lineage, count_without_time
+from db.results.rows import Lineage, committed_sql, count_without_time, list_lineages
 from db.user_sql.limits import fetch_limited
+from db.user_sql.profile import Profile, profile_of
 from db.words.hits_view import create_views
+from db.words.rates import count_hits
+from db.words.totals import extent
 from software_triggers.task.bind import TIME, Stage, check_times, select
 from software_triggers.task.names import lineage_of
 from software_triggers.trigger import SOURCES, Trigger
@@ -65,6 +68,37 @@ def dry_run(
     counted = fetch_limited(engine, f"SELECT count() AS n FROM ({own})", stage.params, seconds)
     rows = fetch_limited(engine, f"{own} ORDER BY t LIMIT {most}", stage.params, seconds)
     return DryRun(int(counted["n"][0].as_py()), pl.DataFrame(pl.from_arrow(rows)), columns)
+
+
+@dataclass(frozen=True)
+class TriedProfile:
+    """What a trigger in SQL finds over time, and how it compares with what runs."""
+
+    profile: Profile
+    window: Window
+    n_hits: int
+    """Hits in the whole slices around the window."""
+    lineage: Lineage | None
+    """That of the committed rows of this name it was set beside, if there are any."""
+
+
+def profile_trigger(
+    engine: Engine, run: Run, trigger: Trigger, window: Window, *, bins: int, seconds: float
+) -> TriedProfile:
+    """Return what a trigger that ``dry_run`` has tried finds over time, within the run's hits."""
+    first, last = extent(engine, run)
+    a = max(window.a, first)
+    cut = Window(a, max(a + 1, min(window.b, last)))
+    stage = unstored_stage(engine, run, trigger, {})
+    found = select(engine, stage, cut.widened(stage.reach))
+    known = bool(list_lineages(engine, run.run_id, trigger.name))
+    lineage = lineage_of(engine, run, trigger.name, None, (cut.a, cut.b)) if known else None
+    others = None
+    if lineage is not None:
+        ends = (f"toInt64({cut.a})", f"toInt64({cut.b})")
+        others = committed_sql(lineage, run.cell, *ends, ("t",))
+    profile = profile_of(engine, found, stage.params, (cut.a, cut.b), bins, others, seconds)
+    return TriedProfile(profile, cut, count_hits(engine, run, cut.a, cut.b), lineage)
 
 
 # How complaints name what they are about, the surest first.

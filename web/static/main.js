@@ -9,9 +9,10 @@ import { length } from "./view/format.js";
 import * as events from "./pages/events.js";
 import * as live from "./pages/live.js";
 import * as runs from "./pages/runs.js";
+import * as triggers from "./pages/triggers.js";
 import * as signIn from "./pages/sign_in.js";
 
-const PAGES = { live, runs, events };
+const PAGES = { live, runs, events, triggers };
 const SILENCE_MS = 250;
 
 let close = () => {};

@@ -104,3 +104,42 @@ def test_a_trigger_that_is_switched_off_is_shown_and_does_not_run(client, engine
 def test_a_trigger_that_is_not_there_is_one_line(client, run):
     with pytest.raises(ApiError, match="there is no trigger"):
         client.graphql('{ trigger(name: "x\' OR 1") { name } }')
+
+
+PROFILE = """query($s: String!, $r: String) { dryRun(source: $s, run: $r, start: "0.1 s",
+    stop: "0.5 s") { count profile(bins: 8) { start widthS counts rateHz hits lineage both more
+    lacks secondsPerMillionHits } } }"""
+
+
+def test_a_dry_run_is_set_beside_what_the_running_version_found(client, engine, run):
+    def profiled(least):
+        source = BUSY.format(n="beside").replace("= 3", f"= {least}")
+        tried = client.graphql(PROFILE, {"s": source, "r": str(run.run_id)})["dryRun"]
+        assert sum(tried["profile"]["counts"]) == int(tried["count"])
+        return tried["profile"]
+
+    def times(least):
+        rows = client.trigger("busy_beside", run.run_id, "0.1 s", "0.5 s", least=least)
+        return rows["t"].to_list()
+
+    alone = profiled(4)
+    assert alone["lineage"] is None
+    assert len(alone["counts"]) == 8
+    assert alone["start"] == str(round(0.1e9 / float(run.detector.tick)))
+    assert alone["rateHz"] == pytest.approx(sum(alone["counts"]) / 0.4, rel=1e-6)
+    assert int(alone["hits"]) > 0
+    assert alone["secondsPerMillionHits"] > 0
+    client.graphql(REGISTER, {"s": BUSY.format(n="beside"), "r": str(run.run_id)})
+    few, many, running = times(4), times(2), times(3)  # what was run last is what runs
+    for least, own in ((4, few), (2, many)):
+        beside = profiled(least)
+        assert beside["lineage"]
+        assert int(beside["both"]) == sum(t in set(running) for t in own)
+        assert int(beside["more"]) == sum(t not in set(running) for t in own)
+        assert int(beside["lacks"]) == sum(t not in set(own) for t in running)
+
+
+def test_a_dry_run_of_a_wrong_text_has_no_profile(client, run):
+    source = BUSY.format(n="wrong").replace("FROM hits", "FROM hitz")
+    tried = client.graphql(PROFILE, {"s": source, "r": str(run.run_id)})["dryRun"]
+    assert tried["profile"] is None
