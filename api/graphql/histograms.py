@@ -85,8 +85,14 @@ async def histogram(
         counted = count_in_bins(
             info.context.engine, rows, column, bins, low, high, info.context.seconds
         )
-        counts = [float(n) for n in counted.counts]
-        return Histogram(**{**vars(counted), "counts": counts}, partial=lacks)
+        return Histogram(
+            low=counted.low,
+            high=counted.high,
+            counts=[float(n) for n in counted.counts],
+            below=counted.below,
+            above=counted.above,
+            partial=lacks,
+        )
 
     return await info.context.ask(count)
 

@@ -34,6 +34,8 @@ class Histogram:
     counts: list[int]
     below: int
     above: int
+    whole: bool = False
+    """Whether each bin holds the same number of whole numbers; its edges lie between those."""
 
     @property
     def width(self) -> float:
@@ -72,8 +74,9 @@ def histogram_of(
 ) -> Histogram:
     """Return the histogram of an SQL expression over a relation's rows, as ``histogram`` does.
 
-    Both it and ``where`` (empty for all rows) are confined as a user's SELECT is. Raises SqlError,
-    and UsageError where it is no number.
+    Whole numbers without limits get as many values in each of up to n bins. Both the expression and
+    ``where`` (empty for all rows) are confined as a user's SELECT is. Raises SqlError, and
+    UsageError for what is no number.
     """
     kept = f" WHERE {where}" if where else ""
     query = confined(engine, f"SELECT {value} AS value FROM `{name}`{kept}", relations)
@@ -83,10 +86,33 @@ def histogram_of(
         raise UsageError("a histogram counts one value: give one expression")
     if not kind.removeprefix("Nullable(").startswith(_NUMBERS):
         raise UsageError(f"{kind} can't be counted in bins: give an expression that is a number")
-    return _count(engine, select, column, n, low, high, seconds)
+    whole = kind.removeprefix("Nullable(").startswith(("Int", "UInt"))
+    if not (whole and low is None and high is None):
+        return _count(engine, select, column, n, low, high, seconds)
+    n, low, high = _whole_bins(*_ends(engine, _finite(select, column), seconds), n)
+    return replace(_count(engine, select, column, n, low, high, seconds), whole=True)
+
+
+def _whole_bins(least: float, greatest: float, n: int) -> tuple[int, float, float]:
+    """Return up to n bins with edges between whole numbers, as many of them in each bin."""
+    width = -(-(greatest - least + 1) // n)
+    n = int(-(-(greatest - least + 1) // width))
+    return n, least - 0.5, least - 0.5 + n * width
 
 
 _NUMBERS = ("Int", "UInt", "Float", "Decimal", "Bool")
+
+
+def _finite(select: str, column: str) -> str:
+    value = f"toFloat64(`{column}`)"
+    return f"SELECT assumeNotNull({value}) AS x FROM ({select}) WHERE isFinite({value})"
+
+
+def _ends(engine: Engine, finite: str, seconds: float) -> tuple[float, float]:
+    """Return the least and the greatest value; 0 and 1 where there is none."""
+    sql = f"SELECT min(x) AS low, max(x) AS high, count() AS n FROM ({finite})"
+    ends = engine.fetch(limited(sql, seconds)).to_pylist()[0]
+    return (ends["low"], ends["high"]) if ends["n"] else (0.0, 1.0)
 
 
 def _count(
@@ -98,15 +124,10 @@ def _count(
     high: float | None,
     seconds: float,
 ) -> Histogram:
-    value = f"toFloat64(`{column}`)"
-    finite = f"SELECT assumeNotNull({value}) AS x FROM ({select}) WHERE isFinite({value})"
+    finite = _finite(select, column)
     if low is None or high is None:
-        ends = engine.fetch(
-            limited(f"SELECT min(x) AS low, max(x) AS high, count() AS n FROM ({finite})", seconds)
-        ).to_pylist()[0]
-        if not ends["n"]:
-            return Histogram(low or 0.0, high or 1.0, [0] * n, 0, 0)
-        low, high = ends["low"] if low is None else low, ends["high"] if high is None else high
+        least, greatest = _ends(engine, finite, seconds)
+        low, high = least if low is None else low, greatest if high is None else high
     if not low < high:
         high = low + 1.0
     table = engine.fetch(

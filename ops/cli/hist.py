@@ -25,7 +25,9 @@ def hist(
     ],
     of: Annotated[str, typer.Option("--of", help="hits, words, or a trigger's name.")] = "hits",
     where: Annotated[str, typer.Option("--where", help="Which rows, in SQL.")] = "",
-    bins: Annotated[int, typer.Option("--bins", min=1, max=MOST_BINS, help="How many.")] = 40,
+    bins: Annotated[
+        int, typer.Option("--bins", min=1, max=MOST_BINS, help="How many at most.")
+    ] = 40,
     low: Annotated[
         float | None, typer.Option("--low", help="Begin of the first; default the least value.")
     ] = None,
@@ -65,7 +67,7 @@ def hist(
 
         save(draw(found, counted, value, title, log=log), out, said)
     if as_json:
-        edges = np.linspace(counted.low, counted.high, bins + 1).tolist()
+        edges = np.linspace(counted.low, counted.high, len(counted.counts) + 1).tolist()
         show_json({"edges": edges, "counts": counted.counts} | _outside(counted))
     elif out is None:
         _print(counted, title, log=log)
@@ -80,13 +82,13 @@ def _print(counted: Histogram, title: str, *, log: bool) -> None:
     counts = np.array(counted.counts)
     heights = np.log10(counts + 1) if log else counts.astype(float)
     full = WIDEST_BAR / max(heights.max(), 1e-9)
-    edges = np.linspace(counted.low, counted.high, len(counts) + 1)
+    first = np.linspace(counted.low, counted.high, len(counts) + 1)[:-1] + counted.whole / 2
     table = Table.grid(padding=(0, 2))
     table.add_column(justify="right", no_wrap=True)
     table.add_column(justify="right", no_wrap=True)
     table.add_column(no_wrap=True)
-    for edge, n, height in zip(edges[:-1].tolist(), counts.tolist(), heights, strict=True):
-        table.add_row(f"{edge:,.6g}", f"{n:,}", _bar(float(height * full)))
+    for value, n, height in zip(first.tolist(), counts.tolist(), heights, strict=True):
+        table.add_row(f"{value:,.6g}", f"{n:,}", _bar(float(height * full)))
     console = Console(highlight=False)
     console.print(f"{title}: {counts.sum():,} values", markup=False)
     console.print(table)

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -42,9 +43,9 @@ def show(
 ) -> None:
     """Print rows with equal keys as a table, or as a JSON array.
 
-    Numbers are never cut: text is folded, and where that is not enough each row is a list. Where
-    there are none, a line says of which store, if ``where`` has its address. What is beyond the
-    ``limit`` is left out, and a line on standard error says so.
+    Numbers and headings are never cut: text is folded, and where that is not enough each row is a
+    list. Where there are none, a line says of which store, if ``where`` has its address. What is
+    beyond the ``limit`` is left out, and a line on standard error says so.
     """
     if limit is not None and len(rows) > limit:
         more = f"{title}: {limit} of {len(rows):,} are shown; --limit {len(rows)} shows all"
@@ -62,15 +63,15 @@ def show(
     numeric = {name: _numeric([row[name] for row in rows]) for name in columns}
     widest = {name: max(len(name), *map(len, cells)) for name, cells in columns.items()}
     least = {
-        name: max(map(len, columns[name])) if numeric[name] else min(_LEAST_TEXT, widest[name])
+        name: widest[name] if numeric[name] else min(max(_LEAST_TEXT, len(name)), widest[name])
         for name in columns
     }
-    if sum(least.values()) + 3 * len(least) + 1 > console.width:
+    if sum(least.values()) + 2 * len(least) - 1 > console.width:
         _show_lists(console, columns, title)
         return
     if title:
         console.print(plain(title))
-    table = Table()
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 0, 0, 1))
     for name in columns:
         table.add_column(
             plain(name),

@@ -51,6 +51,18 @@ def test_it_counts_an_expression_of_the_rows_that_are_asked_for(store, hits):
     assert counts.sum() > 300
 
 
+def test_whole_numbers_get_bins_that_hold_as_many_of_them(store, hits):
+    got = json.loads(everyhit("hist", "tdc_meas", "--store", store, "--json"))
+    meas = hits[1]["tdc_meas"]
+    assert got["counts"] == np.bincount(meas, minlength=31)[meas.min() :].tolist()
+    assert got["edges"][0] == meas.min() - 0.5
+    fewer = json.loads(everyhit("hist", "tdc_meas", "--bins", 7, "--store", store, "--json"))
+    assert fewer["edges"] == [0.5 + 5 * k for k in range(7)]
+    assert fewer["counts"] == np.histogram(meas, fewer["edges"])[0].tolist()
+    shown = everyhit("hist", "tdc_meas", "--bins", 7, "--store", store).splitlines()
+    assert [line.split()[0] for line in shown[1:]] == [str(1 + 5 * k) for k in range(6)]
+
+
 def test_a_terminal_shows_a_line_for_each_bin(store, hits):
     given = ("--bins", 3, "--low", 10, "--high", 16, "--store", store)
     first, *lines = everyhit("hist", "tdc_meas", *given).splitlines()
@@ -77,7 +89,8 @@ def test_what_can_be_asked_is_told(store):
     told = json.loads(everyhit("query", "DESCRIBE hits;", "--json", "--store", store))
     assert {"column": "t", "type": "Int64"} in told
     assert {row["column"] for row in told} >= set(load("drift_tubes_v2").column_names)
-    assert "tdc_channel │ UInt16" in everyhit("query", "desc words", "--store", store)
+    shown = everyhit("query", "desc words", "--store", store).splitlines()
+    assert ["tdc_channel", "UInt16"] in [line.split() for line in shown]
 
 
 @pytest.mark.parametrize(
