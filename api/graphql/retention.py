@@ -14,6 +14,7 @@ from db.engine import Engine
 from db.errors import UsageError
 from db.retention import policy
 from db.retention import usage as held
+from db.retention.shards import shard_rooms
 from db.retention.steps import Step
 from db.time import parse_moment
 
@@ -119,6 +120,31 @@ class RetentionStep:
         )
 
 
+@strawberry.type(description="Tables of one kind on a shard.")
+class StoredKind:
+    """As ``db.retention.shards.Kind``."""
+
+    kind: str = strawberry.field(description="words, rates, events and results, ledger, or other.")
+    parts: int = strawberry.field(description="Parts on the disk that are in force.")
+    rows: Int64 = strawberry.field(description="Of words: chunks.")
+    bytes: Int64 = strawberry.field(description="On the disk.")
+
+
+@strawberry.type(description="A shard of the store, what lies there, and how much room is left.")
+class Shard:
+    """As ``db.retention.shards.ShardRoom``."""
+
+    shard: int = strawberry.field(description="Its number, from 0.")
+    kinds: list[StoredKind]
+    free_bytes: Int64 = strawberry.field(description="Of the fullest of its disks.")
+    total_bytes: Int64 = strawberry.field(description="Of all its disks.")
+    replicas: int = strawberry.field(
+        description="Servers that keep what it keeps; 0 where tables are not replicated."
+    )
+    active_replicas: int = strawberry.field(description="Those among them that are there.")
+    fault: str = strawberry.field(description="Why it can't be asked; empty if it can.")
+
+
 @strawberry.type(description="How long raw words are kept. Events, rates and results stay.")
 class Retention:
     """Each field asks for itself, so that nobody pays for what is not wanted."""
@@ -141,6 +167,14 @@ class RetentionQueries:
     @strawberry.field(description="Policies, pins, and what they hold.")
     def retention(self) -> Retention:
         return Retention()
+
+    @strawberry.field(description="What lies on each shard, and how much room is left.")
+    async def shards(self, info: Info) -> list[Shard]:
+        rooms = await info.context.ask(shard_rooms, info.context.engine)
+        return [
+            Shard(**{**vars(room), "kinds": [StoredKind(**vars(kind)) for kind in room.kinds]})
+            for room in rooms
+        ]
 
     @strawberry.field(
         description="What everyhit retention apply would do now, and why the rest stays: for dba."

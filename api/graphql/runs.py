@@ -9,6 +9,7 @@ import strawberry
 from strawberry.scalars import JSON
 
 from api.dropped import Dropped, dropped
+from api.graphql.comparison import Comparison, Coverage, comparison, coverage
 from api.graphql.connection import After, Connection, First, checked, key_of, page
 from api.graphql.context import Info
 from api.graphql.detector import Detector
@@ -232,6 +233,12 @@ class Run(RunScoped):
     )
     results: list[Result] = strawberry.field(
         resolver=results_of, description="How far each lineage went."
+    )
+    coverage: Coverage = strawberry.field(
+        resolver=coverage, description="Which windows each lineage has committed, over time."
+    )
+    comparison: Comparison = strawberry.field(
+        resolver=comparison, description="How two lineages of a trigger differ."
     )
     candidates: CandidateConnection = strawberry.field(
         resolver=candidates, description="Rows that a trigger committed, in order of time."

@@ -8,11 +8,13 @@ import { el, fill } from "./view/dom.js";
 import { length } from "./view/format.js";
 import * as events from "./pages/events.js";
 import * as live from "./pages/live.js";
+import * as reprocess from "./pages/reprocess.js";
 import * as runs from "./pages/runs.js";
+import * as store from "./pages/store.js";
 import * as triggers from "./pages/triggers.js";
 import * as signIn from "./pages/sign_in.js";
 
-const PAGES = { live, runs, events, triggers };
+const PAGES = { live, runs, events, triggers, reprocess, store };
 const SILENCE_MS = 250;
 
 let close = () => {};

@@ -174,3 +174,17 @@ def test_changes_are_recorded(client):
         "arguments": '{"run_type": "recorded", "raw_days": 9}',
         "outcome": "done",
     }
+
+
+def test_shards_tell_what_lies_on_them(client, engine, old_run):
+    told = client.graphql("""{ shards { shard freeBytes totalBytes replicas fault
+        kinds { kind parts rows bytes } } }""")["shards"]
+    assert [each["shard"] for each in told] == list(range(len(engine.shards)))
+    chunks = int(engine.fetch("SELECT count() AS n FROM chunks")["n"][0].as_py())
+    kinds = [{kind["kind"]: kind for kind in each["kinds"]} for each in told]
+    assert sum(int(each["words"]["rows"]) for each in kinds if "words" in each) == chunks > 0
+    for each in told:
+        assert 0 < int(each["freeBytes"]) <= int(each["totalBytes"])
+        assert each["fault"] == ""
+        assert each["replicas"] == 0
+        assert all(int(kind["bytes"]) > 0 for kind in each["kinds"])
