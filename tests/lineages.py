@@ -47,6 +47,9 @@ def frame(rows):
 
 
 def point_to(engine, lineage, cell, attempt, revision=0):
-    row = {"cell": cell, "revision": revision, "attempt": attempt, "n_rows": 0, "digest": 0}
+    row = {"cell": cell, "revision": revision, "attempt": attempt, "n_rows": 0}
     row |= {"inputs": 0, "n_inputs": 0, "complete": True}
-    ledger.commit(engine, lineage.run_id, lineage.lineage, pl.DataFrame([row], ledger.ROW), "", 0)
+    entry = pl.DataFrame([row], ledger.ROW).with_columns(
+        lineage=pl.lit(lineage.lineage), seconds=0.0
+    )
+    ledger.commit(engine, lineage.run_id, entry, "")

@@ -10,7 +10,7 @@ HOUSE = Path(__file__).parent.parent
 ABOVE = ("api", "fpga", "ops", "readout", "software_triggers", "web")
 MEASURE = ("ops/bench", "ops/chaos")
 """They look at engines from outside, and at statements of their own."""
-LATER = {"software_triggers/running/dry_run.py", "software_triggers/task/process.py"}
+LATER = {"software_triggers/running/dry_run.py"}
 """Files that still hold SQL. None may be added."""
 
 SQL = re.compile(

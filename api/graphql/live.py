@@ -201,7 +201,7 @@ def _watermarks(engine: Engine, which: str | None) -> list[Link]:
 
 def _results(engine: Engine, which: str | None) -> list[Result]:
     run = find_run(engine, which)
-    newest = link_totals(engine, [run.run_id])["watermark"].max()
+    newest = link_totals(engine, [run.run_id])["last"].max()
     rows = result_totals(engine, [run.run_id]).iter_rows(named=True)
     return [result_told(row, run, newest or 0) for row in rows]  # type: ignore[arg-type]
 

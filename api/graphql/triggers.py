@@ -131,7 +131,7 @@ class Result:
     failed: Int64 = strawberry.field(description="Times that the trigger failed on a window.")
     done_to: Ticks = strawberry.field(description="End of the last committed window.")
     behind_s: float = strawberry.field(
-        description="Seconds of data between the last committed window and the newest watermark."
+        description="Seconds of data between the last committed window and the newest word."
     )
 
 
@@ -249,13 +249,13 @@ async def lineages(
 async def results_of(root: Root, info: Info) -> list[Result]:
     """Sum up the ledger."""
     links = await info.context.links.load(root.run.run_id)
-    newest = max((row["watermark"] for row in links), default=0)
+    newest = max((row["last"] for row in links if row["last"] is not None), default=0)
     rows = await info.context.results.load(root.run.run_id)
     return [result_told(row, root.run, newest) for row in rows]
 
 
 def result_told(row: Mapping[str, Any], run: Run, newest: int) -> Result:
-    """Return a row of ``result_totals``; ``newest`` is the run's newest watermark in ticks."""
+    """Return a row of ``result_totals``; ``newest`` is the run's newest word's time in ticks."""
     done_to = (row["last_cell"] + 1) * run.cell
     return Result(
         **{key: value for key, value in row.items() if key not in ("run_id", "last_cell")},

@@ -88,14 +88,14 @@ async def progress(root: Root, info: Info) -> list[Progress]:
     """Look at this process's conductor."""
     return [
         Progress(
-            trigger=name,
-            lineage=each.stage.lineage.lineage,
-            done_to=each.done_to * root.run.cell,
-            sent_to=each.next * root.run.cell,
-            tasks=len(each.pending),
-            backlog=each.backlog,
+            trigger=stage.name,
+            lineage=stage.lineage.lineage,
+            done_to=job.done_to(stage.name),
+            sent_to=max(job.progress[stage.name].next, 0) * root.run.cell,
+            tasks=len(job.progress[stage.name].pending),
+            backlog=job.progress[stage.name].backlog,
         )
         for job in info.context.app_state.jobs()
         if job.run.run_id == root.run.run_id
-        for name, each in list(job.progress.items())
+        for stage in job.stages
     ]

@@ -43,7 +43,7 @@ class Figures:
         )
         self.rows = self._gauge("rows", "Committed rows of the newest run.", "trigger", "lineage")
         self.behind = self._gauge(
-            "behind_seconds", "Data between committed windows and the newest watermark.",
+            "behind_seconds", "Data between committed windows and the newest word.",
             "trigger", "lineage",
         )  # fmt: skip
         self.failed = self._gauge("failures", "Windows failed.", "trigger", "lineage")
@@ -61,7 +61,7 @@ class Figures:
         for row in links.iter_rows(named=True):
             self.words.labels(row["link"]).set(row["words"])
             self.watermark.labels(row["link"]).set(row["watermark"] * second)
-        newest = links["watermark"].max() or 0
+        newest = links["last"].max() or 0
         for row in result_totals(engine, [run.run_id]).iter_rows(named=True):
             labels = row["trigger"], row["lineage"]
             behind = newest - (row["last_cell"] + 1) * run.cell

@@ -52,8 +52,8 @@ def fetch_text(
 
 
 def fetch_bound(engine: Engine, sql: str, params: Params) -> pl.DataFrame:
-    """Return the rows of a SELECT whose names ``bind`` has bound."""
-    return pl.DataFrame(pl.from_arrow(engine.reader.fetch(sql, params)))
+    """Return the rows of a trigger's SELECT whose names ``bind`` has bound, without a limit."""
+    return pl.DataFrame(pl.from_arrow(engine.fetch(sql, params)))
 
 
 def columns_of(engine: Engine, sql: str, params: Params | None = None) -> list[tuple[str, str]]:

@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from db.catalogue.runs import Run
 from db.engine import Engine
-from db.results.rows import Lineage, committed_sql
+from db.results.rows import Lineage, attempt_sql, committed_sql
 from db.selection import Node, names, to_sql
 from db.words.hits_view import hits_sql
 from db.words.rates import rates_sql
@@ -30,6 +30,8 @@ class Relation:
     """Those of interest beside t, in order; None for all. Names that it lacks are ignored."""
     where: Node | None = None
     """A selection over its columns that rows must meet; None for all rows."""
+    attempt: int | None = None
+    """That which stored the trigger's rows, in place of those that the ledger says count."""
 
 
 def select_of(engine: Engine, relation: Relation) -> str:
@@ -59,6 +61,9 @@ def _source(engine: Engine, relation: Relation) -> str:
         wanted |= names(relation.where) if relation.where is not None else set()
     if relation.lineage is not None:
         columns = [c for c in relation.lineage.columns if wanted is None or c in wanted]
+        if relation.attempt is not None:
+            cells = range(a // run.cell, -(-b // run.cell))
+            return attempt_sql(relation.lineage, relation.attempt, cells, a, b, columns)
         return committed_sql(relation.lineage, run.cell, f"toInt64({a})", f"toInt64({b})", columns)
     if relation.name == "rates":
         return rates_sql(engine, run, a, b)

@@ -61,15 +61,13 @@ def create_results(engine: Engine, lineage: Lineage) -> None:
 
 def create_table(engine: Engine, lineage: Lineage) -> None:
     """Create the table for a lineage's rows, unless it is there."""
-    hashed = row_hash_sql(lineage.columns)
     columns = ",\n".join(
         f"`{name}` {kind} {'CODEC(T64, LZ4)' if _WIDE.search(kind) else ''}"
         for name, kind in lineage.columns.items()
     )
     engine.define(
         f"CREATE TABLE IF NOT EXISTS {lineage.table}"
-        f" (run_id UInt32, cell Int64, attempt UInt64 CODEC(T64, LZ4), {columns},"
-        f" digest__ UInt64 MATERIALIZED {hashed})"
+        f" (run_id UInt32, cell Int64, attempt UInt64 CODEC(T64, LZ4), {columns})"
         " ENGINE = MergeTree ORDER BY (run_id, cell, attempt, t)"
         f" SETTINGS {_MERGES}, {DURABLE}"
     )
@@ -182,44 +180,10 @@ def insert_rows(
     engine.insert(lineage.table, stamped.to_arrow())
 
 
-def insert_select(
-    engine: Engine,
-    lineage: Lineage,
-    cell_ticks: int,
-    attempt: int,
-    select: str,
-    params: Mapping[str, object],
-) -> None:
-    """Store what a SELECT returns as rows of an attempt, without leaving the engine."""
-    names = ", ".join(f"`{name}`" for name in lineage.columns)
-    engine.execute(
-        f"INSERT INTO {lineage.table} (run_id, cell, attempt, {names})"
-        f" SELECT {lineage.run_id}, intDiv(t - positiveModulo(t, {cell_ticks}), {cell_ticks}),"
-        f" {attempt}, {names} FROM ({select})",
-        params,  # type: ignore[arg-type]
-    )
-
-
 def count_without_time(engine: Engine, select: str, params: Mapping[str, object]) -> int:
     """Return how many rows of a trigger's SELECT have NULL in t."""
     sql = f"SELECT count() AS n FROM ({select}) WHERE t IS NULL"
     return int(engine.reader.fetch(sql, params)["n"][0].as_py())  # type: ignore[arg-type]
-
-
-def count_rows(
-    engine: Engine, lineage: Lineage, attempt: int, first: int, stop: int
-) -> pl.DataFrame:
-    """Return cell, n_rows and digest of what an attempt stored in cells [first, stop).
-
-    The digest is a sum of row hashes, taken at insert: equal for equal rows in any order.
-    """
-    table = engine.fetch(
-        "SELECT cell, toUInt32(count()) AS n_rows, sum(digest__) AS digest"
-        f" FROM {lineage.table} WHERE run_id = {{run:UInt32}} AND cell >= {{first:Int64}}"
-        " AND cell < {stop:Int64} AND attempt = {attempt:UInt64} GROUP BY cell",
-        {"run": lineage.run_id, "first": first, "stop": stop, "attempt": attempt},
-    )
-    return pl.DataFrame(pl.from_arrow(table))
 
 
 def committed_sql(
@@ -239,6 +203,21 @@ def committed_sql(
         f"SELECT {names} FROM {lineage.table} WHERE {cells} AND t >= {a} AND t < {b}"
         f" AND (cell, attempt) IN (SELECT cell, {CURRENT} FROM ledger"
         f" WHERE lineage = '{lineage.lineage}' AND {cells} GROUP BY cell)"
+    )
+
+
+def attempt_sql(
+    lineage: Lineage, attempt: int, cells: range, a: int, b: int, columns: Collection[str] = ()
+) -> str:
+    """Return the SELECT of the rows with t in [a, b) that an attempt stored in some cells.
+
+    It sees what nobody else does: the attempt need not be committed.
+    """
+    names = ", ".join(f"`{name}`" for name in columns or lineage.columns)
+    return (
+        f"SELECT {names} FROM {lineage.table} WHERE run_id = {lineage.run_id}"
+        f" AND cell >= {cells.start} AND cell < {cells.stop} AND attempt = {attempt}"
+        f" AND t >= {a} AND t < {b}"
     )
 
 

@@ -95,7 +95,7 @@ def cost_on_servers(
         for name, run in runs.items():
             (stage,) = bind(stores[name], run, known, {TRIGGER: {}})
             first, stop = (end // run.cell for end in extent(stores[name], run))
-            process(stores[name], stage, first, stop + 1, complete=True)
+            process(stores[name], [stage], first, stop + 1, complete=True)
         turns: dict[str, list[tuple[float, float]]] = {name: [] for name in stores}
         answers = set()
         for turn in range(repeats + 1):
@@ -114,7 +114,7 @@ def _once_more(engine: Engine, run: Run, version: str) -> tuple[tuple[float, flo
     """Do the window under a version of its own: another lineage, the same work, not done yet."""
     anew = {TRIGGER: replace(known_triggers()[TRIGGER], version=version)}
     (stage,) = bind(engine, run, anew, {TRIGGER: {}})
-    timing = timed(partial(process, engine, stage, CELL, CELL + 1, complete=True))
+    timing = timed(partial(process, engine, [stage], CELL, CELL + 1, complete=True))
     a, b = CELL * run.cell, (CELL + 1) * run.cell
     rows = read_committed(engine, stage.lineage, run.cell, a, b)
     return timing, (len(rows), int(rows["t"].sum()))
@@ -131,7 +131,7 @@ def _work(
         for _ in range(runs):
             run = stored(engine, given)
             (stage,) = bind(engine, run, known, {TRIGGER: {}})
-            process(engine, stage, round(start_s * 10), round(stop_s * 10), complete=True)
+            process(engine, [stage], round(start_s * 10), round(stop_s * 10), complete=True)
         end.send(runs * sum(len(block.words) for block in given))
         turn = 0
         while end.recv() == "again":

@@ -77,8 +77,8 @@ def _push(going: FedRun, links: dict[int, Words]) -> None:
 
 
 def _events(going: FedRun) -> Lineage | None:
-    progress = going.job.progress.get("events") if going.job else None
-    return progress.stage.lineage if progress else None
+    stages = going.job.stages if going.job else ()
+    return next((stage.lineage for stage in stages if stage.name == "events"), None)
 
 
 def waits(
@@ -103,8 +103,8 @@ def committed_at(engine: Engine, lineage: Lineage | None) -> pl.DataFrame:
         return pl.DataFrame()
     table = engine.fetch(
         "SELECT cell, toFloat64(min(committed_at)) AS at FROM ledger"
-        " WHERE run_id = {run:UInt32} AND lineage = {lineage:String} AND (cell, digest) IN ("
-        "   SELECT cell, argMax(digest, (revision, n_inputs, attempt)) FROM ledger"
+        " WHERE run_id = {run:UInt32} AND lineage = {lineage:String} AND (cell, attempt) IN ("
+        "   SELECT cell, argMax(attempt, (revision, n_inputs, attempt)) FROM ledger"
         "   WHERE run_id = {run:UInt32} AND lineage = {lineage:String} GROUP BY cell)"
         " GROUP BY cell",
         {"run": lineage.run_id, "lineage": lineage.lineage},

@@ -47,7 +47,7 @@ def process(engine: Engine, folder: Path, hits: int, repeats: int) -> Result:
 
         def work() -> None:
             for stage in stages:
-                process_cells(engine, stage, first, stop, complete=True)
+                process_cells(engine, [stage], first, stop, complete=True)
 
         return work
 

@@ -33,6 +33,7 @@ from software_triggers.registry import (
 from software_triggers.running.threads import run_stages
 from software_triggers.running.tilings import compare_tilings
 from software_triggers.task.bind import bind
+from software_triggers.task.chain import names_of
 from software_triggers.trigger import Trigger
 
 triggers = typer.Typer(help="Triggers: questions to the hits.", no_args_is_help=True)
@@ -244,7 +245,7 @@ def _asked(
 
 
 class progress_of_job:  # noqa: N801 - a context manager
-    """Shows a job's progress on the terminal: a bar for each stage."""
+    """Shows a job's progress on the terminal: a bar for stages that hang together."""
 
     def __init__(self, *, quiet: bool) -> None:
         self._bars = Progress(
@@ -266,13 +267,14 @@ class progress_of_job:  # noqa: N801 - a context manager
 
     def __call__(self, job: Job) -> None:
         """Draw where the job stands."""
-        for name, progress in job.progress.items():
+        for chain in job.chains:
+            name = names_of(chain.stages)
             if name not in self._tasks:
                 self._tasks[name] = self._bars.add_task(name, total=None)
             self._bars.update(
                 self._tasks[name],  # type: ignore[arg-type]
-                completed=progress.done_to - progress.first,
-                total=job.stop_of(progress) - progress.first,
+                completed=chain.n_done,
+                total=chain.n_done + chain.backlog + len(chain.due),
             )
 
 

@@ -74,18 +74,18 @@ class Demo:
         """Score the segments that are committed by now against the truth."""
         with self._lock:
             scored, job = self._of_run(), self.taking.view.job
-            progress = job.progress.get("segments") if job else None
-            if scored is None or progress is None:
+            stages = {stage.name: stage for stage in job.stages} if job else {}
+            if scored is None or job is None or "segments" not in stages:
                 return
             run, engine = scored.run, self.taking.process.at.engine
             margin = round(1e3 / float(run.detector.tick))
-            end = progress.done_to * run.cell - margin
+            end = job.done_to("segments") - margin
             while scored.scored_to < end:  # by few windows: a backlog may be long
                 a, b = scored.scored_to, min(end, scored.scored_to + 5 * run.cell)
                 near = self._near(scored, a - margin, b + margin)
                 if near is None:
                     break
-                lineage = progress.stage.lineage
+                lineage = stages["segments"].lineage
                 found = read_committed(engine, lineage, run.cell, a - margin, b + margin, SCORED)
                 of_it, t = pl.col("t0").is_between(a, b, closed="left"), pl.col("t")
                 scored.score.count_found(near.filter(of_it), found)

@@ -59,15 +59,15 @@ class Conductor:
     def _told(self) -> dict[str, object]:
         runs = {
             str(run_id): {
-                name: {
-                    "windows": progress.backlog,
-                    "inputs": list(progress.stage.inputs),
-                    "reads_hits": progress.stage.reads_hits,
+                stage.name: {
+                    "windows": job.progress[stage.name].backlog,
+                    "inputs": list(stage.inputs),
+                    "reads_hits": stage.reads_hits,
                     "done_to_s": round(
-                        progress.done_to * job.run.cell * float(job.run.detector.tick) / 1e9, 3
+                        job.done_to(stage.name) * float(job.run.detector.tick) / 1e9, 3
                     ),
                 }
-                for name, progress in list(job.progress.items())
+                for stage in job.stages
             }
             for run_id, job in list(self.follower.jobs.items())
         }

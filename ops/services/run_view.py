@@ -97,8 +97,8 @@ class RunView:
             a, b = extent(engine, run)
         except UsageError:
             a, b = 0, 0
-        ticks, stages = run.detector.slice, job.progress.values() if job else ()
-        lineages = [progress.stage.lineage.lineage for progress in stages]
+        ticks, stages = run.detector.slice, job.stages if job else ()
+        lineages = [stage.lineage.lineage for stage in stages]
         return {
             "run": run.run_id,
             "words": int(link_totals(engine, [run.run_id])["words"].sum()),
@@ -116,12 +116,12 @@ class RunView:
         newest = job.watermarks.newest
         return [
             {
-                "trigger": name,
-                "rows": rows.get(progress.stage.lineage.lineage, 0),
-                "windows": progress.done_to - progress.first,
-                "behind_s": max(0.0, (newest - progress.done_to * job.run.cell) / self._second),
+                "trigger": stage.name,
+                "rows": rows.get(stage.lineage.lineage, 0),
+                "windows": job.progress[stage.name].n_done,
+                "behind_s": max(0.0, (newest - job.done_to(stage.name)) / self._second),
             }
-            for name, progress in list(job.progress.items())
+            for stage in job.stages
         ]
 
     def _group_rates(self, run: Run, newest: int) -> dict[str, float]:

@@ -3,20 +3,21 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 
 from db.catalogue.runs import Run
 from db.engine import Engine
 from db.errors import TriggerError, UsageError
-from db.results import ledger
 from db.results.rows import Lineage, list_lineages
 from db.words.headers import dropped_words
-from software_triggers.conductor.conductor import needed_cells
 from software_triggers.conductor.progress import EVER
 from software_triggers.registry import triggers_of_run
 from software_triggers.task.bind import Stage
-from software_triggers.task.inputs import input_state
+from software_triggers.task.chain import State, margins, out_of_reach
+from software_triggers.task.inputs import chain_state
 from software_triggers.trigger import Trigger
+from software_triggers.window import Window
 
 MOST_CELLS = 20_000
 """Cells whose state is compared at a time."""
@@ -38,7 +39,10 @@ def enabled_stages(engine: Engine, run: Run, known: Mapping[str, Trigger]) -> li
         inputs = {name: lineages[other] for name, other in lineage.inputs.items()}
         for other in inputs.values():
             visit(other)
-        stages[lineage.lineage] = Stage(known[lineage.name], run, lineage.params, lineage, inputs)
+        far = max((stages[other].horizon for other in lineage.inputs.values()), default=0)
+        stages[lineage.lineage] = Stage(
+            known[lineage.name], run, lineage.params, lineage, inputs, lineage.reach + far
+        )
 
     for name in run.settings.get("triggers", {}):
         if name not in newest:
@@ -61,14 +65,9 @@ def windows_behind(
 
 def cells_behind(engine: Engine, stage: Stage, a: int, b: int) -> int:
     """Return how many cells that look at [a, b) have no result yet that is complete and stands."""
-    cell = stage.run.cell
-    stands = pl.col("same") & pl.col("complete").fill_null(False)
-    return sum(
-        len(cells.filter(~stands))
-        for cells in _compared(
-            engine, stage, (a - stage.reach) // cell, -(-(b + stage.reach) // cell)
-        )
-    )
+    cells = Window(a, b).widened(stage.horizon).cells(stage.run.cell)
+    stands = ~pl.col("stale") & pl.col("complete").fill_null(False)
+    return sum(len(state[stage.name].filter(~stands)) for state in _states(engine, [stage], cells))
 
 
 def refuse_dropped(engine: Engine, stages: Sequence[Stage], span: tuple[int, int] | None) -> None:
@@ -79,31 +78,25 @@ def refuse_dropped(engine: Engine, stages: Sequence[Stage], span: tuple[int, int
     gone = dropped_words(engine, stages[0].run.run_id, -EVER, EVER) if stages else None
     if gone is None:
         return
-    margin = sum(stage.reach + stage.run.cell for stage in stages)
+    cell, margin = stages[0].run.cell, max(stage.horizon for stage in stages)
     low, high = gone.a - margin, gone.b + margin
     if span:
         low, high = max(low, span[0]), min(high, span[1])
     if low >= high:
         return
-    cells = needed_cells(stages, low, high)
-    for stage in stages:
-        if stage.reads_words:
-            for state in _compared(engine, stage, *cells[stage.name]):
-                lost = state.filter((pl.col("n_dropped") > 0) & ~pl.col("same"))["cell"].to_list()
-                if lost:
-                    raise UsageError(_refusal(stage, lost[0], lost[-1] + 1))
+    far, wanted = max(margins(stages).values()), Window(low, high)
+    for state in _states(engine, stages, wanted.widened(far).cells(cell)):
+        _, gone_cells = out_of_reach(stages, state)
+        for stage in stages:
+            lost = np.intersect1d(gone_cells[stage.name], np.array(wanted.cells(cell)))
+            if len(lost):
+                raise UsageError(_refusal(stage, int(lost[0]), int(lost[-1]) + 1))
 
 
-def _compared(engine: Engine, stage: Stage, first: int, stop: int) -> Iterator[pl.DataFrame]:
-    """Yield the cells' ``input_state``, whether it is the ``same`` as in the ledger, and whether
-    they are ``complete`` there."""
-    for a in range(first, stop, MOST_CELLS):
-        b = min(a + MOST_CELLS, stop)
-        known = ledger.current(engine, stage.run.run_id, stage.lineage.lineage, a, b)
-        state = input_state(engine, stage, a, b)
-        yield state.join(known, on="cell", how="left", suffix="_done").with_columns(
-            same=pl.col("inputs").eq_missing(pl.col("inputs_done"))
-        )
+def _states(engine: Engine, stages: Sequence[Stage], cells: range) -> Iterator[State]:
+    """Yield the chain's state for some cells after the other."""
+    for a in range(cells.start, cells.stop, MOST_CELLS):
+        yield chain_state(engine, stages, a, min(a + MOST_CELLS, cells.stop))
 
 
 def _refusal(stage: Stage, first: int, stop: int) -> str:

@@ -6,7 +6,9 @@ safe to kill, and safe to start twice.
 
 import math
 import time
+from bisect import bisect_left
 from collections.abc import Callable, Container, Sequence
+from heapq import nsmallest
 
 import polars as pl
 import structlog
@@ -15,13 +17,14 @@ from db.catalogue.runs import Run
 from db.engine import Engine
 from db.errors import TriggerError
 from db.results import ledger
-from db.time import WHOLE
 from db.words.chunks import read_arrivals
 from software_triggers.conductor.progress import EVER, Progress, Sent, Submit, Task
 from software_triggers.conductor.watermarks import Watermarks
 from software_triggers.task.bind import Stage
-from software_triggers.task.inputs import input_state
-from software_triggers.task.process import set_aside
+from software_triggers.task.chain import chains_of, names_of
+from software_triggers.task.inputs import chain_state
+from software_triggers.task.process import LONGEST_HOLE, set_aside
+from software_triggers.window import Window, cells_near
 
 _log = structlog.get_logger()
 
@@ -34,6 +37,8 @@ PAUSE_S, LONGEST_PAUSE_S = 0.2, 10.0
 LONGEST_PATIENCE_S = 3600.0
 # Where a task is under way already, another goes out when at least so many cells are due.
 BATCH_CELLS = 10
+# Cells that are compared with the ledger at once.
+COMPARED_CELLS = 20_000
 # For so long a task that waits for a worker keeps smaller ones back.
 PATIENT_S = 2.0
 # Looking at what is due takes no more than this share of the time, as long as it is often enough.
@@ -69,27 +74,27 @@ class Job:
         self.closed = False
         self._ended = run.state == "closed"
         self._engine = engine
-        self._span = span
         self._looked = False
-        # Rows may lie that far before the first hit and behind the last, along a chain of triggers.
-        self._margin = sum(stage.reach for stage in stages)
-        self.progress: dict[str, Progress] = {}
+        span_cells = range(-EVER, EVER)
+        if span:
+            span_cells = Window(*span).cells(run.cell)
+        self.chains = [Progress(chain, span_cells) for chain in chains_of(stages)]
+        self.progress = {stage.name: chain for chain in self.chains for stage in chain.stages}
+        """How far each stage has come, by name: that of its chain."""
 
     def advance(self, submit: Submit, now: float, most_cells: int, most_pending: int) -> None:
         """Look at what arrived, collect what is done, and send out what is due."""
         ended = self._ended  # asked before looking: what came before the end must be seen
         self._see()
         self.closed = ended
-        if not self.progress and (self.watermarks.seen or self._span):
-            self._begin()
-        lost = [self._collect(progress, now) for progress in self.progress.values()]
+        lost = [self._collect(chain, now) for chain in self.chains]
         if any(lost):
             self._heard, self._patience_s = now, min(2 * self._patience_s, LONGEST_PATIENCE_S)
         if now < self._paused_until:
             return
-        for progress in sorted(self.progress.values(), key=self._n_due, reverse=True):
-            self._send(progress, submit, now, most_cells, most_pending)
-            self._repair(progress, submit, now, most_cells)
+        for chain in self.chains:
+            self._send(chain, submit, now, most_cells, most_pending)
+            self._repair(chain, submit, now, most_cells)
 
     def close(self) -> None:
         """Wait for nothing more: all chunks of the run are committed."""
@@ -98,54 +103,41 @@ class Job:
     @property
     def finished(self) -> bool:
         """Whether everything that can be done is done."""
-        if not self.progress:
-            return self.closed and self._looked
-        return self.closed and all(
-            p.done_to >= self.stop_of(p) and not p.pending and not p.suspects
-            for p in self.progress.values()
-        )
+        idle = not any(each.due or each.suspects or each.pending for each in self.chains)
+        return self.closed and self._looked and idle
 
     @property
     def backlog(self) -> int:
-        """Cells of all stages that wait for a worker or for repair."""
-        return sum(p.backlog for p in self.progress.values())
+        """Cells of all chains that wait for a worker or for repair."""
+        return sum(chain.backlog for chain in self.chains)
+
+    def done_to(self, name: str) -> int:
+        """Return the time in ticks before which a stage's results are committed."""
+        if not self.watermarks.seen:
+            return 0
+        chain = self.progress[name]
+        last = (self.watermarks.t_max + chain.horizon) // self.run.cell + 1
+        return chain.done_to(last if self.closed else max(self._due(chain))) * self.run.cell
 
     def _see(self) -> None:
-        """Take in new chunks; those behind a stage's front make its windows suspect."""
+        """Take in new chunks: the cells that look at their words are due, or suspect if they were
+        sent out before."""
+        if not self._looked:
+            for chain in self.chains:
+                of = [stage.lineage.lineage for stage in chain.stages]
+                last = ledger.last_cell(self._engine, self.run.run_id, of)
+                chain.next = chain.next if last is None else last + 1
         fresh = read_arrivals(self._engine, self.run.run_id, self.watermarks.unbroken)
-        new = self.watermarks.take(fresh)
+        new = self.watermarks.take(fresh).filter(pl.col("n_hits") > 0)
         self._looked = True
-        for a, b in new.filter(pl.col("n_hits") > 0).select("t_first", "t_last").iter_rows():
-            for progress in self.progress.values():
-                if progress.stage.reads_hits:
-                    progress.suspect(a, b + 1)
+        t_first, t_last = new["t_first"].to_numpy(), new["t_last"].to_numpy()
+        for chain in self.chains:
+            chain.touch(cells_near(t_first, t_last, chain.horizon, self.run.cell).tolist())
 
-    def _begin(self) -> None:
-        """Find out from the ledger where each stage stands."""
-        a, b = self._span or WHOLE
-        if self.watermarks.seen:
-            a = max(a, self.watermarks.t_min - self._margin)
-            if self.closed:
-                b = min(b, self.watermarks.t_max + self._margin + 1)
-        cells = needed_cells(self.stages, a, b)
-        for stage in self.stages:
-            first, stop = cells[stage.name]
-            progress = Progress(stage, first, next=first, stop=stop, done_to=first)
-            if self._span:
-                progress.least = first
-            known = ledger.current(
-                self._engine, self.run.run_id, stage.lineage.lineage, first, stop
-            )
-            progress.commit(known["cell"])
-            progress.incomplete.update(known.filter(~pl.col("complete"))["cell"])
-            progress.next = max([first, *(c + 1 for c in known["cell"].tail(1))])
-            progress.suspects.update(range(first, progress.next))
-            self.progress[stage.name] = progress
-
-    def _collect(self, progress: Progress, now: float) -> bool:
+    def _collect(self, chain: Progress, now: float) -> bool:
         """Take note of what has ended or is lost; whether a task was lost that none had begun."""
         unheard = False
-        for cells, sent in list(progress.pending.items()):
+        for sent in list(chain.pending):
             ended = sent.handle.ready()
             if ended:
                 self._heard, self._patience_s = now, self._lost_after_s
@@ -153,24 +145,22 @@ class Job:
                 self._heard = sent.begun_at = now
             if not ended and not self._lost(sent, now):
                 continue
-            del progress.pending[cells]
+            chain.pending.remove(sent)
             if not ended:
-                _log.warning("task lost", trigger=progress.stage.name, first=cells[0])
+                _log.warning("task lost", triggers=names_of(chain.stages), first=sent.task.first)
                 unheard |= sent.begun_at is None
                 if sent.begun_at is not None:  # else there was no worker: not the windows' fault
-                    progress.losses.update(range(*cells))
+                    chain.losses.update(sent.cells)
             if not ended or sent.handle.failed():
-                progress.suspects.update(range(*cells))
+                chain.suspects.update(sent.cells)
                 if ended:
                     self._paused_until = now + self._pause_s
                     self._pause_s = min(2 * self._pause_s, LONGEST_PAUSE_S)
                 continue
             self._pause_s = PAUSE_S
-            progress.commit(range(*cells))
+            chain.n_done += len(sent.cells)
             if not sent.task.complete:
-                progress.incomplete.update(range(*cells))
-            for reader in self._readers(progress):
-                reader.suspect(cells[0] * self.run.cell, cells[1] * self.run.cell)
+                chain.incomplete.update(sent.cells)
         return unheard
 
     def _lost(self, sent: Sent, now: float) -> bool:
@@ -179,129 +169,67 @@ class Job:
         return now - max(sent.at, self._heard) >= self._patience_s
 
     def _send(
-        self, progress: Progress, submit: Submit, now: float, most_cells: int, most_pending: int
+        self, chain: Progress, submit: Submit, now: float, most_cells: int, most_pending: int
     ) -> None:
         """Send out the windows that are due."""
-        sure, hasty = self._due(progress)
-        while progress.next < max(sure, hasty) and len(progress.pending) < most_pending:
-            few = max(sure, hasty) - progress.next < BATCH_CELLS
-            if few and (progress.pending or self._waiting(now)):
-                break  # while the workers are busy, cells gather: few large tasks cost less
-            complete = progress.next < sure
-            stop = min(sure if complete else hasty, progress.next + most_cells)
-            self._submit(progress, submit, now, progress.next, stop, complete=complete)
-            progress.next = stop
-        caught_up = {cell for cell in progress.incomplete if cell < sure}
-        progress.incomplete -= caught_up
-        progress.suspects |= caught_up
+        sure, hasty = self._due(chain)
+        room = most_pending - len(chain.pending)
+        due = nsmallest(max(0, room) * most_cells, chain.due)
+        due = due[: bisect_left(due, max(sure, hasty))]
+        if len(due) < BATCH_CELLS and (chain.pending or self._waiting(now)):
+            due = []  # while the workers are busy, cells gather: few large tasks cost less
+        certain = bisect_left(due, sure)
+        for cells in [*_rows(due[:certain], most_cells), *_rows(due[certain:], most_cells)][:room]:
+            self._submit(chain, submit, now, cells, complete=cells[-1] < sure)
+            chain.due.difference_update(cells)
+            chain.next = cells[-1] + 1
+        caught_up = {cell for cell in chain.incomplete if cell < sure}
+        chain.incomplete -= caught_up
+        chain.suspects |= caught_up
 
-    def _repair(self, progress: Progress, submit: Submit, now: float, most_cells: int) -> None:
+    def _repair(self, chain: Progress, submit: Submit, now: float, most_cells: int) -> None:
         """Send out again the suspect windows whose inputs have indeed changed."""
-        busy = {cell for cells in progress.pending for cell in range(*cells)}
-        ready = sorted(progress.suspects - busy)
-        sure, _ = self._due(progress)
-        for first, stop in _spans(ready, most_cells, alone=progress.losses):
-            progress.suspects.difference_update(range(first, stop))
-            state = input_state(self._engine, progress.stage, first, stop)
-            known = ledger.current(
-                self._engine, self.run.run_id, progress.stage.lineage.lineage, first, stop
-            )
-            old = state.join(known, on="cell", how="left", suffix="_old").filter(
-                pl.col("inputs").ne_missing(pl.col("inputs_old"))
-                | (~pl.col("complete") & (pl.col("cell") < sure))
-            )
-            for a, b in _spans(old["cell"].to_list(), most_cells, alone=progress.losses):
-                if progress.losses[a] >= MOST_LOSSES:
-                    del progress.losses[a]
-                    set_aside(self._engine, progress.stage, a, _LOST)
-                    progress.commit([a])
+        busy = {cell for sent in chain.pending for cell in sent.cells}
+        ready = sorted(chain.suspects - busy)
+        sure, _ = self._due(chain)
+        for row in _rows(ready, COMPARED_CELLS):
+            chain.suspects.difference_update(row)
+            state = chain_state(self._engine, chain.stages, row[0], row[-1] + 1)
+            cells = pl.concat(state.values()).filter(pl.col("cell").is_in(row))
+            hasty = pl.col("complete").not_()
+            old = cells.filter(pl.col("stale") | (hasty & (pl.col("cell") < sure)))
+            open_cells = sorted(set(old["cell"]))
+            for again in _rows(open_cells, most_cells, alone=chain.losses):
+                if chain.losses[again[0]] >= MOST_LOSSES:
+                    del chain.losses[again[0]]
+                    set_aside(self._engine, chain.stages, again[0], _lost(chain.stages))
+                    chain.n_done += 1
                     continue
-                self._submit(progress, submit, now, a, b, complete=b <= sure)
+                self._submit(chain, submit, now, again, complete=again[-1] < sure)
             # What is up to date was done by another conductor, or by a task given up for lost; it
             # may have run before every watermark had passed.
-            current = sorted(set(range(first, stop)).difference(old["cell"]))
-            hasty = set(known.filter(~pl.col("complete"))["cell"])
-            progress.incomplete |= hasty.intersection(current)
-            for a, b in _spans(current, most_cells):
-                progress.commit(range(a, b))
-                for reader in self._readers(progress):
-                    reader.suspect(a * self.run.cell, b * self.run.cell)
+            current = set(row).difference(open_cells)
+            chain.incomplete |= current.intersection(cells.filter(hasty)["cell"])
+            chain.n_done += len(current)
 
     def _submit(
-        self,
-        progress: Progress,
-        submit: Submit,
-        now: float,
-        first: int,
-        stop: int,
-        *,
-        complete: bool,
+        self, chain: Progress, submit: Submit, now: float, cells: Sequence[int], *, complete: bool
     ) -> None:
-        task = Task(progress.stage, first, stop, complete)
-        progress.pending[first, stop] = Sent(task, submit(task), now)
+        task = Task(chain.stages, cells[0], cells[-1] + 1, complete)
+        chain.pending.append(Sent(task, submit(task), now, cells))
 
     def _waiting(self, now: float) -> bool:
         """Whether some task of late waits for a worker; one that waits longer may be lost."""
-        every = (sent for p in self.progress.values() for sent in p.pending.values())
+        every = (sent for chain in self.chains for sent in chain.pending)
         return any(sent.begun_at is None and now - PATIENT_S < sent.at < now for sent in every)
 
-    def _n_due(self, progress: Progress) -> int:
-        return max(self._due(progress)) - progress.next
-
-    def _due(self, progress: Progress) -> tuple[int, int]:
+    def _due(self, chain: Progress) -> tuple[int, int]:
         """Return the cell before which every window is due for sure, and by the latency limit."""
-        stage, cell = progress.stage, self.run.cell
-        last = self.stop_of(progress)
         passed = EVER if self.closed else self.watermarks.passed
         newest = EVER if self.closed else self.watermarks.newest
-        if not stage.reads_hits:
-            passed = newest = EVER
-        hasty = newest - self.latency if self.latency is not None else passed
-        for name in stage.inputs:
-            passed = min(passed, self._complete_time(self.progress[name]))
-            hasty = min(hasty, self._done_time(self.progress[name]))
-        return (
-            min(last, (passed - stage.reach) // cell),
-            min(last, (hasty - stage.reach) // cell),
-        )
-
-    def _done_time(self, progress: Progress) -> int:
-        """Return the time before which a stage's results are committed."""
-        if self.closed and progress.done_to >= self.stop_of(progress):
-            return EVER
-        return progress.done_to * self.run.cell
-
-    def _complete_time(self, progress: Progress) -> int:
-        """Return the time before which a stage's results are committed and lack nothing."""
-        lacking = min(progress.incomplete, default=EVER)
-        return min(self._done_time(progress), lacking * self.run.cell)
-
-    def stop_of(self, progress: Progress) -> int:
-        """Return the cell at which a stage has no more to do, once the run is closed."""
-        if progress.stop < EVER // self.run.cell or not self.closed:
-            return progress.stop
-        return (self.watermarks.t_max + self._margin) // self.run.cell + 1
-
-    def _readers(self, progress: Progress) -> list[Progress]:
-        return [p for p in self.progress.values() if progress.stage.name in p.stage.inputs]
-
-
-def needed_cells(stages: Sequence[Stage], a: int, b: int) -> dict[str, tuple[int, int]]:
-    """Return for each stage the cells [first, stop) on which results in [a, b) ticks rest.
-
-    A stage that others read must cover their margins, too.
-    """
-    cells: dict[str, tuple[int, int]] = {}
-    for stage in reversed(stages):
-        cell = stage.run.cell
-        low, high = a, b
-        for reader in stages:
-            if stage.name in reader.inputs:
-                first, stop = cells[reader.name]
-                low = min(low, first * cell - reader.reach)
-                high = max(high, stop * cell + reader.reach)
-        cells[stage.name] = (low // cell, -(-high // cell))
-    return cells
+        hasty = passed if self.latency is None else newest - self.latency
+        cell, horizon = self.run.cell, chain.horizon
+        return (passed - horizon) // cell, (hasty - horizon) // cell
 
 
 def conduct(
@@ -325,21 +253,23 @@ def pause_after(took_s: float) -> float:
     return max(OFTEN_S, min(took_s / LOOKING, SELDOM_S))
 
 
-_LOST = TriggerError(
-    f"the task was lost {MOST_LOSSES} times: the trigger hangs, or ends its worker"
-)
+def _lost(stages: Sequence[Stage]) -> TriggerError:
+    return TriggerError(
+        f"the task was lost {MOST_LOSSES} times: one of the triggers {names_of(stages)} hangs, or"
+        " ends its worker"
+    )
 
 
-def _spans(cells: Sequence[int], most: int, alone: Container[int] = ()) -> list[tuple[int, int]]:
-    """Return sorted cells as ranges [first, stop) of at most ``most`` cells.
+def _rows(cells: Sequence[int], most: int, alone: Container[int] = ()) -> list[list[int]]:
+    """Return sorted cells in rows of at most ``most``, each without long holes.
 
-    Those in ``alone`` make ranges of their own.
+    Those in ``alone`` make rows of their own.
     """
-    spans: list[tuple[int, int]] = []
+    rows: list[list[int]] = []
     for cell in cells:
-        apart = cell in alone or cell - 1 in alone
-        if spans and spans[-1][1] == cell and cell - spans[-1][0] < most and not apart:
-            spans[-1] = (spans[-1][0], cell + 1)
+        apart = cell in alone or (rows and rows[-1][-1] in alone)
+        if rows and len(rows[-1]) < most and cell - rows[-1][-1] <= LONGEST_HOLE and not apart:
+            rows[-1].append(cell)
         else:
-            spans.append((cell, cell + 1))
-    return spans
+            rows.append([cell])
+    return rows

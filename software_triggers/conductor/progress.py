@@ -1,7 +1,7 @@
-"""How far a stage has come in a run: what is sent out, done, suspect, lost."""
+"""How far a chain has come in a run: what is due, sent out, suspect, lost."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -25,9 +25,9 @@ class Handle(Protocol):
 
 @dataclass(frozen=True)
 class Task:
-    """Cells [first, stop) of a stage, to be brought up to date by a worker."""
+    """Cells [first, stop) of a chain of stages, to be brought up to date by a worker."""
 
-    stage: Stage
+    stages: tuple[Stage, ...]
     first: int
     stop: int
     complete: bool
@@ -44,48 +44,50 @@ class Sent:
     task: Task
     handle: Handle
     at: float
+    cells: Sequence[int]
+    """Those of its cells that have words."""
     begun_at: float | None = None
     """When it was first seen that a worker had begun with it."""
 
 
 @dataclass
 class Progress:
-    """How far a stage has come in a run."""
+    """How far a chain of stages has come in a run. Cells without words never enter."""
 
-    stage: Stage
-    first: int
-    next: int
-    """Cells before it have been sent out or are done."""
-    stop: int
-    """Cells from here on are not wanted."""
-    done_to: int
-    """All cells before it are committed."""
-    least: int = -EVER
-    """Cells before it are not wanted, even if late data touch them."""
-    done: set[int] = field(default_factory=set)
-    """Committed cells from ``done_to`` on."""
+    stages: tuple[Stage, ...]
+    span: range
+    """Cells that are wanted."""
+    next: int = -EVER
+    """Cells before it were sent out, or may be in the ledger."""
+    due: set[int] = field(default_factory=set)
+    """Cells from ``next`` on that have words and were not sent out."""
     suspects: set[int] = field(default_factory=set)
-    """Cells whose inputs may have changed since they were sent out."""
+    """Cells before ``next`` whose inputs may have changed since they were sent out."""
     incomplete: set[int] = field(default_factory=set)
     """Cells that ran before every watermark had passed."""
-    pending: dict[tuple[int, int], Sent] = field(default_factory=dict)
+    pending: list[Sent] = field(default_factory=list)
     losses: Counter[int] = field(default_factory=Counter)
     """How often a cell's task was lost."""
+    n_done: int = 0
+    """Cells that were committed, or found so."""
 
-    def commit(self, cells: Iterable[int]) -> None:
-        """Note that cells are committed."""
-        self.done.update(c for c in cells if c >= self.done_to)
-        while self.done_to in self.done:
-            self.done.remove(self.done_to)
-            self.done_to += 1
+    @property
+    def horizon(self) -> int:
+        """Ticks from a cell to the words that its rows may hang on."""
+        return max(stage.horizon for stage in self.stages)
 
-    def suspect(self, a: int, b: int) -> None:
-        """Note that inputs at times [a, b) have changed."""
-        cell, reach = self.stage.run.cell, self.stage.reach
-        first, stop = (a - reach) // cell, -(-(b + reach) // cell)
-        self.suspects.update(range(max(first, self.least), min(stop, self.next)))
+    def touch(self, cells: Iterable[int]) -> None:
+        """Note that words came which these cells look at."""
+        for cell in cells:
+            if cell in self.span:
+                (self.suspects if cell < self.next else self.due).add(cell)
+
+    def done_to(self, passed: int) -> int:
+        """Return the cell before which all is committed, given the one before which all is due."""
+        under_way = (cell for sent in self.pending for cell in sent.cells[:1])
+        return min(passed, *self.due, *self.suspects, *under_way)
 
     @property
     def backlog(self) -> int:
         """Cells sent out and not committed, or known to need repair."""
-        return self.next - self.done_to - len(self.done) + len(self.suspects)
+        return sum(len(sent.cells) for sent in self.pending) + len(self.suspects)

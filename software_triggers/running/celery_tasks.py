@@ -55,19 +55,25 @@ class WorkerContext:
         self._folders = tuple(folders)
         self._stages: dict[tuple[int, str], Stage] = {}
 
-    def stage(self, run_id: int, name: str, lineage: str, wanted: Mapping[str, Any]) -> Stage:
-        """Return the stage of a task; StoreError when this worker's trigger is another version."""
-        if (run_id, lineage) not in self._stages:
+    def chain(
+        self, run_id: int, lineages: Mapping[str, str], wanted: Mapping[str, Any]
+    ) -> tuple[Stage, ...]:
+        """Return the stages of a task, given names and lineages in working order.
+
+        Raises StoreError when this worker's version of a trigger is another.
+        """
+        if any((run_id, lineage) not in self._stages for lineage in lineages.values()):
             run = find_run(self.engine, run_id)
             known = triggers_of_run(self.engine, run, self._folders, wanted)
             for stage in bind(self.engine, run, known, wanted):
                 self._stages[run_id, stage.lineage.lineage] = stage
-        if (run_id, lineage) not in self._stages:
-            raise StoreError(
-                f"trigger {name} is not the same here as where the task came from"
-                f" (lineage {lineage}): install the same version of its code on this worker"
-            )
-        return self._stages[run_id, lineage]
+        for name, lineage in lineages.items():
+            if (run_id, lineage) not in self._stages:
+                raise StoreError(
+                    f"trigger {name} is not the same here as where the task came from"
+                    f" (lineage {lineage}): install the same version of its code on this worker"
+                )
+        return tuple(self._stages[run_id, lineage] for lineage in lineages.values())
 
 
 # What a broker that is away, or comes back without what it knew, makes of a call.
@@ -86,28 +92,31 @@ def attach(bench: WorkerContext) -> None:
 def process_cells(
     self: Any,
     run_id: int,
-    name: str,
-    lineage: str,
+    lineages: dict[str, str],
     wanted: str,
     first: int,
     stop: int,
     complete: bool,
 ) -> int:
-    """Bring cells [first, stop) of a stage up to date; see ``process``.
+    """Bring cells [first, stop) of a chain up to date; see ``process``.
 
     What the broker delivers a third time has ended two workers: it is left to the conductor, who
     sends lost windows one by one and sets aside the one that does it.
     """
     assert _bench, "attach() comes first"
+    names = ", ".join(lineages)
     if (self.request.delivery_info or {}).get("redelivered") and _deliveries(self.request.id) > 2:
-        _log.error("task left alone", run=run_id, trigger=name, first=first, stop=stop)
+        _log.error("task left alone", run=run_id, triggers=names, first=first, stop=stop)
         raise StoreError("delivered three times")
     try:
-        stage = _bench.stage(run_id, name, lineage, json.loads(wanted))
-        home = home_of(_bench.engine, first * stage.run.cell, stage.run.detector.slice)
-        return process(home, stage, first, stop, complete=complete)
+        stages = _bench.chain(run_id, lineages, json.loads(wanted))
+        run = stages[0].run
+        home = home_of(_bench.engine, first * run.cell, run.detector.slice)
+        return process(home, stages, first, stop, complete=complete)
     except EveryhitError as fault:
-        _log.error("task failed", run=run_id, trigger=name, first=first, stop=stop, said=str(fault))
+        _log.error(
+            "task failed", run=run_id, triggers=names, first=first, stop=stop, said=str(fault)
+        )
         raise
 
 
@@ -151,22 +160,21 @@ def celery_submit(
     """Return what sends a conductor's tasks to the workers; ``wanted`` as given to ``bind``.
 
     A task that the broker does not take has failed. The identity of a task begins with ``of`` and
-    tells its run, lineage, windows, and which sending it is: for whoever reads the log.
+    tells its run, last lineage, windows, and which sending it is: for whoever reads the log.
     """
     told = json_text(wanted)
-    sendings: Counter[tuple[str, int, int]] = Counter()
+    sendings: Counter[str] = Counter()
     started = secrets.token_hex(3)
 
     def submit(task: Task) -> Handle:
-        stage, lineage = task.stage, task.stage.lineage.lineage
-        sendings[lineage, task.first, task.stop] += 1
-        nth = sendings[lineage, task.first, task.stop]
+        run_id, last = task.stages[0].run.run_id, task.stages[-1]
+        name = f"{of}{run_id}.{last.name}.{last.lineage.lineage}.{task.first}-{task.stop}"
+        sendings[name] += 1
         try:
             sent = process_cells.apply_async(
                 (
-                    stage.run.run_id,
-                    stage.name,
-                    lineage,
+                    run_id,
+                    {stage.name: stage.lineage.lineage for stage in task.stages},
                     told,
                     task.first,
                     task.stop,
@@ -174,8 +182,7 @@ def celery_submit(
                 ),
                 queue=queue,
                 retry=False,
-                task_id=f"{of}{stage.run.run_id}.{stage.name}.{lineage}.{task.first}-{task.stop}"
-                f".{started}.{nth}",
+                task_id=f"{name}.{started}.{sendings[name]}",
             )
         except BROKEN as fault:
             _log.warning("the broker takes no task", said=str(fault))

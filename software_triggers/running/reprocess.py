@@ -152,7 +152,7 @@ class Reprocessor:
     def _span(self, run: Run, stages: Sequence[Stage], one: Reprocessing) -> tuple[int, int]:
         """Return the range asked for, as far as rows can lie in it; UsageError when none can."""
         first, last = extent(self._engine, run)
-        margin = sum(stage.reach for stage in stages)
+        margin = max(stage.horizon for stage in stages)
         # In a run under way, what lies behind the last hit is the live conductor's.
         a, b = max(one.a, first - margin), min(one.b, last + margin * (run.state == "closed"))
         if a >= b:
@@ -198,10 +198,9 @@ class Reprocessor:
 
 
 def cells_of(job: Job) -> tuple[int, int]:
-    """Return the windows of a job that are done, and all there are, of all its stages."""
-    stages = list(job.progress.values())
-    done = sum(p.done_to - p.first + len(p.done) for p in stages)
-    return done, sum(job.stop_of(p) - p.first for p in stages)
+    """Return the windows of a job that are done, and all that are known, of all its chains."""
+    done = sum(chain.n_done for chain in job.chains)
+    return done, done + sum(len(chain.due) for chain in job.chains) + job.backlog
 
 
 def reprocess(

@@ -42,7 +42,7 @@ def thread_submit(engine: Engine, n_threads: int, most_hits: int = MOST_HITS) ->
                 pool.submit(
                     process,
                     engine,
-                    task.stage,
+                    task.stages,
                     task.first,
                     task.stop,
                     complete=task.complete,
@@ -78,7 +78,7 @@ class ThreadQueue:
         if self._pool is None:
             self._pool = ThreadPoolExecutor(self._n_threads, thread_name_prefix="reprocess")
         future = self._pool.submit(
-            process, self._engine, task.stage, task.first, task.stop, complete=task.complete
+            process, self._engine, task.stages, task.first, task.stop, complete=task.complete
         )
         return _Done(future)
 

@@ -9,11 +9,10 @@ import polars as pl
 
 from db.catalogue.runs import Run
 from db.engine import Engine
-from db.relations.query import fetch_bound
 from db.words.hits_view import create_views
 from db.words.ranges import of_hits
 from software_triggers.running.dry_run import unstored_stage
-from software_triggers.task.bind import Stage, compute, select
+from software_triggers.task.bind import Stage, find
 from software_triggers.trigger import Trigger
 from software_triggers.window import Window
 
@@ -79,12 +78,7 @@ def _found(engine: Engine, stage: Stage, edges: Sequence[int]) -> pl.DataFrame:
     """Return t and the whole row as JSON of what is found in the windows between the edges."""
     parts = []
     for window in (Window(*pair) for pair in pairwise(edges)):
-        read = window.widened(stage.reach)
-        if stage.trigger.kind == "sql":
-            rows = fetch_bound(engine, select(engine, stage, read), stage.params)
-        else:
-            rows = compute(engine, stage, read)
-        rows = rows.filter(pl.col("t").is_between(window.a, window.b, closed="left"))
+        rows = find(engine, stage, window)
         parts.append(
             rows.select(pl.col("t").cast(pl.Int64), row=pl.struct(pl.all()).struct.json_encode())
         )

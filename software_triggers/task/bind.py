@@ -14,12 +14,19 @@ from db.catalogue.runs import Run
 from db.engine import Engine
 from db.errors import EveryhitError, TriggerError, UnknownColumnError
 from db.relations.query import bind as bind_query
-from db.relations.query import columns_of
+from db.relations.query import columns_of, fetch_bound
 from db.results.rows import Lineage, create_table, enter_lineage
 from db.user_sql.confine import confined
 from db.words.hits_view import create_views
 from software_triggers.isolation.process import CallError
-from software_triggers.task.relations import check_columns, columns_there, frames, relations_of
+from software_triggers.task.relations import (
+    NOTHING,
+    AtHand,
+    check_columns,
+    columns_there,
+    frames,
+    relations_of,
+)
 from software_triggers.trigger import SOURCES, Trigger
 from software_triggers.window import Window
 
@@ -37,8 +44,9 @@ class Stage:
     lineage: Lineage
     inputs: Mapping[str, Lineage]
     """Lineages of the triggers that it reads."""
-    t_may_lack: bool = False
-    """Whether its SQL may give NULL for t: its rows are looked at before they count."""
+    horizon: int = 0
+    """Ticks from a window to the words that its rows may hang on: reach, added up along what it
+    reads."""
 
     @property
     def name(self) -> str:
@@ -170,27 +178,40 @@ def _stage(
     digest = blake2b(json.dumps(told, sort_keys=True).encode(), digest_size=6).hexdigest()
     lineage = replace(bare, lineage=digest, columns=columns)
     create_table(engine, lineage)
-    return replace(stage, lineage=lineage, t_may_lack=found["t"].startswith("Nullable("))
+    far = max((stages[name].horizon for name in inputs), default=0)
+    return replace(stage, lineage=lineage, horizon=reach + far)
 
 
-def select(engine: Engine, stage: Stage, read: Window) -> str:
+def select(engine: Engine, stage: Stage, read: Window, at_hand: AtHand = NOTHING) -> str:
     """Return the SQL of an SQL stage with every name bound to its rows in ``read``."""
     query = confined(engine, stage.trigger.source, stage.trigger.reads, repeatable=True)
-    names = relations_of(stage.run, stage.trigger, stage.inputs, read, query.names)
+    names = relations_of(stage.run, stage.trigger, stage.inputs, read, query.names, at_hand)
     return bind_query(engine, query, names)
 
 
-def compute(engine: Engine, stage: Stage, read: Window) -> pl.DataFrame:
-    """Return what a Python stage finds in ``read``, margins included, columns checked.
+def find(engine: Engine, stage: Stage, window: Window, at_hand: AtHand = NOTHING) -> pl.DataFrame:
+    """Return the rows that a stage finds with t in a window, in the columns of its table.
 
-    Raises TriggerError when the function returns no frame or lacks a column.
+    Raises TriggerError for rows that don't fit it, StoreError when the store fails.
     """
-    given = dict(stage.params)
-    given |= frames(engine, stage.run, stage.trigger, stage.inputs, read)
-    if "detector" in stage.trigger.arguments:
-        given["detector"] = stage.run.detector
-    assert stage.trigger.compute is not None
-    rows = stage.trigger.compute(**given)
+    rows = compute(engine, stage, window.widened(stage.reach), at_hand)
+    return rows.filter(pl.col("t").is_between(window.a, window.b, closed="left"))
+
+
+def compute(engine: Engine, stage: Stage, read: Window, at_hand: AtHand = NOTHING) -> pl.DataFrame:
+    """Return what a stage finds in ``read``, margins included, columns checked.
+
+    Raises TriggerError when a function returns no frame or lacks a column.
+    """
+    if stage.trigger.kind == "sql":
+        rows = fetch_bound(engine, select(engine, stage, read, at_hand), stage.params)
+    else:
+        given = dict(stage.params)
+        given |= frames(engine, stage.run, stage.trigger, stage.inputs, read, at_hand)
+        if "detector" in stage.trigger.arguments:
+            given["detector"] = stage.run.detector
+        assert stage.trigger.compute is not None
+        rows = stage.trigger.compute(**given)
     if not isinstance(rows, pl.DataFrame) or "t" not in rows.columns:
         got = f"columns {', '.join(rows.columns)}" if isinstance(rows, pl.DataFrame) else type(rows)
         raise TriggerError(
@@ -220,16 +241,12 @@ def check_times(name: str, n_without: int) -> None:
 def _in_kind(stage: Stage, column: pl.Series) -> pl.Series:
     """Return a column in the type that its table has; TriggerError if a value would change."""
     kind = stage.lineage.columns[column.name]
-    bare = kind.replace("Nullable(", "").replace(")", "")
-    if kind.startswith("Array("):
-        if column.null_count():
-            raise TriggerError(
-                f"trigger {stage.name}: column {column.name} lacks {column.null_count()} lists"
-                " (null): return empty lists, or lists of null"
-            )
-        wanted: pl.DataType = pl.List(_FRAME_TYPES[bare.removeprefix("Array(")])
-    else:
-        wanted = _FRAME_TYPES[bare]()
+    wanted = _frame_type(kind)
+    if kind.startswith("Array(") and column.null_count():
+        raise TriggerError(
+            f"trigger {stage.name}: column {column.name} lacks {column.null_count()} lists"
+            " (null): return empty lists, or lists of null"
+        )
     n_null = _null_count(column)
     if n_null and "Nullable(" not in kind:
         raise TriggerError(
@@ -258,10 +275,15 @@ def _null_count(column: pl.Series) -> int:
 
 def _sql_columns(engine: Engine, stage: Stage) -> dict[str, str]:
     try:
-        return dict(columns_of(engine, select(engine, stage, Window(0, 0)), stage.params))
+        found = columns_of(engine, select(engine, stage, Window(0, 0)), stage.params)
     except UnknownColumnError as fault:
         there = columns_there(stage.run, stage.trigger, stage.inputs)
         raise TriggerError(f"trigger {stage.name}: {fault}; {there}") from None
+    columns = {name: re.sub(r"LowCardinality\((.+)\)", r"\1", kind) for name, kind in found}
+    for name, kind in columns.items():
+        if name != "t" and not _PLAIN.fullmatch(kind):
+            raise _no_such_column(stage, name, kind)
+    return columns
 
 
 def _frame_columns(engine: Engine, stage: Stage) -> dict[str, str]:
@@ -305,14 +327,35 @@ def _sql_type(stage: Stage, name: str, kind: pl.DataType) -> str:
     if kind in _SQL_TYPES:
         bare = _SQL_TYPES[kind]
         return f"Nullable({bare})" if stage.trigger.nulls and name != "t" else bare
-    raise TriggerError(
+    raise _no_such_column(stage, name, kind)
+
+
+def _no_such_column(stage: Stage, name: str, kind: object) -> TriggerError:
+    return TriggerError(
         f"trigger {stage.name}: column {name} is {kind}; columns may be integers, floats, booleans,"
-        " strings and lists of these"
+        " strings and lists of these: convert it"
     )
+
+
+def no_rows(stage: Stage) -> pl.DataFrame:
+    """Return a frame without rows of a stage's columns."""
+    return pl.DataFrame(schema={n: _frame_type(kind) for n, kind in stage.lineage.columns.items()})
+
+
+def _frame_type(kind: str) -> pl.DataType:
+    if kind.startswith("Array("):
+        return pl.List(_frame_type(kind[len("Array(") : -1]))
+    bare: pl.DataType = _FRAME_TYPES[kind.removeprefix("Nullable(").rstrip(")")]()
+    return bare
 
 
 TIME = re.compile(r"Nullable\(U?Int(8|16|32|64)\)|U?Int(8|16|32|64)")
 """Types that a trigger's t may have."""
+
+_PLAIN = re.compile(
+    r"(Array\(|Nullable\()*(U?Int(8|16|32|64)|Float(32|64)|Bool|String)\)*", re.ASCII
+)
+"""Types of columns that frames hold as the engine does."""
 
 _SQL_TYPES: dict[Any, str] = {
     pl.Int8: "Int8",

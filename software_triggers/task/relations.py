@@ -1,6 +1,7 @@
 """What stands behind a name that a trigger reads: a relation for SQL, a frame for Python."""
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -11,11 +12,26 @@ from db.engine import Engine
 from db.errors import TriggerError
 from db.relations.relation import Relation, read
 from db.results.rows import Lineage, read_committed
-from db.words.chunks import read_words
+from db.words.chunks import ChunkWords, read_words
 from software_triggers.window import Window
 
 if TYPE_CHECKING:
     from software_triggers.trigger import Trigger
+
+
+@dataclass(frozen=True)
+class AtHand:
+    """What a task has at hand of what its stages read, over at least the times that they read."""
+
+    words: ChunkWords | None = None
+    """None: they are fetched."""
+    rows: dict[str, pl.DataFrame] = field(default_factory=dict)
+    """Rows of triggers, by name; those of others are read as they are committed."""
+    attempts: dict[str, int] = field(default_factory=dict)
+    """Attempts as which these rows are stored, where nobody sees them yet: for SQL."""
+
+
+NOTHING = AtHand()
 
 
 def relations_of(
@@ -24,26 +40,43 @@ def relations_of(
     lineages: Mapping[str, Lineage],
     window: Window,
     columns: Collection[str] | None = None,
+    at_hand: AtHand = NOTHING,
 ) -> dict[str, Relation]:
     """Return the relation behind each name that a trigger reads, with times in the window.
 
     ``columns`` are names of those that it may look at; None for all.
     """
     return {
-        name: Relation(name, run, window.a, window.b, lineages.get(name), columns)
+        name: Relation(
+            name,
+            run,
+            window.a,
+            window.b,
+            lineages.get(name),
+            columns,
+            attempt=at_hand.attempts.get(name),
+        )
         for name in trigger.reads
     }
 
 
 def frames(
-    engine: Engine, run: Run, trigger: "Trigger", lineages: Mapping[str, Lineage], window: Window
+    engine: Engine,
+    run: Run,
+    trigger: "Trigger",
+    lineages: Mapping[str, Lineage],
+    window: Window,
+    at_hand: AtHand = NOTHING,
 ) -> dict[str, pl.DataFrame]:
     """Return the frame for each name that a trigger reads, with times in the window."""
     has = _columns_read(run, trigger, lineages)
     out = {}
     for name in trigger.reads:
         uses = [column for column in trigger.uses if column in has[name]]
-        if name in lineages:
+        if name in at_hand.rows:
+            inside = pl.col("t").is_between(window.a, window.b, closed="left")
+            out[name] = at_hand.rows[name].filter(inside).select(uses or pl.all())
+        elif name in lineages:
             out[name] = read_committed(
                 engine, lineages[name], run.cell, window.a, window.b, uses, ordered=False
             )
@@ -51,7 +84,10 @@ def frames(
             rates = read(engine, Relation(name, run, window.a, window.b), ordered=False)
             out[name] = pl.DataFrame(pl.from_arrow(rates))
         else:
-            out[name] = read_frame(engine, run, window, uses, hits_only=name == "hits")
+            hits_only = name == "hits"
+            out[name] = read_frame(
+                engine, run, window, uses, hits_only=hits_only, stored=at_hand.words
+            )
     return {name: _signed(frame) for name, frame in out.items()} if trigger.signed else out
 
 
@@ -107,20 +143,26 @@ def _columns(run: Run, name: str, lineages: Mapping[str, Lineage]) -> list[str]:
 
 
 def read_frame(
-    engine: Engine, run: Run, window: Window, columns: Sequence[str] = (), *, hits_only: bool = True
+    engine: Engine,
+    run: Run,
+    window: Window,
+    columns: Sequence[str] = (),
+    *,
+    hits_only: bool = True,
+    stored: ChunkWords | None = None,
 ) -> pl.DataFrame:
     """Return sound hits, or all sound words with a time, with t in the window, in order of storage.
 
     ``columns`` are names of the declaration's columns, ``t``, ``link`` and ``raw``, which stands
     for the raw words ``w0``, ``w1``, …; none means all but the raw words. Corrupt words are no
-    hits.
+    hits. ``stored`` are words that were read already.
     """
     detector = run.detector
     raw = [f"w{k}" for k in range(detector.words_per_hit)]
     wanted = list(columns) or ["t", "link", *detector.column_names, *([] if hits_only else ["hit"])]
     wanted = [name for c in wanted for name in (raw if c == "raw" else [c])]
     take = reader(detector, tuple(wanted), hits_only=hits_only)
-    stored = read_words(engine, run.run_id, window.a, window.b, detector.slice)
+    stored = stored or read_words(engine, run.run_id, window.a, window.b, detector.slice)
     lengths = stored.lengths // detector.words_per_hit
     return pl.DataFrame(
         take(stored.words, lengths, stored.epochs, stored.links, window.a, window.b)

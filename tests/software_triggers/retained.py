@@ -19,7 +19,7 @@ from ops.cli.runs import extent, links_of
 from software_triggers.conductor.completeness import windows_behind
 from software_triggers.task.bind import bind
 
-TOY_TRIGGERS = "from workbench import PAIRS, crowds, echoes, second_echoes\n"
+TOY_TRIGGERS = "from workbench import BESIDE, PAIRS, crowds, echoes, second_echoes\n"
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 GRACE = timedelta(days=2)

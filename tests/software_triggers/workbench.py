@@ -26,6 +26,12 @@ SELECT t, link, wire, n FROM (
 ) WHERE n >= 2
 """)
 
+BESIDE = sql_trigger("""
+-- trigger: beside
+-- reach: 50 ns
+SELECT t, wire, count() OVER (ORDER BY t RANGE BETWEEN 50 PRECEDING AND 50 FOLLOWING) AS n FROM pairs
+""")
+
 
 @trigger(reach="by")
 def echoes(hits: pl.DataFrame, by: int | str = "40 ns") -> pl.DataFrame:
@@ -58,12 +64,12 @@ some_hits = st.lists(
     min_size=1,
     max_size=20,
 )
-TRIGGERS = {t.name: t for t in (PAIRS, echoes, second_echoes, crowds)}
+TRIGGERS = {t.name: t for t in (PAIRS, BESIDE, echoes, second_echoes, crowds)}
 WANTED = {name: {} for name in TRIGGERS}
 
 
 def expected(hits: Sequence[Hit]) -> dict[str, list[str]]:
-    """What the four triggers must find, in the slow and obvious way."""
+    """What the triggers must find, in the slow and obvious way."""
     pairs = [
         (h.t, h.link, h.wire, n)
         for h in hits
@@ -73,6 +79,10 @@ def expected(hits: Sequence[Hit]) -> dict[str, list[str]]:
     crowded = {t: sorted(h.t for h in hits if abs(h.t - t) <= 60) for t, *_ in pairs}
     return {
         "pairs": sorted(map(repr, pairs)),
+        "beside": sorted(
+            repr((t, wire, sum(abs(other - t) <= 50 for other, *_ in pairs)))
+            for t, _, wire, _ in pairs
+        ),
         "echoes": sorted(map(repr, once)),
         "second_echoes": sorted(repr((t + by, w)) for t, w, _ in once for by in (-40, 40)),
         "crowds": sorted(map(repr, crowded.items())),
@@ -94,7 +104,7 @@ def ledger_rows(engine, stage) -> pl.DataFrame:
     return pl.DataFrame(
         pl.from_arrow(
             engine.fetch(
-                "SELECT cell, revision, attempt, n_rows, digest, complete FROM ledger"
+                "SELECT cell, revision, attempt, n_rows, inputs, complete FROM ledger"
                 " WHERE run_id = {run:UInt32} AND lineage = {lineage:String}"
                 " ORDER BY cell, revision",
                 {"run": stage.run.run_id, "lineage": stage.lineage.lineage},
@@ -187,7 +197,7 @@ class Workers:
     def __call__(self, task):
         self.tasks.append(task)
         process(
-            self.engine, task.stage, task.first, task.stop,
+            self.engine, task.stages, task.first, task.stop,
             complete=task.complete, most_hits=self.most_hits,
         )  # fmt: skip
         return Sent(ended=True)
@@ -230,7 +240,7 @@ class Unreliable:
     def _do(self, engine, task) -> None:
         try:
             process(
-                engine, task.stage, task.first, task.stop,
+                engine, task.stages, task.first, task.stop,
                 complete=task.complete, most_hits=self.most_hits,
             )  # fmt: skip
         except Killed:
@@ -248,7 +258,7 @@ def follow(job: Job, workers, now=0.0, most_cells=200, rounds=300) -> None:
         now += LONGEST_PAUSE_S / rounds
         if job.finished:
             return
-    raise AssertionError(f"not finished after {rounds} rounds: {job.progress}")
+    raise AssertionError(f"not finished after {rounds} rounds: {job.chains}")
 
 
 def finished(engine, run, stages, workers=None, **how) -> Job:
@@ -264,10 +274,10 @@ def settle(job: Job, workers, rounds=300) -> None:
     for _ in range(rounds):
         before = len(workers.tasks)
         job.advance(workers, 0.0, 200, 8)
-        quiet = not any(p.pending or p.suspects for p in job.progress.values())
+        quiet = not any(chain.pending or chain.suspects for chain in job.chains)
         if quiet and len(workers.tasks) == before:
             return
-    raise AssertionError(f"no rest after {rounds} rounds: {job.progress}")
+    raise AssertionError(f"no rest after {rounds} rounds: {job.chains}")
 
 
 SOME = [Hit(t, k % 3, k % 4) for k, t in enumerate(range(0, 1500, 37))]

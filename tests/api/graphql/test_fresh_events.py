@@ -68,7 +68,7 @@ class Bench:
         insert_rows(self.engine, self.lineage, CELL, attempt, rows)
         row = {
             "run_id": [self.run.run_id], "lineage": [self.lineage.lineage], "cell": [cell],
-            "revision": [revision], "attempt": [attempt], "n_rows": [n_rows], "digest": [0],
+            "revision": [revision], "attempt": [attempt], "n_rows": [n_rows],
             "inputs": [0], "n_inputs": [0], "complete": [True], "worker": [""], "seconds": [0.0],
             "committed_at": [stamp or datetime.now(UTC)],
         }  # fmt: skip

@@ -18,7 +18,6 @@ entries = st.lists(
             "revision": st.integers(0, 1),
             "attempt": st.integers(0, 2**63 - 1),
             "n_rows": st.integers(0, 5),
-            "digest": st.integers(0, 2**64 - 1),
             "inputs": st.integers(0, 2**64 - 1),
             "n_inputs": st.integers(0, 1),
             "complete": st.booleans(),
@@ -30,7 +29,7 @@ entries = st.lists(
 
 
 def entry(revision, n_inputs, attempt):
-    row = {"cell": 0, "revision": revision, "attempt": attempt, "n_rows": 1, "digest": attempt}
+    row = {"cell": 0, "revision": revision, "attempt": attempt, "n_rows": 1}
     return row | {"inputs": attempt, "n_inputs": n_inputs, "complete": attempt % 2 == 0}
 
 
@@ -50,7 +49,9 @@ def test_the_newest_revision_counts_and_of_equal_ones_the_one_that_read_more(
 ):
     run = next(_runs)
     for k, row in enumerate(rows):
-        ledger.commit(engine, run, f"lineage {k % 2}", pl.DataFrame([row], ledger.ROW), "me", 0.5)
+        told = pl.DataFrame([row], ledger.ROW)
+        told = told.with_columns(lineage=pl.lit(f"lineage {k % 2}"), seconds=0.5)
+        ledger.commit(engine, run, told, "me")
     for lineage in range(2):
         expected = {}
         for row in rows[lineage::2]:
@@ -73,9 +74,10 @@ def test_a_ledger_without_rows_has_its_columns(engine):
 def test_many_cells_are_entered_at_once(engine):
     run = next(_runs)
     rows = pl.DataFrame({"cell": range(1000)}).with_columns(
-        revision=0, attempt=5, n_rows=1, digest=2, inputs=3, n_inputs=4, complete=True
-    )
-    ledger.commit(engine, run, "x", rows, "me", 1.5)
+        revision=0, attempt=5, n_rows=1, inputs=3, n_inputs=4, complete=True, seconds=1.5,
+        lineage=pl.lit("x"),
+    )  # fmt: skip
+    ledger.commit(engine, run, rows, "me")
     found = ledger.current(engine, run, "x", 0, 1000)
     assert found["cell"].to_list() == list(range(1000))
     told = engine.fetch(f"SELECT DISTINCT worker, seconds FROM ledger WHERE run_id = {run}")

@@ -7,11 +7,10 @@ from hypothesis import strategies as st
 from lineages import CELL, COLUMNS, LATER, frame, new_lineage, point_to, run_ids
 
 from db.results.rows import (
+    attempt_sql,
     committed_sql,
-    count_rows,
     create_results,
     insert_rows,
-    insert_select,
     list_lineages,
     read_committed,
     sweep,
@@ -67,45 +66,16 @@ def test_committed_rows_are_those_of_the_attempts_that_count(engine, made, point
 
 
 @settings(max_examples=15)
-@given(st.lists(found, min_size=1, max_size=8), st.randoms(use_true_random=False))
-def test_a_digest_is_of_the_rows_whatever_their_order(engine, rows, rng):
-    one = new_lineage(engine)
-    insert_rows(engine, one, CELL, 1, frame(rows))
-    shuffled = list(rows)
-    rng.shuffle(shuffled)
-    for row in shuffled:  # and however they came
-        insert_rows(engine, one, CELL, 2, frame([row]))
-    first = count_rows(engine, one, 1, -5, 5).sort("cell")
-    assert first.equals(count_rows(engine, one, 2, -5, 5).sort("cell"))
-    per_cell = {}
-    for row in rows:
-        per_cell[row[0] // CELL] = per_cell.get(row[0] // CELL, 0) + 1
-    assert dict(first.select("cell", "n_rows").rows()) == per_cell
-
-    t, n, *rest = rows[0]
-    changed = [(t, (n + 1) % 256, *rest), *rows[1:]]
-    insert_rows(engine, one, CELL, 3, frame(changed))
-    insert_rows(engine, one, CELL, 4, frame([*rows, rows[0]]))
-    of_cell = pl.col("cell") == t // CELL
-    for attempt in (3, 4):
-        other = count_rows(engine, one, attempt, -5, 5)
-        assert other.filter(of_cell)["digest"].item() != first.filter(of_cell)["digest"].item()
-
-
-def test_sql_and_frames_land_in_the_same_cells(engine):
-    lineage = new_lineage(engine, columns={"t": "Int64", "n": "UInt8"})
-    select = "SELECT number - 25 AS t, {n:UInt8} AS n FROM numbers(50)"
-    insert_select(engine, lineage, CELL, 1, select, {"n": 7})
-    rows = pl.DataFrame({"t": range(-25, 25)}).with_columns(n=pl.lit(7, pl.UInt8))
-    insert_rows(engine, lineage, CELL, 2, rows)
-    table = engine.fetch(f"SELECT cell, t, n, attempt FROM {lineage.table} ORDER BY attempt, t")
-    cells = table["cell"].to_pylist()
-    assert cells == [t // CELL for t in range(-25, 25)] * 2
-    assert (
-        count_rows(engine, lineage, 1, -3, 3)
-        .sort("cell")
-        .equals(count_rows(engine, lineage, 2, -3, 3).sort("cell"))
-    )
+@given(st.lists(found, max_size=8), st.lists(found, max_size=8), st.integers(-60, 60))
+def test_rows_of_an_attempt_can_be_read_before_it_counts(engine, rows, others, a):
+    lineage = new_lineage(engine)
+    insert_rows(engine, lineage, CELL, 1, frame(rows))
+    insert_rows(engine, lineage, CELL, 2, frame(others))
+    b = a + 25
+    sql = attempt_sql(lineage, 1, range(a // CELL, -(-b // CELL)), a, b)
+    stored = pl.DataFrame(pl.from_arrow(engine.fetch(sql)))
+    expected = [row for row in rows if a <= row[0] < b]
+    assert sorted(map(repr, stored.rows())) == sorted(map(repr, frame(expected).rows()))
 
 
 def test_runs_and_lineages_keep_apart_in_one_table(engine):
@@ -148,7 +118,7 @@ def test_a_lineage_is_found_as_it_was_entered_the_newest_first(engine):
 def test_nothing_found_is_nothing_stored(engine):
     lineage = new_lineage(engine)
     insert_rows(engine, lineage, CELL, 1, frame([]))
-    assert count_rows(engine, lineage, 1, -5, 5).is_empty()
+    assert engine.fetch(attempt_sql(lineage, 1, range(-5, 5), -50, 50)).num_rows == 0
     assert read_committed(engine, lineage, CELL, -50, 50).columns == list(COLUMNS)
 
 

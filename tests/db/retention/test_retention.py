@@ -66,8 +66,8 @@ def test_a_conductor_that_starts_anew_leaves_results_without_words_alone(engine,
     workers = Workers(engine)
     finished(engine, bench.run, bench.stages, workers)
     assert (workers.tasks, bench.shown()) == ([], before)
-    for stage in bench.stages:  # whatever sends a task for them all the same
-        process(engine, stage, -5, 20, complete=True)
+    # whatever sends a task for them all the same
+    process(engine, bench.stages, -5, 20, complete=True)
     assert bench.shown()[:-1] == before[:-1]
 
 
@@ -219,18 +219,18 @@ def test_words_dropped_while_they_are_read_make_no_empty_result(engine, folder, 
     (stage,) = bind(engine, bench.run, TRIGGERS, {"pairs": {"within": "50 ns"}})
     assert {s.action for s in bench.plan()} == {"keep"}  # the newest lineage is behind
 
-    def dropped_between(*args):
+    def dropped_between(*args, **how):
         for step in to_go:
             for part in step.parts:
                 parts.detach(engine.shards[step.shard].here, part, NOW)
-        return original(*args)
+        return original(*args, **how)
 
-    import software_triggers.task.process as module
+    import software_triggers.task.attempt as module
 
-    original = module._store_rows
-    monkeypatch.setattr(module, "_store_rows", dropped_between)
+    original = module._work
+    monkeypatch.setattr(module, "_work", dropped_between)
     with pytest.raises(StoreError, match="dropped while they were read"):
-        process(engine, stage, -5, 20, complete=True)
+        process(engine, [stage], -5, 20, complete=True)
     assert rows(engine, [stage])["pairs"] == []
     assert len(ledger_rows(engine, stage)) == 0
 

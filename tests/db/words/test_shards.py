@@ -12,7 +12,7 @@ from ticks import HIT, NOW, SLICE, Hit, toy_chunk, toy_run
 
 from db.catalogue.runs import amend_run, find_run
 from db.errors import StoreError
-from db.results.rows import insert_rows, insert_select, read_committed, sweep
+from db.results.rows import insert_rows, read_committed, sweep
 from db.words.chunks import read_words, write_chunks
 from db.words.hits_view import create_views, key
 from db.words.shards import by_shard, home_of, shard_of, write_by_shard
@@ -120,12 +120,7 @@ def test_results_lie_on_the_shard_of_their_slice_and_count_everywhere(engine):
     for slice_ in range(4):
         t = slice_ * SLICE
         home = home_of(engine, t, SLICE)
-        insert_rows(home, lineage, CELL, slice_, rows_at(t, t + 1))
-        insert_select(
-            home, lineage, CELL, slice_,
-            "SELECT toInt64({t:Int64}) AS t, toUInt8(1) AS n, 0.5 AS x, [toInt64(1)] AS near, 'b'"
-            " AS name", {"t": t + 2},
-        )  # fmt: skip
+        insert_rows(home, lineage, CELL, slice_, rows_at(t, t + 1, t + 2))
         point_to(home, lineage, t // CELL, slice_)
     n = len(engine.shards)
     for k, shard in enumerate(engine.shards):

@@ -4,10 +4,8 @@ import pytest
 from ticks import Hit, toy_chunk, toy_chunks, toy_run, write
 from workbench import (
     SOME,
-    Sent,
     Workers,
     attempts,
-    closed_job,
     follow,
     rows,
     same,
@@ -38,7 +36,7 @@ def test_a_window_waits_for_every_watermark_to_pass_its_reach(engine):
         cells = standing(engine, stage)["cell"].to_list()
         sent.append(max(cells, default=None))
 
-    after(0, 0, [Hit(0, 0, 0), Hit(250, 0, 1)], 1000)
+    after(0, 0, [Hit(0, 0, 0), Hit(250, 0, 1), Hit(470, 0, 2)], 1000)
     assert sent[-1] is None  # link 1 is silent
     after(1, 0, [Hit(20, 1, 0)], 339)
     assert sent[-1] == 1  # cell 2 must see up to 340
@@ -47,35 +45,27 @@ def test_a_window_waits_for_every_watermark_to_pass_its_reach(engine):
     after(1, 3, [], 900)
     assert sent[-1] == 2  # chunk 2 is missing
     after(1, 2, [], 500)
-    assert sent[-1] == 7
+    assert sent[-1] == 5  # behind it there are no words
     assert standing(engine, stage)["complete"].all()
     assert set(attempts(engine, stage).values()) == {1}
     job.close()
     follow(job, workers)
-    assert same(engine, [stage], [Hit(0, 0, 0), Hit(250, 0, 1), Hit(20, 1, 0)])
+    made = [Hit(0, 0, 0), Hit(250, 0, 1), Hit(470, 0, 2), Hit(20, 1, 0)]
+    assert same(engine, [stage], made)
 
 
-def test_a_reader_waits_for_the_results_that_it_reads(engine):
-    job = closed_job(engine, {"second_echoes": {}})
-    held = []
-
-    def hold(task):
-        held.append((task, Sent()))
-        return held[-1][1]
-
-    job.advance(hold, 0.0, 5, 1)
-    job.advance(hold, 0.0, 5, 1)
-    assert [task.stage.name for task, _ in held] == ["echoes"]
-    task, sent = held.pop()
-    Workers(engine)(task)
-    sent.ended = True
-    job.advance(hold, 0.0, 5, 1)
-    upto = {}
-    for sent_out, _ in held:
-        upto[sent_out.stage.name] = max(sent_out.stop, upto.get(sent_out.stage.name, -9))
-    assert task.stop == task.first + 5
-    # The reader's last window looks into a window of the input that is not there yet.
-    assert upto == {"echoes": task.stop + 5, "second_echoes": task.stop - 1}
+def test_a_window_waits_for_its_whole_horizon(engine):
+    """Readers look at words through what they read."""
+    stages = stages_of(engine, wanted={"second_echoes": {}})
+    run = stages[0].run
+    job, workers = Job(engine, run, stages), Workers(engine)
+    for seq, (hits, mark, last) in enumerate(
+        [([Hit(110, 0, 0)], 279, 0), ([], 280, 1), ([Hit(290, 0, 0)], 479, 2), ([], 480, 3)]
+    ):
+        write(engine, run, [toy_chunk(run.run_id, 0, seq, hits, mark, at=mark)])
+        settle(job, workers)
+        for stage in stages:
+            assert max(standing(engine, stage)["cell"], default=None) == last
 
 
 def silent_link(engine, wanted, latency=300):

@@ -1,6 +1,5 @@
 """Data that come late re-open the windows that they touch, and no others."""
 
-import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -34,7 +33,7 @@ pytestmark = pytest.mark.every_store  # its promises hold on servers, too
 @settings(max_examples=6)
 @given(some_hits, st.data(), st.sampled_from([10, 70]), st.booleans())
 def test_late_chunks_reopen_only_what_they_touch(engine, made, data, cell, live):
-    """And further down, only what rests on rows that changed."""
+    """Each stage of the chain, with its own horizon."""
     stages = stages_of(engine, cell)
     run = stages[0].run
     of = {stage.name: stage for stage in stages}
@@ -55,51 +54,40 @@ def test_late_chunks_reopen_only_what_they_touch(engine, made, data, cell, live)
     follow(job, Workers(engine))
     assert same(engine, stages, made)
 
-    after = {name: standing(engine, stage) for name, stage in of.items()}
-    reopened, changed = {}, {}
-    for name, stage in of.items():
-        both = before[name].join(after[name], on="cell", suffix="_now")
-        reopened[name] = {c for c in both["cell"] if attempts(engine, stage)[c] > tries[name][c]}
-        changed[name] = set(both.filter(pl.col("digest") != pl.col("digest_now"))["cell"])
-        changed[name] |= set(after[name]["cell"]) - set(both["cell"])
-
-    def overlaps(name, cell_of, a, b):
-        reach = of[name].reach
-        return a < (cell_of + 1) * cell + reach and b > cell_of * cell - reach
-
-    for name, stage in of.items():
-        touched = {
+    for stage in stages:
+        reopened = {
             c
-            for c in before[name]["cell"]
-            if (
-                stage.reads_hits
-                and any(overlaps(name, c, k.t_first, k.t_last + 1) for k in late if k.n_hits)
-            )
-            or any(
-                overlaps(name, c, u * cell, (u + 1) * cell)
-                for i in stage.inputs
-                for u in changed[i]
-            )
+            for c in before[stage.name]["cell"]
+            if attempts(engine, stage)[c] > tries[stage.name][c]
         }
-        assert reopened[name] == touched, name
+        assert reopened == {
+            c
+            for c in before[stage.name]["cell"]
+            for k in late
+            if k.n_hits
+            and k.t_first < (c + 1) * cell + stage.horizon
+            and k.t_last >= c * cell - stage.horizon
+        }, stage.name
 
 
-def test_late_chunks_that_change_no_row_reopen_nothing_below(engine):
+def test_late_chunks_reopen_windows_of_the_whole_chain(engine):
     after = sql_trigger("-- trigger: after\n-- reach: 10 ns\nSELECT t FROM pairs")
     run = toy_run(engine)
     pairs, below = bind(engine, run, {"pairs": PAIRS, "after": after}, {"after": {}})
-    write(engine, run, toy_chunks(run.run_id, [Hit(0, 0, 0), Hit(10, 0, 0), Hit(800, 0, 0)]))
+    assert (pairs.horizon, below.horizon) == (30, 40)
+    made = [Hit(t, 0, 0) for t in (0, 10, 450, 650, 800)]
+    write(engine, run, toy_chunks(run.run_id, made, most=1))
     finished(engine, run, [pairs, below])
-    write(engine, run, toy_chunks(run.run_id, [Hit(550, 5, 0)]))  # far from all: no new pair
+    write(engine, run, toy_chunks(run.run_id, [Hit(535, 5, 0)]))
     finished(engine, run, [pairs, below])
-    assert {c for c, n in attempts(engine, pairs).items() if n > 1} == {5}
-    assert {c for c, n in attempts(engine, below).items() if n > 1} == set()
-    write(engine, run, [toy_chunk(run.run_id, 9, 0, [], 900, at=550)])  # a heartbeat
+    assert {c for c, n in attempts(engine, pairs).items() if n > 1} == set()
+    assert {c for c, n in attempts(engine, below).items() if n > 1} == {4}
+    write(engine, run, [toy_chunk(run.run_id, 9, 0, [], 900, at=450)])  # a heartbeat
     finished(engine, run, [pairs, below])
-    assert {c for c, n in attempts(engine, pairs).items() if n > 1} == {5}
-    write(engine, run, toy_chunks(run.run_id, [Hit(555, 6, 0)]))
+    assert {c for c, n in attempts(engine, below).items() if n > 1} == {4}
+    write(engine, run, toy_chunks(run.run_id, [Hit(455, 6, 0)]))
     finished(engine, run, [pairs, below])
-    assert {c for c, n in attempts(engine, below).items() if n > 1} == {4, 5, 6}
+    assert {c for c, n in attempts(engine, pairs).items() if n > 1} == {4}
     assert len(rows(engine, [below])["after"]) == 4
 
 

@@ -13,7 +13,7 @@ from db.results.rows import read_committed
 from software_triggers.isolation.limits import Limits, limits, set_limits
 from software_triggers.registry import load_file
 from software_triggers.running.threads import run_stages
-from software_triggers.task import process
+from software_triggers.task import failing
 
 ROGUE = Path(__file__).with_name("rogue.py")
 MADE = [Hit(t, 0, 9 if t == 550 else 1) for t in range(0, 1000, 50)]
@@ -80,7 +80,7 @@ def test_the_window_fails_with_its_reason_and_the_others_go_on(engine, deed, sec
 
 
 def test_one_that_always_ends_its_process_is_not_tried_for_ever(engine, monkeypatch):
-    monkeypatch.setattr(process, "MOST_LOST_S", 0.1)
+    monkeypatch.setattr(failing, "MOST_LOST_S", 0.1)
     found, failed = run_rogue(engine, [hit._replace(wire=9) for hit in MADE], deed="end")
     assert found == []
     assert [row["cell"] for row in failed] == list(range(10))

@@ -169,8 +169,8 @@ def test_no_task_of_a_reprocessing_is_taken_while_a_live_one_waits(engine, folde
     (stage,) = bind(engine, run, known, wanted)
     with private_redis() as path, worker_threads(engine, 1, f"unix://{path}", (folder,)):
         again, live = celery_submit(wanted, REPROCESS), celery_submit(wanted, LIVE)
-        sent = [again(Task(stage, cell, cell + 1, True)) for cell in range(7)]
-        sent += [live(Task(stage, cell, cell + 1, True)) for cell in range(8, 15)]
+        sent = [again(Task((stage,), cell, cell + 1, True)) for cell in range(7)]
+        sent += [live(Task((stage,), cell, cell + 1, True)) for cell in range(8, 15)]
         until = time.monotonic() + 60
         while not all(each.ready() for each in sent):
             assert time.monotonic() < until

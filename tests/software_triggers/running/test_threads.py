@@ -45,7 +45,7 @@ def test_threads_work_on_several_runs_until_told_to_stop(engine):
         jobs.append(Job(engine, run, bind(engine, run, TRIGGERS, {"echoes": {}})))
     jobs[0].close()
     with thread_submit(engine, 2) as submit:
-        conduct(jobs, submit, until=lambda: jobs[0].finished and jobs[1].progress != {})
+        conduct(jobs, submit, until=lambda: jobs[0].finished and jobs[1].watermarks.seen)
     assert jobs[0].finished
     assert not jobs[1].finished
     assert same(engine, jobs[0].stages, SOME)
