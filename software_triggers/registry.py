@@ -22,7 +22,7 @@ from software_triggers.trigger import SOURCES, Trigger, sql_trigger
 
 ENTRY_POINTS = "everyhit.triggers"
 # Built-in Python triggers. One that needs an extra says so when it is used.
-_BUILT_IN = ("anomaly", "drift_tubes")
+_BUILT_IN = ("anomaly", "coincidence", "drift_tubes")
 
 
 def known_triggers(
