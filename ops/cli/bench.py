@@ -12,6 +12,7 @@ from db.store import Store as OpenStore
 from db.store import store_folder
 from ops.bench.api import api as run_api
 from ops.bench.api import print_outcome
+from ops.bench.chain import chain as run_chain
 from ops.bench.cluster import Sizes, cluster_cells, print_cells
 from ops.bench.cost import cost as run_cost
 from ops.bench.ingest import ingest as run_ingest
@@ -75,6 +76,15 @@ def process(
     """Unpack, count and cluster stored words into results, against Dask and NumPy, on one core."""
     with on_one_core(), _room(store) as at:
         print_result(run_process(at.engine, at.folder, hits, repeats), as_json=as_json)
+
+
+@bench.command()
+def chain(
+    hits: Hits = 5_000_000, repeats: Repeats = 5, store: Store = None, as_json: AsJson = False
+) -> None:
+    """Run the demo's triggers over stored words, up to the ledger, on one core."""
+    with on_one_core(), _room(store) as at:
+        print_result(run_chain(at.engine, hits, repeats), as_json=as_json)
 
 
 @bench.command()

@@ -11,6 +11,7 @@ import pytest
 
 from db.detector import decode, load
 from ops.bench import numpy_job
+from ops.bench.chain import chain
 from ops.bench.cost import cost
 from ops.bench.ingest import ingest, same_words
 from ops.bench.process import process
@@ -65,6 +66,15 @@ def test_process_sees_that_the_peer_clustered_otherwise(engine, tmp_path, monkey
     monkeypatch.setattr(numpy_job, "AFTER", numpy_job.AFTER - 20)
     with pytest.raises(AssertionError):
         process(engine, tmp_path, HITS, 1)
+
+
+def test_chain_tells_what_each_stage_found(engine):
+    told = json.loads(json.dumps(chain(engine, 100_000, 1).as_json()))
+    assert set(told) == ALWAYS | {"rows"}
+    assert told["hits"] == pytest.approx(100_000, rel=0.1)
+    rows = told["rows"]
+    assert set(rows) == {"segments", "tracks", "coincidence", "noisy_channels", "events"}
+    assert rows["segments"] > rows["tracks"] > 1000
 
 
 def test_cost_compares_a_full_with_an_empty_store(tmp_path):
