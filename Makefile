@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(PYTHON) -m pip --python $(BIN)/python --disable-pip-version-check -q
 
 .DEFAULT_GOAL := help
-.PHONY: help demo chaos check test browser coverage lint format lock clean
+.PHONY: help demo chaos check test browser screenshots coverage lint format lock clean
 
 help:  ## show what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -26,6 +26,9 @@ test: lint  ## format, lint, types, layers and all tests
 browser:  ## install what the tests of the page need: Debian's chromium, if there is none
 	@command -v chromium chromium-browser google-chrome >/dev/null || \
 	  { apt-get update -q && apt-get install -q -y --no-install-recommends chromium; }
+
+screenshots: $(VENV)/installed-test  ## take pictures of every page into docs/pictures
+	$(BIN)/python tests/web/screenshots.py docs/pictures
 
 coverage: $(VENV)/installed-test  ## all tests, and which branches of the code they took
 	$(BIN)/pytest -n 2 --cov --cov-branch --cov-report=term:skip-covered --cov-report=html $(ARGS)

@@ -41,10 +41,26 @@ def test_the_page_shows_a_run_that_takes_data(demo, seen):
     assert seen.hosts == {demo.split("/")[2]}
 
 
-def test_a_line_that_is_cut_is_told_within_seconds(seen, tmp_path):
+EMPTY = {
+    "Runs": "No run yet. Start one",
+    "Events": "No run yet. Start one",
+    "Triggers": "No run yet: triggers run on runs.",
+    "Reprocess": "No run yet. Start one",
+    "Store": "Nothing is pinned.",
+    "Live": "Start one on the page",
+}
+
+
+def test_pages_without_a_run_say_what_to_do_and_a_line_that_is_cut_is_told_within_seconds(
+    seen, tmp_path
+):
     with serving("api", "--store", str(tmp_path / "empty")) as (process, address):
         seen.page.goto(address)
-        seen.page.get_by_role("heading", name="No run yet").wait_for()
+        for title, told in EMPTY.items():
+            pages = seen.page.get_by_role("navigation", name="Pages")
+            pages.get_by_role("link", name=title).click()
+            seen.page.get_by_text(told).first.wait_for()
+        assert seen.faults == []
         process.kill()
         process.wait(30)
         seen.page.get_by_text("No sign of the server").wait_for(timeout=4000)

@@ -22,7 +22,7 @@ const REGISTER = `mutation ($source: String!, $run: String) { registerTrigger(so
 export const EXAMPLE = `-- trigger: my_trigger
 -- about: chambers with many hits at once
 -- reach: 400 ns
--- params: least UInt16 = 12
+-- params: least UInt16 = 4
 SELECT t, chamber, n
 FROM (
   SELECT t, chamber, count() OVER (PARTITION BY chamber ORDER BY t

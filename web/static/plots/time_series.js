@@ -79,8 +79,13 @@ export function seriesPlot({ unit, height = 260, label, zoomed = null, kind = "l
 
 function digitsOf(value, at) {
   const step = at.length > 1 ? Math.abs(at[1] - at[0]) : 0;
-  const places = step > 0 && step < 1 ? Math.min(9, Math.ceil(-Math.log10(step))) : 0;
+  let places = 0;
+  while (step && places < 9 && !isWhole(step * 10 ** places)) places += 1;
   return step ? value.toLocaleString("en", { minimumFractionDigits: places, maximumFractionDigits: places }) : wide(value);
+}
+
+function isWhole(value) {
+  return Math.round(value) > 0 && Math.abs(value - Math.round(value)) < 1e-6;
 }
 
 function wide(value) {

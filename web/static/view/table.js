@@ -10,7 +10,7 @@ import { el } from "./dom.js";
  */
 export function table(columns, rows, { caption, empty = "Nothing yet.", pick = null, picked = () => false }) {
   if (!rows.length) return el("p", { class: "empty" }, empty);
-  const head = columns.map((column) => el("th", { scope: "col", class: column.number ? "number" : null, title: column.title }, column.name));
+  const head = columns.map((column) => el("th", { scope: "col", class: column.number ? "number" : null, title: column.title }, column.name || el("span", { class: "unseen" }, "more")));
   const lines = rows.map((row) => {
     const cells = columns.map((column) => el("td", { class: column.number ? "number" : null }, column.of(row)));
     const choose = pick && {
