@@ -85,7 +85,7 @@ class Progress:
     def done_to(self, passed: int) -> int:
         """Return the cell before which all is committed, given the one before which all is due."""
         under_way = (cell for sent in self.pending for cell in sent.cells[:1])
-        return min(passed, *self.due, *self.suspects, *under_way)
+        return min([passed, *self.due, *self.suspects, *under_way])
 
     @property
     def backlog(self) -> int:
