@@ -18,10 +18,10 @@ def test_a_trigger_is_written_tried_on_real_hits_registered_and_switched_off(dem
     page.goto(demo)
     page.locator("svg.event").wait_for()  # the run has hits
     page = seen.open(demo, "Triggers")
-    page.get_by_role("row", name=re.compile("^coincidence")).click()
-    page.get_by_label("Text of coincidence").get_by_text("SELECT").first.wait_for()
+    page.get_by_role("row", name=re.compile("^noisy_channels")).click()
+    page.get_by_label("Text of noisy_channels").get_by_text("SELECT").first.wait_for()
     page.locator("section[aria-label='What it found'] tbody tr").first.wait_for()
-    assert "name=coincidence" in page.url
+    assert "name=noisy_channels" in page.url
 
     page.get_by_role("button", name="Write a trigger").click()
     text = page.get_by_label("The trigger's text, in SQL")
