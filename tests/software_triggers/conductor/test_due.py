@@ -42,14 +42,17 @@ def test_a_window_waits_for_every_watermark_to_pass_its_reach(engine):
     assert sent[-1] == 1  # cell 2 must see up to 340
     after(1, 1, [], 340)
     assert sent[-1] == 2
+    assert job.done_to("echoes") == 300
     after(1, 3, [], 900)
     assert sent[-1] == 2  # chunk 2 is missing
     after(1, 2, [], 500)
     assert sent[-1] == 5  # behind it there are no words
     assert standing(engine, stage)["complete"].all()
     assert set(attempts(engine, stage).values()) == {1}
+    assert job.done_to("echoes") == 800  # silence is done with, too
     job.close()
     follow(job, workers)
+    assert job.done_to("echoes") == 600
     made = [Hit(0, 0, 0), Hit(250, 0, 1), Hit(470, 0, 2), Hit(20, 1, 0)]
     assert same(engine, [stage], made)
 
