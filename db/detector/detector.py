@@ -113,9 +113,16 @@ class Detector:
             raise UsageError(f"calibration at {when}: which zone? Give the date with its zone")
         return next((d for start, d in reversed(self.periods) if start <= when), self)
 
-    def selection(self, text: str) -> Node:
-        """The tree of a selection over the fields, columns and ``t``. Raises SelectionError."""
-        return expression(text, ranges(self), self.tables, self.constants, "bool")
+    def selection(self, text: str, *, channel: bool = False) -> Node:
+        """The tree of a selection over the fields, columns and ``t``. Raises SelectionError.
+
+        With ``channel`` it may name what rates are counted by, even if no column is called so.
+        """
+        known = ranges(self)
+        if channel:
+            node = self.nodes["channel"]
+            known["channel"] = Range(node.lo, node.hi, node.kind)
+        return expression(text, known, self.tables, self.constants, "bool")
 
     def over_words(self, node: Node) -> Node:
         """A tree over fields, columns and ``t`` as one over the words w0, w1, ... and ``epoch``."""

@@ -9,6 +9,7 @@ import redis
 from redis.exceptions import RedisError
 
 from db.catalogue.heartbeat import alive
+from db.catalogue.orders import list_orders
 from db.catalogue.runs import Run, open_runs
 from db.engine import Engine, answers
 from db.engine.address import parse_address
@@ -17,6 +18,7 @@ from db.errors import StoreError
 from db.words.totals import newest_watermarks
 from ops.alarms.watch import Sign
 from ops.services.broker import waiting
+from readout.control.feedback import in_force
 
 Signs = dict[str, Sequence[Sign]]
 
@@ -66,7 +68,7 @@ def look(engine: Engine, client: redis.Redis, limits: Limits) -> Signs:
     ]  # fmt: skip
     # What is asked of the whole store hangs where one shard does, however soon we give up.
     whole = not any(sign.wrong for sign in found["shard"])
-    can_be_asked = [partial(links, engine, limits)] if whole else []
+    can_be_asked = [partial(links, engine, limits), partial(feedback, engine)] if whole else []
     if whole and not away:
         can_be_asked.append(partial(_told, engine, client, limits))
     for each in can_be_asked:
@@ -105,6 +107,29 @@ def links(engine: Engine, limits: Limits) -> Signs:
             for (run, link), mark in newest_watermarks(engine, list(runs)).items()
         ]
     }  # fmt: skip
+
+
+def feedback(engine: Engine) -> Signs:
+    """What triggers have the readout remove in open runs, as long as it does."""
+    fed = [run for run in open_runs(engine) if run.settings.get("feedback")]
+    return {
+        "feedback": [
+            Sign(
+                "feedback", f"run {run.run_id} {where}", 0.0,
+                f"trigger {act.trigger} has {_removed(keep_1_in)} of {where} removed from run"
+                f" {run.run_id} ({run.name})",
+                f"look at what rings there; 'everyhit run orders {run.run_id}' has its history,"
+                " 'everyhit run configure' ends it",
+                wrong=True,
+            )
+            for run in fed
+            for (where, keep_1_in), act in in_force(list_orders(engine, run.run_id)).acts.items()
+        ]
+    }  # fmt: skip
+
+
+def _removed(keep_1_in: int) -> str:
+    return f"all but one in {keep_1_in} hits" if keep_1_in else "all hits"
 
 
 def _told(engine: Engine, client: redis.Redis, limits: Limits) -> Signs:

@@ -9,6 +9,7 @@ from ops.cli.services import Health, Redis, of_servers
 from ops.cli.show import Store
 from ops.services.broker import set_broker
 from ops.services.conducting import conducting
+from ops.services.feedback import feeding_back
 from ops.services.health import health
 from ops.services.interrupt import interruptible
 from ops.settings import settings
@@ -33,6 +34,9 @@ def conductor(
         wish = stack.enter_context(interruptible())
         at = stack.enter_context(opened(url))
         works = stack.enter_context(conducting(at, client, lost_after_s=lost_after))
+        stack.enter_context(
+            feeding_back(at.engine, redis or settings().redis, works=works.holds.is_set)
+        )
         if health_port is not None:
             stack.enter_context(
                 health(health_port, works.readings, lambda: works.follower.trouble, "conductor")

@@ -14,6 +14,13 @@ from db.store import Store as OpenStore
 from db.store import redacted, store_folder
 from db.time import duration_ticks, parse_moment
 from ops.cli.configuration import Keep, Mask, Scale, configured
+from ops.cli.feedback import (
+    MOST_CHANNELS,
+    Feedback,
+    FeedbackFor,
+    FeedbackMost,
+    feedback_settings,
+)
 from ops.cli.opening import detector_named, opened, wanted_triggers
 from ops.cli.runs import runs
 from ops.cli.show import AsJson, Store, show, show_json
@@ -46,6 +53,9 @@ def start(
     link: Annotated[
         list[int] | None, typer.Option("--link", help="A link that must come; nothing passes it.")
     ] = None,
+    feedback: Feedback = None,
+    feedback_most: FeedbackMost = MOST_CHANNELS,
+    feedback_for: FeedbackFor = "10 min",
     readout: Names = None,
     within: Within = WITHIN_S,
     order_id: OrderId = None,
@@ -55,12 +65,17 @@ def start(
     """Let the readouts that wait for orders take a run."""
     declared = detector_named(detector)
     wanted = wanted_triggers([*(trigger or []), *(["events"] if events else [])], param or [])
+    allowed = feedback_settings(feedback, feedback_most, feedback_for)
     with opened(store) as at:
         entry = _commander(at, readout, order_id, within).start(
             declared,
             name=name,
             cell=duration_ticks(settings().cell, declared.tick),
-            settings={"triggers": wanted, "events": events.split(",") if events else []},
+            settings={
+                "triggers": wanted,
+                "events": events.split(",") if events else [],
+                "feedback": allowed,
+            },
             configuration=configured(mask, prefilter, prescale),
             links=link or (),
             check=lambda run: check_triggers(at.engine, run, wanted),

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from db.catalogue.runs import Run
 from db.engine import Engine
 from ops.settings import settings
+from readout.control.feedback import check_feedback
 from software_triggers.registry import triggers_of_run
 from software_triggers.task.bind import stages_of
 
@@ -12,8 +13,9 @@ from software_triggers.task.bind import stages_of
 def check_triggers(engine: Engine, run: Run, wanted: Mapping[str, Mapping[str, object]]) -> None:
     """Raise TriggerError or SqlError, by name, for a trigger that can't run on a run.
 
-    The run may be one that is only planned; nothing is entered. ``wanted`` maps names to
-    parameters.
+    UsageError is for feedback that can't be. The run may be one that is only planned; nothing is
+    entered. ``wanted`` maps names to parameters.
     """
-    if wanted:
-        stages_of(engine, run, triggers_of_run(engine, run, settings().triggers), wanted)
+    known = triggers_of_run(engine, run, settings().triggers) if wanted else {}
+    stages = stages_of(engine, run, known, wanted)
+    check_feedback(run, {stage.name: stage.lineage.columns for stage in stages})

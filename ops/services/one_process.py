@@ -19,6 +19,7 @@ from db.store import Store, redacted
 from ops.alarms.service import KIND, Alarms, looking, watch
 from ops.services.broker import set_broker
 from ops.services.conducting import conducting, following
+from ops.services.feedback import feeding_back
 from ops.services.private_redis import private_redis
 from ops.services.retention import keep_applying, pause_of_settings
 from ops.services.worker_threads import worker_threads
@@ -87,6 +88,8 @@ def one_process(at: Store) -> Iterator[OneProcess]:
             )
         )
         check = stack.enter_context(following(conductor))
+        mine = runs.__contains__
+        stack.enter_context(feeding_back(engine, url, mine=lambda run: mine(run.run_id)))
         if at.owned:
             of, over = {"store": redacted(at.url)}, threading.Event()
             stack.enter_context(beating(url, KIND, lambda: of))

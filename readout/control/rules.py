@@ -78,7 +78,7 @@ def keeping(detector: Detector, text: str) -> Rules:
 
 
 def _node(detector: Detector, text: str):  # type: ignore[no-untyped-def]
-    node = detector.selection(text)
+    node = detector.selection(text, channel=True)
     if "t" in names(node):
         problem = "the readout can't select by time, all times come in: leave t out"
         raise SelectionError(problem, text, 0, len(text))
