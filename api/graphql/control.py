@@ -10,7 +10,14 @@ from api.graphql.context import Info
 from api.graphql.mutation import mutation
 from api.graphql.orders import ConfigurationWanted, ConfiguredLink, Order, ReadoutTold
 from api.graphql.scalars import Ticks
-from api.graphql.wanted import Events, Triggers, check_triggers, settings_of
+from api.graphql.wanted import (
+    Events,
+    FeedbackWanted,
+    Triggers,
+    check_triggers,
+    feedback_of,
+    settings_of,
+)
 from db.catalogue import runs
 from db.catalogue.configurations import Configured, configured_at, list_configured
 from db.catalogue.orders import OrderEntry, find_order, list_orders
@@ -110,6 +117,10 @@ class ControlMutations:
             list[int] | None,
             strawberry.argument(description="Links that must come: nothing passes them."),
         ] = None,
+        feedback: Annotated[
+            list[FeedbackWanted] | None,
+            strawberry.argument(description="Triggers that may have the readout remove hits."),
+        ] = None,
         readouts: Names = None,
         id: OrderId = None,  # noqa: A002 - the schema's name
         within: Within = WITHIN_S,
@@ -122,6 +133,7 @@ class ControlMutations:
             raise UsageError("links have the numbers 0 to 65535")
         declared = load(detector, rules.detectors)
         told, engine = settings_of(triggers, events), info.context.engine
+        told["feedback"] = feedback_of(feedback)
 
         def check(run: runs.Run) -> None:
             check_triggers(engine, run, told["triggers"], rules.folders)

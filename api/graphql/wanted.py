@@ -8,6 +8,7 @@ import strawberry
 
 from db.catalogue.runs import Run
 from db.engine import Engine
+from readout.control.feedback import Limits, check_feedback, plain
 from software_triggers.registry import triggers_of_run
 from software_triggers.task.bind import stages_of
 
@@ -24,6 +25,28 @@ def settings_of(triggers: Sequence[str] | None, events: Sequence[str] | None) ->
     return {"triggers": {name: {} for name in names}, "events": list(events or [])}
 
 
+@strawberry.input(description="What a trigger may have the readout remove.")
+class FeedbackWanted:
+    """As ``readout.control.feedback.Limits``."""
+
+    trigger: str = strawberry.field(description="One that runs on the run.")
+    columns: list[str] = strawberry.field(
+        description="Of its rows and of a hit: hits with a row's values in all of them are removed."
+    )
+    most: int = strawberry.field(default=8, description="So many masks at a time.")
+    for_s: float = strawberry.field(
+        default=600.0, description="Seconds that a mask holds; then it may be asked for anew."
+    )
+
+
+def feedback_of(wanted: Sequence[FeedbackWanted] | None) -> dict[str, Any]:
+    """Return what a run's settings keep of it; UsageError for limits that are none."""
+    return plain(
+        {each.trigger: Limits(tuple(each.columns), each.most, each.for_s) for each in wanted or ()}
+    )
+
+
 def check_triggers(engine: Engine, run: Run, wanted: Wanted, folders: Sequence[Path]) -> None:
     """Raise what is wrong with the triggers of a run, which may be planned; nothing is entered."""
-    stages_of(engine, run, triggers_of_run(engine, run, folders), wanted)
+    stages = stages_of(engine, run, triggers_of_run(engine, run, folders), wanted)
+    check_feedback(run, {stage.name: stage.lineage.columns for stage in stages})

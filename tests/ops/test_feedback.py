@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from up import Lab
 
+from api.client import ApiError
 from ops.demo.front_end import Sender
 
 PLAIN = """
@@ -33,6 +34,12 @@ SELECT t, wire FROM (
 ) WHERE n > 50
 """
 RINGING, QUIET, FAR = 9, 200, 20_000
+
+
+START = """
+mutation { startRun(detector: "plain", triggers: ["loud"],
+    feedback: [{ trigger: "loud", columns: ["wire"], forS: 12 }]) { run { settings } } }
+"""
 
 
 def words_of(number):
@@ -95,9 +102,12 @@ def test_a_ringing_channel_is_masked_and_comes_back(tmp_path):
         sender.drain()
         assert stored(f"wire = {RINGING}") > rang
         assert lab.said("run", "stop", "beam")["state"] == "acknowledged"
+        by_api = up.client.graphql(START)["startRun"]["run"]
+        by_hand = up.client.graphql('{ run(which: "1") { settings } }')["run"]
+        assert by_api["settings"]["feedback"] == by_hand["settings"]["feedback"]
         up.end()
     kept, quiet, booked = (
-        lab.said("query", f"SELECT {what} AS n FROM {name}")["n"]
+        lab.said("query", f"SELECT {what} AS n FROM {name}", "--run", "1")["n"]
         for what, name in (
             (f"countIf(wire = {RINGING})", "hits"),
             (f"countIf(wire != {RINGING})", "hits"),
@@ -112,8 +122,8 @@ def test_a_ringing_channel_is_masked_and_comes_back(tmp_path):
 @pytest.fixture(scope="module")
 def here(tmp_path_factory):
     lab = Lab(tmp_path_factory.mktemp("lab"))
-    with lab.up("--detector", "ticks", "--tcp", "127.0.0.1:0"):
-        yield lab
+    with lab.up("--detector", "ticks", "--tcp", "127.0.0.1:0") as up:
+        yield lab, up
 
 
 @pytest.mark.parametrize(
@@ -130,5 +140,20 @@ def here(tmp_path_factory):
 )
 def test_what_makes_no_sense_is_one_line_and_begins_no_run(here, options, line):
     start = ("run", "start", "x", "--detector", "ticks", "--trigger", "each", *options)
-    assert line in here.said(*start, code=1)
-    assert here.said("run", "list") == []
+    assert line in here[0].said(*start, code=1)
+    assert here[0].said("run", "list") == []
+
+
+@pytest.mark.parametrize(
+    ("wanted", "line"),
+    [
+        ('{ trigger: "each", columns: ["wyre"] }', "a hit has no wyre"),
+        ('{ trigger: "each", columns: ["wire"], most: 0 }', "1 to 64"),
+        ('{ trigger: "loud", columns: ["wire"] }', "it does not run on this run"),
+    ],
+)
+def test_the_api_refuses_the_same(here, wanted, line):
+    start = f'mutation {{ startRun(detector: "ticks", triggers: ["each"], feedback: [{wanted}])'
+    with pytest.raises(ApiError, match=line):
+        here[1].client.graphql(f"{start} {{ state }} }}")
+    assert here[0].said("run", "list") == []

@@ -4,9 +4,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from toy import CORRUPT, HIT, SEGMENT, TOY, UNTIMED, toy_words
 
+from db.detector import decode, load
 from db.errors import SelectionError, UsageError
 from readout.control.configuration import Configuration, Prescale, configuration_of
 from readout.control.rules import Rule, Rules, keeping
+from readout.simulator.noise import noise
 
 KINDS = st.lists(st.sampled_from([HIT, HIT, HIT, CORRUPT, SEGMENT, UNTIMED]), max_size=300)
 
@@ -82,3 +84,14 @@ def test_a_configuration_comes_back_from_json() -> None:
     whole = Configuration(("kind == 1",), "number > 3", (Prescale("number < 5", 7),))
     assert configuration_of(whole.plain()) == whole
     assert configuration_of({}) == Configuration()
+
+
+def test_a_rule_may_name_the_channel_though_no_column_is_called_so() -> None:
+    detector = load("drift_tubes_v2")
+    assert "channel" not in detector.column_names
+    made = noise(detector, 1, 0, 3_000_000, 1e6)
+    words = made.words.ravel()
+    channel = decode(detector, words, columns=("channel",))["channel"]
+    (_, removed), *_ = Rules(detector, Configuration(("channel == 520",))).removed(words, made.t)
+    assert removed.tolist() == (channel == 520).tolist()
+    assert removed.any()
