@@ -86,6 +86,49 @@ def latest() -> Ask[dict[str, Any]]:
     )
 
 
+def runs(where: str, first: int) -> Ask[list[dict[str, Any]]]:
+    """Ask for the newest runs of a selection."""
+    ask = graphql(
+        "query($w: String, $n: Int!) { runs(wanted: {where: $w}, first: $n) { edges { node {"
+        " number name state note startedAt stoppedAt fields tags } } } }",
+        {"w": where or None, "n": first},
+    )
+    return Ask(
+        ask.method, ask.path, lambda body: _runs(_data(body)), content=ask.content, headers=_JSON
+    )
+
+
+def annotate(
+    run: RunName,
+    fields: Mapping[str, Any],
+    unset: Sequence[str],
+    tags: Sequence[str],
+    untag: Sequence[str],
+    note: str | None,
+) -> Ask[dict[str, Any]]:
+    """Change what is said of a run; the value has its fields, tags and note."""
+    ask = graphql(
+        "mutation($run: String!, $f: JSON, $u: [String!], $t: [String!], $g: [String!], $n: String)"
+        " { annotateRun(run: $run, fields: $f, unset: $u, tags: $t, untag: $g, note: $n)"
+        " { number fields tags note } }",
+        {
+            "run": str(run),
+            "f": dict(fields),
+            "u": list(unset),
+            "t": list(tags),
+            "g": list(untag),
+            "n": note,
+        },
+    )
+    return Ask(
+        ask.method,
+        ask.path,
+        lambda body: dict(_data(body)["annotateRun"]),
+        content=ask.content,
+        headers=_JSON,
+    )
+
+
 def post(run: RunName, link: int, key: str, words: NDArray[np.uint64]) -> Ask[dict[str, Any]]:
     """Send words of a link, whole hits in order of arrival."""
     headers = {"Content-Type": "application/octet-stream", "Idempotency-Key": key}
@@ -206,6 +249,10 @@ def _run(data: Mapping[str, Any]) -> dict[str, Any]:
     for name in ("words", "first", "last"):
         run[name] = None if run[name] is None else int(run[name])
     return run
+
+
+def _runs(data: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [edge["node"] for edge in data["runs"]["edges"]]
 
 
 def _piece(text: object) -> str:

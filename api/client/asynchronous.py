@@ -1,7 +1,7 @@
 import asyncio
 import json
 import os
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import httpx
@@ -102,6 +102,26 @@ class AsyncClient:
     async def latest(self) -> dict[str, Any]:
         """Return the newest run: number, name, state, words, first and last hit, tickNs."""
         return await self._do(asks.latest())
+
+    async def runs(self, where: str = "", first: int = 100) -> list[dict[str, Any]]:
+        """Return the newest runs, of those that a selection over fields and tags keeps.
+
+        Each has number, name, state, note, startedAt, stoppedAt, fields and tags.
+        """
+        return await self._do(asks.runs(where, first))
+
+    async def annotate(
+        self,
+        run: RunName,
+        fields: Mapping[str, Any] | None = None,
+        *,
+        unset: Sequence[str] = (),
+        tags: Sequence[str] = (),
+        untag: Sequence[str] = (),
+        note: str | None = None,
+    ) -> dict[str, Any]:
+        """Give a run fields, tags or a note, or take them away; return what it has then."""
+        return await self._do(asks.annotate(run, fields or {}, unset, tags, untag, note))
 
     async def post(
         self, run: RunName, link: int, key: str, words: NDArray[np.uint64]

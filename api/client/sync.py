@@ -60,6 +60,8 @@ class Client:
     query = _waited(AsyncClient.query)
     graphql = _waited(AsyncClient.graphql)
     latest = _waited(AsyncClient.latest)
+    runs = _waited(AsyncClient.runs)
+    annotate = _waited(AsyncClient.annotate)
     post = _waited(AsyncClient.post)
     trigger = _waited(AsyncClient.trigger)
 

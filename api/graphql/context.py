@@ -1,7 +1,6 @@
 """What a resolver may use: shared state, who asks, and loaders that gather questions of a kind."""
 
 import asyncio
-from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ParamSpec, TypeVar
 
@@ -12,6 +11,7 @@ from strawberry.fastapi import BaseContext
 
 from api.access.roles import AccessError, Who
 from api.state import AppState
+from db.catalogue.annotations import read_annotations
 from db.engine import Engine
 from db.errors import UsageError
 from db.results.totals import result_totals
@@ -36,6 +36,8 @@ class Context(BaseContext):
         """Rows of ``link_totals``, by number of a run."""
         self.results = _loader(app_state, result_totals)
         """Rows of ``result_totals``, by number of a run."""
+        self.annotations = _loader_of(app_state, read_annotations)
+        """What is said of a run, by its number."""
 
     @property
     def who(self) -> Who:
@@ -82,16 +84,22 @@ Info = strawberry.Info[Context, None]
 def _loader(
     app_state: AppState, read: Callable[[Engine, Sequence[int]], pl.DataFrame]
 ) -> DataLoader[int, Rows]:
-    """Return what answers for many runs with one statement."""
+    """Return what answers for many runs with one statement, in rows."""
 
-    def by_run(run_ids: Sequence[int]) -> Mapping[int, Rows]:
-        rows: dict[int, Rows] = defaultdict(list)
-        for row in read(app_state.engine, run_ids).iter_rows(named=True):
+    def by_run(engine: Engine, run_ids: Sequence[int]) -> Mapping[int, Rows]:
+        rows: dict[int, Rows] = {run_id: [] for run_id in run_ids}
+        for row in read(engine, run_ids).iter_rows(named=True):
             rows[row["run_id"]].append(row)
         return rows
 
-    async def load(run_ids: list[int]) -> list[Rows]:
-        rows = await app_state.ask(by_run, run_ids)
-        return [rows.get(run_id, []) for run_id in run_ids]
+    return _loader_of(app_state, by_run)
+
+
+def _loader_of(
+    app_state: AppState, read: Callable[[Engine, Sequence[int]], Mapping[int, T]]
+) -> DataLoader[int, T]:
+    async def load(run_ids: list[int]) -> list[T]:
+        found = await app_state.ask(read, app_state.engine, run_ids)
+        return [found[run_id] for run_id in run_ids]
 
     return DataLoader(load_fn=load)

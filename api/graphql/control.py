@@ -13,8 +13,11 @@ from api.graphql.scalars import Ticks
 from api.graphql.wanted import (
     Events,
     FeedbackWanted,
+    Fields,
+    Tags,
     Triggers,
     check_triggers,
+    edit_of,
     feedback_of,
     settings_of,
 )
@@ -113,6 +116,8 @@ class ControlMutations:
         configuration: ConfigurationWanted | None = None,
         triggers: Triggers = None,
         events: Events = None,
+        fields: Fields = None,
+        tags: Tags = None,
         links: Annotated[
             list[int] | None,
             strawberry.argument(description="Links that must come: nothing passes them."),
@@ -134,6 +139,7 @@ class ControlMutations:
         declared = load(detector, rules.detectors)
         told, engine = settings_of(triggers, events), info.context.engine
         told["feedback"] = feedback_of(feedback)
+        annotations = edit_of(fields, tags)
 
         def check(run: runs.Run) -> None:
             check_triggers(engine, run, told["triggers"], rules.folders)
@@ -147,6 +153,7 @@ class ControlMutations:
                 settings=told,
                 configuration=configuration.plain() if configuration else None,
                 links=links or (),
+                annotations=annotations,
                 check=check,
             ),
             readouts,

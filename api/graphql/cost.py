@@ -50,6 +50,7 @@ _ASKS = frozenset(
         "gaps",
         "histogram",
         "histogram2d",
+        "history",
         "lineages",
         "liveTime",
         "newestEvent",

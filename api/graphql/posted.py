@@ -5,7 +5,8 @@ import strawberry
 from api.graphql.context import Info
 from api.graphql.mutation import mutation
 from api.graphql.runs import Run
-from api.graphql.wanted import Events, Triggers, check_triggers, settings_of
+from api.graphql.wanted import Events, Fields, Tags, Triggers, check_triggers, edit_of, settings_of
+from db.catalogue.annotations import annotate
 from db.catalogue.runs import open_run, planned_run
 from db.detector import available, load
 from db.errors import UsageError
@@ -25,6 +26,8 @@ class IngestMutations:
         name: str = "",
         triggers: Triggers = None,
         events: Events = None,
+        fields: Fields = None,
+        tags: Tags = None,
     ) -> Run:
         rules = info.context.app_state.rules
         known = available(rules.detectors)
@@ -32,12 +35,15 @@ class IngestMutations:
             raise UsageError(f"there is no detector {detector[:40]!r}; known: {', '.join(known)}")
         declared = load(detector, rules.detectors)
         told = {**SOURCE, **settings_of(triggers, events)}
+        edit, who = edit_of(fields, tags), info.context.who.name
         engine, cell = info.context.engine, duration_ticks(rules.cell, declared.tick)
 
         def begin() -> Run:
             planned = planned_run(declared, cell, told)
             check_triggers(engine, planned, told["triggers"], rules.folders)
-            return Run(run=open_run(engine, declared, name=name, cell=cell, settings=told))
+            opened = open_run(engine, declared, name=name, cell=cell, settings=told)
+            annotate(engine, opened.run_id, edit, who)
+            return Run(run=opened)
 
         return await info.context.ask(begin)
 

@@ -22,9 +22,11 @@ from api.graphql.run_scoped import Root, RunScoped
 from api.graphql.scalars import Int64, Ticks
 from api.graphql.selections import SelectionCheck, selection
 from api.graphql.triggers import Lineage, Result, lineages, results_of
+from api.graphql.wanted import Fields, Tags, edit_of
 from api.graphql.windows import Progress, Window, progress, windows
 from api.span import Start, Stop, span_of, span_of_hits
 from db.catalogue import runs
+from db.catalogue.annotations import Annotations, annotate, read_history
 from db.catalogue.run_pages import Order, RunFilter, count_runs, key_of_run, page_of_runs
 from db.errors import UsageError
 from db.words.gap_pages import page_of_gaps
@@ -64,6 +66,11 @@ class RunsWanted:
     )
     started_from: datetime | None = strawberry.field(default=None, description="Included.")
     started_before: datetime | None = strawberry.field(default=None, description="Excluded.")
+    where: str | None = strawberry.field(
+        default=None,
+        description="A selection over fields and tags in Python's syntax,"
+        " as \"beam_energy_GeV > 20 and 'calibration' in tags\".",
+    )
 
     def plain(self) -> RunFilter:
         """Return it as the store takes it."""
@@ -108,6 +115,31 @@ class Gap:
     )
     n_lost: Int64 = strawberry.field(description="Hits that are known to be missing.")
     detail: str
+
+
+@strawberry.type(description="A field or a tag of a run that changed.")
+class RunChange:
+    """As ``db.catalogue.annotations.Change``."""
+
+    at: datetime
+    who: str
+    tag: bool = strawberry.field(description="A tag; else a field.")
+    name: str
+    before: JSON | None = strawberry.field(description="Null: it was not there.")
+    after: JSON | None = strawberry.field(description="Null: it was taken away.")
+
+
+async def _fields(root: Root, info: Info) -> JSON:
+    return JSON(dict((await info.context.annotations.load(root.run.run_id)).fields))
+
+
+async def _tags(root: Root, info: Info) -> list[str]:
+    return list((await info.context.annotations.load(root.run.run_id)).tags)
+
+
+async def _history(root: Root, info: Info) -> list[RunChange]:
+    changes = await info.context.ask(read_history, info.context.engine, root.run.run_id)
+    return [RunChange(**vars(change)) for change in changes]
 
 
 async def _links(root: Root, info: Info) -> list[Link]:
@@ -198,6 +230,13 @@ class Run(RunScoped):
     def detector(self) -> Detector:
         return Detector(detector=self.run.detector)
 
+    fields: JSON = strawberry.field(
+        resolver=_fields, description="What people say of it: numbers, texts, yes or no, by name."
+    )
+    tags: list[str] = strawberry.field(resolver=_tags, description="In order of the alphabet.")
+    history: list[RunChange] = strawberry.field(
+        resolver=_history, description="Each change of its fields and tags, in order of time."
+    )
     links: list[Link] = strawberry.field(resolver=_links, description="By number.")
     words: Int64 = strawberry.field(resolver=_words, description="Words of all links.")
     first: Ticks | None = strawberry.field(
@@ -326,18 +365,33 @@ class RunQueries:
 class RunMutations:
     """What people may change of a run."""
 
-    @mutation("annotate", "Write a note to a run, in place of the one that is there.")
+    @mutation("annotate", "Give a run fields, tags or a note, or take them away.")
     async def annotate_run(
         self,
         info: Info,
         run: Annotated[str, strawberry.argument(description="Number or name.")],
-        note: Annotated[str, strawberry.argument(description="Up to 10,000 characters.")],
+        note: Annotated[
+            str | None,
+            strawberry.argument(
+                description="In place of the one that is there; up to 10,000 characters."
+            ),
+        ] = None,
+        fields: Fields = None,
+        unset: Annotated[list[str] | None, strawberry.argument(description="Fields to go.")] = None,
+        tags: Tags = None,
+        untag: Annotated[list[str] | None, strawberry.argument(description="Tags to go.")] = None,
     ) -> Run:
-        if len(note) > LONGEST_NOTE:
+        if note is not None and len(note) > LONGEST_NOTE:
             raise UsageError(f"a note has up to {LONGEST_NOTE} characters, this has {len(note)}")
+        edit, context = edit_of(fields, tags, unset, untag), info.context
 
-        def write() -> runs.Run:
-            found = runs.find_run(info.context.engine, run)
-            return runs.amend_run(info.context.engine, found, note=note)
+        def write() -> tuple[runs.Run, Annotations]:
+            found = runs.find_run(context.engine, run)
+            said = annotate(context.engine, found.run_id, edit, context.who.name)
+            if note is not None:
+                found = runs.amend_run(context.engine, found, note=note)
+            return found, said
 
-        return Run(run=await info.context.ask(write))
+        written, said = await context.ask(write)
+        context.annotations.prime(written.run_id, said, force=True)
+        return Run(run=written)

@@ -1,13 +1,16 @@
-"""The triggers that a run is opened with."""
+"""The triggers that a run is opened with, and the fields and tags that it gets."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import strawberry
+from strawberry.scalars import JSON
 
+from db.catalogue.annotations import Edit
 from db.catalogue.runs import Run
 from db.engine import Engine
+from db.errors import UsageError
 from readout.control.feedback import Limits, check_feedback, plain
 from software_triggers.registry import triggers_of_run
 from software_triggers.task.bind import stages_of
@@ -16,7 +19,26 @@ Triggers = Annotated[list[str] | None, strawberry.argument(description="Triggers
 Events = Annotated[
     list[str] | None, strawberry.argument(description="Triggers whose rows make events.")
 ]
+Fields = Annotated[
+    JSON | None,
+    strawberry.argument(
+        description="Fields of the run, an object: each a number, a text, true or false."
+    ),
+]
+Tags = Annotated[list[str] | None, strawberry.argument(description="Tags of the run.")]
 Wanted = Mapping[str, Mapping[str, Any]]
+
+
+def edit_of(
+    fields: object,
+    tags: Sequence[str] | None,
+    unset: Sequence[str] | None = None,
+    untag: Sequence[str] | None = None,
+) -> Edit:
+    """Return a change of what is said of a run; raises UsageError for what no run may have."""
+    if not isinstance(fields or {}, Mapping):
+        raise UsageError("fields are an object: {beam_energy_GeV: 22}")
+    return Edit(cast("Mapping[str, Any]", fields or {}), unset or (), tags or (), untag or ())
 
 
 def settings_of(triggers: Sequence[str] | None, events: Sequence[str] | None) -> dict[str, Any]:

@@ -1,6 +1,4 @@
-import getpass
 import secrets
-import socket
 from typing import Annotated, Any
 
 import typer
@@ -13,6 +11,7 @@ from db.errors import UsageError
 from db.store import Store as OpenStore
 from db.store import redacted, store_folder
 from db.time import duration_ticks, parse_moment
+from ops.cli.annotations import Fields, Tags, edit_of, who_asks
 from ops.cli.configuration import Keep, Mask, Scale, configured
 from ops.cli.feedback import (
     MOST_CHANNELS,
@@ -50,6 +49,8 @@ def start(
     trigger: Triggers = None,
     param: Params = None,
     events: Events = None,
+    fields: Fields = None,
+    tag: Tags = None,
     link: Annotated[
         list[int] | None, typer.Option("--link", help="A link that must come; nothing passes it.")
     ] = None,
@@ -64,6 +65,7 @@ def start(
 ) -> None:
     """Let the readouts that wait for orders take a run."""
     declared = detector_named(detector)
+    annotations = edit_of(fields, tag)
     wanted = wanted_triggers([*(trigger or []), *(["events"] if events else [])], param or [])
     allowed = feedback_settings(feedback, feedback_most, feedback_for)
     with opened(store) as at:
@@ -78,6 +80,7 @@ def start(
             },
             configuration=configured(mask, prefilter, prescale),
             links=link or (),
+            annotations=annotations,
             check=lambda run: check_triggers(at.engine, run, wanted),
         )
     _tell(entry, as_json=as_json)
@@ -168,9 +171,8 @@ def _commander(
             " 'everyhit run stop --anyway' closes a run that was left open"
         )
     redis = at.engine.redis if isinstance(at.engine, RemoteEngine) else settings().redis
-    who = f"{getpass.getuser()}@{socket.gethostname()}"
     chosen = order_id or secrets.token_hex(6)
-    return Commander(at.engine, redis, who, tuple(names or ()), chosen, within)
+    return Commander(at.engine, redis, who_asks(), tuple(names or ()), chosen, within)
 
 
 def _line(entry: OrderEntry) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import typer
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
 from db import store as storage
+from db.catalogue.annotations import annotate
 from db.catalogue.runs import Run, close_run, name_of_file, open_run, planned_run
 from db.engine import Engine
 from db.errors import SourceError
@@ -17,6 +18,7 @@ from db.words.headers import last_time
 from db.words.hits_view import create_views
 from db.words.totals import check_stored
 from ops.cli import app
+from ops.cli.annotations import Fields, Tags, edit_of, who_asks
 from ops.cli.opening import detector_named, opened, wanted_triggers
 from ops.cli.outcome import end_with_failures
 from ops.cli.runs import results_of
@@ -50,6 +52,8 @@ def ingest(
     run: Annotated[str, typer.Option("--run", help="Name of the new run.")] = "",
     trigger: Triggers = None,
     events: Events = None,
+    fields: Fields = None,
+    tag: Tags = None,
     prefilter: Annotated[
         str | None, typer.Option("--prefilter", help="Keep only hits of this selection; booked.")
     ] = None,
@@ -70,7 +74,7 @@ def ingest(
     as_json: AsJson = False,
 ) -> None:
     """Write recorded words into a new run, and run triggers on it if any are named."""
-    declared = detector_named(detector)
+    declared, annotations = detector_named(detector), edit_of(fields, tag)
     keep = always(keeping(declared, prefilter)) if prefilter else None
     named = parse_date(started) if started else None
     # All of them are looked at before there is a run.
@@ -94,6 +98,7 @@ def ingest(
             started_at=named or _told(sources[0]),
             settings=told,
         )
+        annotate(at.engine, new.run_id, annotations, who_asks())
         summary, fault = _write(at, new, chain([first], blocks), first, keep, pace)
         new = close_run(at.engine, new, _end(at.engine, new) if new.started_at < began else None)
         summary |= _left_out(files, sources)

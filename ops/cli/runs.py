@@ -1,8 +1,10 @@
 from collections import Counter
+from shlex import quote
 from typing import Annotated, Any
 
 import typer
 
+from db.catalogue.annotations import Annotations, read_annotations
 from db.catalogue.run_pages import RunFilter, page_of_runs
 from db.catalogue.runs import Run, find_run
 from db.detector import Detector
@@ -30,20 +32,31 @@ def list_(
     after: Annotated[
         int | None, typer.Option("--after", min=1, help="Only runs older than this number.")
     ] = None,
+    where: Annotated[
+        str | None,
+        typer.Option(
+            "--where",
+            help="Only runs of this selection over fields and tags: \"x > 20 and 'cal' in tags\".",
+        ),
+    ] = None,
     store: Store = None,
     as_json: AsJson = False,
 ) -> None:
     """List the runs of a store, newest first, a page at a time."""
     key = None if after is None else (after, after)
     with opened(store) as at:
-        page = page_of_runs(
-            at.engine, RunFilter(), "number", descending=True, limit=limit + 1, after=key
-        )
-        found = [_line(at.engine, run, links_of(at.engine, run)) for run in page[:limit]]
+        which = RunFilter(where=where)
+        page = page_of_runs(at.engine, which, "number", descending=True, limit=limit + 1, after=key)
+        said = read_annotations(at.engine, [run.run_id for run in page])
+        found = [
+            _line(at.engine, run, links_of(at.engine, run), said[run.run_id])
+            for run in page[:limit]
+        ]
     show(found, as_json=as_json, title="runs", where=at.url)
     if len(page) > limit:
         oldest = found[-1]["run"]
-        typer.echo(f"there are older runs: everyhit run list --after {oldest}", err=True)
+        again = f" --where {quote(where)}" if where else ""
+        typer.echo(f"there are older runs: everyhit run list --after {oldest}{again}", err=True)
 
 
 @runs.command("show")
@@ -58,7 +71,8 @@ def show_(
         run = find_run(at.engine, which)
         links, gaps = links_of(at.engine, run), read_gaps(at.engine, run.run_id)
         results = results_of(at.engine, run)
-        line = _line(at.engine, run, links)
+        said = read_annotations(at.engine, [run.run_id])[run.run_id]
+        line = _line(at.engine, run, links, said)
     whole = line | {
         "detector": run.detector.name,
         "settings": dict(run.settings),
@@ -116,7 +130,9 @@ def _seconds(ticks: int | None, run: Run) -> float | None:
     return None if ticks is None else seconds(ticks, run.detector)
 
 
-def _line(engine: Engine, run: Run, links: list[dict[str, Any]]) -> dict[str, Any]:
+def _line(
+    engine: Engine, run: Run, links: list[dict[str, Any]], said: Annotations
+) -> dict[str, Any]:
     live = None
     if any(link["words"] for link in links):
         a, b = extent(engine, run)
@@ -131,4 +147,6 @@ def _line(engine: Engine, run: Run, links: list[dict[str, Any]]) -> dict[str, An
         "corrupt": sum(link["corrupt"] for link in links),
         "suspect": sum(link["suspect"] for link in links),
         "live_s": live,
+        "fields": said.fields,
+        "tags": list(said.tags),
     }

@@ -12,6 +12,7 @@ from db.catalogue.runs import name_of_file
 from db.detector import Detector
 from db.errors import SourceError, UsageError
 from ops.cli import app
+from ops.cli.annotations import Fields, Tags, edit_of, who_asks
 from ops.cli.api import Certificate, Host, Key, Port, served_beside, tls_of
 from ops.cli.front_ends import (
     DeadAfter,
@@ -60,6 +61,8 @@ def up(
     run: Annotated[
         str | None, typer.Option("--run", help="Name of the run to start at once.")
     ] = None,
+    fields: Fields = None,
+    tag: Tags = None,
     pace: Annotated[
         float | None, typer.Option("--pace", help="Replay at this multiple of the recorded speed.")
     ] = None,
@@ -83,7 +86,7 @@ def up(
     front_ends = FrontEnds(addresses(tcp), addresses(udp), devices(device), dead_after_s=dead_after)
     names = [*(trigger or []), *(["events"] if events else [])]
     wanted = wanted_triggers(names, param or [])
-    candidates = tuple(events.split(",")) if events else ()
+    candidates, annotations = tuple(events.split(",")) if events else (), edit_of(fields, tag)
     most_bytes, tls = size_in_bytes(spool_bytes), tls_of(certificate, key)
     if source is not None and front_ends:
         raise UsageError("a file is replayed alone: leave --tcp, --udp and --device out")
@@ -91,6 +94,8 @@ def up(
         raise UsageError("whose words are these? Name the declaration with --detector")
     if wanted and source is None and run is None:
         raise UsageError("triggers are named when a run is started: leave --trigger out")
+    if annotations and source is None and run is None:
+        raise UsageError("a run gets --set and --tag when it begins: name it with --run")
     if run is not None and source is None and not front_ends:
         raise UsageError("there is no source for a run: name a file, --tcp, --udp or --device")
     declared = detector_named(detector) if detector is not None else None
@@ -112,7 +117,15 @@ def up(
             front_ends = FrontEnds(recorded={str(source): recorded})
         if source is not None or run is not None:
             name = run or name_of_file(source.name if source else "")
-            begin = WantedRun(name, wanted, candidates, tuple(link or ()), goes_on=source is None)
+            begin = WantedRun(
+                name,
+                wanted,
+                candidates,
+                tuple(link or ()),
+                goes_on=source is None,
+                annotations=annotations,
+                who=who_asks(),
+            )
         with data_taking(
             process,
             declared,

@@ -8,6 +8,7 @@ from typing import Any
 
 import structlog
 
+from db.catalogue.annotations import Edit, annotate
 from db.catalogue.runs import Run, amend_run, close_run, find_run, open_run, planned_run
 from db.detector import Detector
 from db.errors import StoreError
@@ -41,6 +42,10 @@ class WantedRun:
     """The run's start on the detector's counter; None leaves it to the first words."""
     told: Mapping[str, Any] = field(default_factory=dict)
     """Kept with its settings."""
+    annotations: Edit = field(default_factory=Edit)
+    """Fields and tags that it gets if it is new."""
+    who: str = ""
+    """Who wants it."""
 
 
 @dataclass(frozen=True)
@@ -110,6 +115,9 @@ def data_taking(
                 service.agent.resume()
             else:
                 run, new = (known, False) if known else _opened(process, detector, wanted)
+                if new:
+                    place = catalogue(at.engine)
+                    annotate(place, run.run_id, wanted.annotations, wanted.who)
                 left = service.agent.standing.run
                 if left is not None and left.run_id != run.run_id:
                     _close(process, left, note="interrupted")

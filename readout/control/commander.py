@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from db.catalogue.annotations import Edit, annotate
 from db.catalogue.orders import OrderEntry, State, known_order, list_orders, save_order
 from db.catalogue.runs import (
     Run,
@@ -29,6 +30,7 @@ ORDERED = {"source": "ordered"}
 """Setting of a run that readouts take on orders."""
 WITHIN_S, MOST_S = 10.0, 25.0
 _MOST_ORDERS = 10_000
+_NOTHING = Edit()
 
 
 class OrderError(EveryhitError):
@@ -69,6 +71,7 @@ class Commander:
         settings: Mapping[str, Any],
         configuration: Configuration | None = None,
         links: Sequence[int] = (),
+        annotations: Edit = _NOTHING,
         check: Callable[[Run], object] = lambda _: None,
     ) -> OrderEntry:
         """Open a run, and let readouts take it; an open run of that name is gone on with.
@@ -95,6 +98,7 @@ class Commander:
         try:
             if not new:
                 check(run)
+            annotate(self.engine, run.run_id, annotations, self.who)
             create_views(self.engine, detector)
             return self._give("start", run, meant, alive, configuration, links=tuple(links))
         except EveryhitError:
