@@ -69,7 +69,8 @@ def test_what_a_role_may_not_do_is_not_offered(demo, seen):
         headers={"Authorization": f"Bearer {token}"},
         json={"query": 'mutation { createToken(name: "v", role: VIEWER) { text } }'},
     ).json()["data"]["createToken"]["text"]
-    page = seen.open(f"{address}#token={made}", "Runs")
+    seen.open(demo, "Runs").get_by_role("button", name="Start a run").wait_for()
+    page = seen.open(f"{address}#token={made}", "Runs")  # in the same tab
     page.get_by_role("link", name="Its events").wait_for()
     page.get_by_text("telescope").first.wait_for()
     assert offered(page) & {"Start a run", "Stop", "Configure", "Write a note"} == set()

@@ -30,7 +30,10 @@ onSignOut((why) => {
   open();
 });
 addEventListener("hashchange", () => {
-  takeTokenFromAddress();
+  if (takeTokenFromAddress()) {
+    me = null; // another token may be somebody else's
+    hangUp();
+  }
   open();
 });
 document.documentElement.dataset.theme = localStorage.getItem("everyhit theme") ?? "";

@@ -24,10 +24,11 @@ export function onSignOut(watch) {
   watchers.add(watch);
 }
 
-/** Take the token out of an address like `/#token=…`, so that nobody reads it over a shoulder. */
+/** Take the token out of an address like `/#token=…`, so that nobody reads it over a shoulder; return whether there was one. */
 export function takeTokenFromAddress() {
   const given = new URLSearchParams(location.hash.slice(1)).get("token");
-  if (given === null) return;
+  if (given === null) return false;
   signIn(given);
   history.replaceState(null, "", location.pathname);
+  return true;
 }

@@ -10,6 +10,7 @@ const CHAMBER_W = 820;
 const SHOWN_CELLS = 6;
 const GAP = 34;
 const NOWHERE = 255;
+const MOST_LINES = 40;
 
 /**
  * Return an SVG of an event in a detector whose elements lie in planes.
@@ -180,21 +181,27 @@ function key(y) {
 /** Return an SVG of time against place for a detector without geometry. */
 export function drawTimes(display) {
   const words = display.event.words.filter((word) => word.hit);
-  const places = display.shape?.element ?? ["link"];
-  const nameOf = (word) => places.slice(0, 1).map((name) => (name === "link" ? word.link : word.values[name])).join(" ");
-  const names = [...new Set(words.map(nameOf))].sort((a, b) => a.localeCompare(b, "en", { numeric: true }));
-  const latest = Math.max(1, ...words.map((word) => word.tNs));
-  const step = Math.max(4, Math.min(16, 640 / Math.max(1, names.length)));
-  const [width, height] = [1100, Math.max(80, names.length * step)];
+  const places = display.shape?.element ?? [];
+  const named = (word, names) => names.map((name) => word.values[name]).join(" / ") || `link ${word.link}`;
+  const fine = new Set(words.map((word) => named(word, places))).size <= MOST_LINES;
+  const shown = fine ? places : places.slice(0, 1);
+  const names = [...new Set(words.map((word) => named(word, shown)))].sort((a, b) => a.localeCompare(b, "en", { numeric: true }));
+  const times = words.length ? words.map((word) => word.tNs) : [0];
+  const margin = 0.05 * (Math.max(...times) - Math.min(...times)) || 1;
+  const [first, last] = [Math.min(...times) - margin, Math.max(...times) + margin];
+  const step = Math.max(4, Math.min(18, 640 / Math.max(1, names.length)));
+  const [left, width, height] = [150, 1080, Math.max(60, names.length * step)];
+  const at = (t) => left + ((t - first) / (last - first)) * width;
   const every = Math.ceil(13 / step);
-  return svg("svg", { xmlns: "http://www.w3.org/2000/svg", viewBox: `0 0 ${width + 150} ${height + 50}`, class: "event", "font-family": "sans-serif", "font-size": 12 },
-    svg("rect", { x: 0, y: 0, width: width + 150, height: height + 50, fill: "#ffffff" }),
-    names.map((name, n) => n % every ? null : [label(120, 14 + n * step, name, "end"),
-      svg("line", { x1: 126, x2: 126 + width, y1: 10 + n * step, y2: 10 + n * step, stroke: "#e6eaf0" })]),
-    words.map((word) => svg("circle", { cx: 126 + (word.tNs / latest) * width, cy: 10 + names.indexOf(nameOf(word)) * step, r: 3, fill: INK.circle, "fill-opacity": 0.7 },
-      svg("title", {}, `${places.map((name) => `${name} ${word.values[name] ?? word.link}`).join(", ")}: ${word.tNs.toFixed(1)} ns`))),
-    label(126, height + 36, `0 ns`), label(126 + width, height + 36, `${latest.toFixed(0)} ns since the event's begin`, "end"),
-    label(120, height + 36, places[0], "end"));
+  const ticks = Array.from({ length: 6 }, (_, n) => first + (n * (last - first)) / 5);
+  return svg("svg", { xmlns: "http://www.w3.org/2000/svg", viewBox: `0 0 ${left + width + 30} ${height + 56}`, class: "event", "font-family": "sans-serif", "font-size": 12 },
+    svg("rect", { x: 0, y: 0, width: left + width + 30, height: height + 56, fill: "#ffffff" }),
+    names.map((name, n) => n % every ? null : [label(left - 8, 14 + n * step, name, "end"),
+      svg("line", { x1: left, x2: left + width, y1: 10 + n * step, y2: 10 + n * step, stroke: "#e6eaf0" })]),
+    ticks.map((t) => [svg("line", { x1: at(t), x2: at(t), y1: 2, y2: height + 12, stroke: "#e6eaf0" }), label(at(t), height + 28, t.toFixed(last - first < 50 ? 1 : 0), "middle")]),
+    words.map((word) => svg("circle", { cx: at(word.tNs), cy: 10 + names.indexOf(named(word, shown)) * step, r: 4, fill: INK.circle, "fill-opacity": 0.7 },
+      svg("title", {}, `${named(word, places)}: ${word.tNs.toFixed(1)} ns`))),
+    label(left + width / 2, height + 48, "ns since the event's begin", "middle"), label(left - 8, height + 48, shown.join(" / ") || "link", "end"));
 }
 
 /** Return the drawing that fits the detector. */

@@ -34,7 +34,7 @@ export function seriesPlot({ unit, height = 260, label, zoomed = null, kind = "l
       width: Math.max(200, element.clientWidth), height,
       scales: { x: { time: false }, y: { range: (_, low, high) => [0, high > 0 ? high * 1.08 : 1] } },
       axes: [
-        { ...axis, values: (_, at) => at.map((value) => digitsOf(value, at)), label: x, labelFont: AXIS_FONT, labelSize: 22 },
+        { ...axis, space: (of, n, low, high) => Math.max(50, 9 * wide(high).length), values: (_, at) => at.map((value) => digitsOf(value, at)), label: x, labelFont: AXIS_FONT, labelSize: 22 },
         { ...axis, size: 76, values: (_, at) => at.map((value) => (value ? withUnit(value, unit) : "0")) },
       ],
       series: [{ label: x, value: (_, value) => (value === null ? "–" : digitsOf(value, [])) }, ...series],
