@@ -25,7 +25,7 @@ def test_from_a_bin_to_the_rows_to_the_event_and_its_words(demo, seen, tmp_path)
     assert params(page) | {"to": "0.5 s", "of": "segments", "x": "chamber"} == params(page)
 
     bars = page.get_by_role("img", name="Histogram").locator(".u-over")
-    bars.wait_for()
+    page.get_by_text("rows by chamber").wait_for()
     box = bars.bounding_box()
     with page.expect_response(lambda told: "candidates" in (told.request.post_data or "")):
         bars.click(position={"x": box["width"] * 0.9, "y": box["height"] - 5})

@@ -52,6 +52,7 @@ export function open(root, params) {
 
   let known = null;
   let drawnBars = null;
+  let drawnNames = [];
   let rows = [];
   const reads = {
     time: latest(readTime, over.fail),
@@ -148,23 +149,27 @@ export function open(root, params) {
 
   async function readHistogram(signal) {
     if (view.y) {
-      const found = await planeOf(view, [view.x, view.y].map((name) => ({ name, whole: isWhole(name) })), signal);
+      const names = [view.x, view.y];
+      const found = await planeOf(view, names.map((name) => ({ name, whole: isWhole(name) })), signal);
       counted.show(plane.element, hint);
-      return plane.set([view.x, view.y], found);
+      drawnNames = names;
+      return plane.set(names, found);
     }
-    drawnBars = await histogramOf(view, view.x, { whole: isWhole(view.x) }, signal);
+    const name = view.x;
+    drawnBars = await histogramOf(view, name, { whole: isWhole(name) }, signal);
+    drawnNames = [name];
     const width = (drawnBars.high - drawnBars.low) / drawnBars.counts.length;
     counted.show(bars.element, hint);
-    return bars.set([`rows by ${view.x}`], [drawnBars.counts.map((_, n) => drawnBars.low + n * width), drawnBars.counts]);
+    return bars.set([`rows by ${name}`], [drawnBars.counts.map((_, n) => drawnBars.low + n * width), drawnBars.counts]);
   }
 
   function bin(n) {
     const width = (drawnBars.high - drawnBars.low) / drawnBars.counts.length;
-    narrow([[view.x, drawnBars.low + n * width, drawnBars.low + (n + 1) * width, n === drawnBars.counts.length - 1]]);
+    narrow([[drawnNames[0], drawnBars.low + n * width, drawnBars.low + (n + 1) * width, n === drawnBars.counts.length - 1]]);
   }
 
   function cell(x, y) {
-    narrow([[view.x, ...x, false], [view.y, ...y, false]]);
+    narrow([[drawnNames[0], ...x, false], [drawnNames[1], ...y, false]]);
   }
 
   function narrow(limits) {
