@@ -113,10 +113,10 @@ def _embedded(url: str) -> Iterator[Store]:
             raise StoreBusyError(
                 f"the store {folder} is in use by {owner}; stop it, or name another --store"
             ) from None
+        _enough_room(folder)
         lock.truncate(0)
         lock.write(f"process {os.getpid()} ({' '.join(sys.argv)[:120]})")
         lock.flush()
-        _enough_room(folder)
         engine = ChdbEngine(inside)
         try:
             migrate(engine)

@@ -100,6 +100,7 @@ class Readout:
             book_damage(self.spool, self._to_store, self._writer)
         self._ready: list[Chunk] = []
         self._ready_words = 0
+        self._putting = False
         self._cannot_wait: set[int] = set()
         self._doubt_since: dict[int, float] = {}
         self.overflowed = 0
@@ -143,8 +144,9 @@ class Readout:
 
     @property
     def full(self) -> bool:
-        """Whether the spool has no room for more than what is already taken."""
-        return self.spool is not None and not self.spool.has_room(2 * BLOCK_WORDS)
+        """Whether the spool, or its disk, has no room for more than what is already taken."""
+        spool = self.spool
+        return spool is not None and (spool.low or not spool.has_room(2 * BLOCK_WORDS))
 
     @property
     def due(self) -> bool:
@@ -228,8 +230,13 @@ class Readout:
     def close(self, end: int | None = None) -> None:
         """Commit the rest and close every link; raises StoreError if the store takes no more.
 
-        With a spool, what the store doesn't take for ``give_up_s`` seconds stays there.
+        With a spool, what the store doesn't take for ``give_up_s`` seconds stays there. After a
+        batch that could not be kept nothing more is: the links' places would be behind its words.
         """
+        if self._putting:
+            if not self.shared_writer:
+                self._writer.close()
+            return
         for link, chunker in self._links.chunkers.items():
             self._take(chunker.close(end))
             self._booking.removed(link, chunker.take_removed())
@@ -245,11 +252,12 @@ class Readout:
         self._ready_words += sum(len(chunk.words) for chunk in chunks)
 
     def _put(self) -> None:
+        self._putting = True
         chunks, self._ready, self._ready_words = self._ready, [], 0
         if self._cannot_wait and self.full:
             chunks = [self._dropped(chunk) for chunk in chunks]
             if self.clock() - self._put_at < _FULL_FLUSH_S:
-                self._ready = chunks
+                self._ready, self._putting = chunks, False
                 return
         self._put_at = self.clock()
         gaps, marks = self._booking.take(), self._links.at_cut()
@@ -257,6 +265,7 @@ class Readout:
             parts = in_parts(chunks, gaps, self._to_store.home)
             now = datetime.now(UTC)
             self._writer.put(Batch(self.run.run_id, self.run.started_at, now, parts, marks))
+        self._putting = False
         if self.spool:
             self.safe({link: mark.place for link, mark in marks.items()})
 

@@ -1,14 +1,25 @@
+import re
 import threading
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import chdb
 import pyarrow as pa
 
 from db.engine import Params
 from db.engine.chdb_reader import ChdbReader, write_configuration
 from db.errors import StoreError
+
+try:
+    import chdb
+except RuntimeError as fault:  # it makes a folder for itself when it is loaded
+    said = str(fault).partition("Stack")[0]
+    named = re.search(r'\["([^"]+)', said)
+    where = f" in {Path(named[1]).parent}" if named else ""
+    raise StoreError(
+        f"the engine needs a folder for itself{where} (TMPDIR names another place) and gets none:"
+        f" {'no space is left there' if 'No space left' in said else said[:300]}"
+    ) from None
 
 DATABASE = "everyhit"
 

@@ -41,8 +41,8 @@ def main() -> None:
     ``ops.cli.outcome`` tells the other codes.
     """
     keep_apart(sys.argv[1:])
-    load(app, sys.argv[1:])
     try:
+        load(app, sys.argv[1:])
         level = logging.getLevelName(settings().log_level.upper())
         *before, render = structlog.get_config()["processors"]
         structlog.configure(

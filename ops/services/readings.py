@@ -47,6 +47,11 @@ def _run_number(readout: Readout | None) -> int:
 def trouble(agent: ReadoutAgent) -> str:
     """What should worry somebody; empty if nothing."""
     spool = agent.spool
+    if spool.low:
+        return (
+            f"the disk of {spool.folder} is full: sources that can wait do, others lose words,"
+            " which is booked; make room, and it goes on"
+        )
     if agent.taking and agent.taking.full:
         return "the spool is full: sources that can wait do, others lose words, which is booked"
     if spool.oldest_s > _OLD_S:

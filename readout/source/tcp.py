@@ -3,6 +3,7 @@
 import selectors
 import socket
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import cast
@@ -16,6 +17,8 @@ from db.words.frame import HEADER, HELLO, PLACE, Header, read_header
 from readout.source.block import Block, Place
 
 _log = structlog.get_logger()
+DEAF_S = 1.0
+"""How long nobody new is taken after that failed, for want of file descriptors, say."""
 
 
 @dataclass(eq=False)
@@ -62,6 +65,7 @@ class TcpSource:
             ) from None
         self._listener.setblocking(False)
         self._selector.register(self._listener, selectors.EVENT_READ, None)
+        self._deaf_until: float | None = None
 
     @property
     def port(self) -> int:
@@ -76,6 +80,7 @@ class TcpSource:
     def blocks(self) -> Iterator[Block]:
         """The words of all senders, frame by frame as they come, each word once."""
         while not self._stop.is_set():
+            self._listen_again()
             for ready, _ in self._selector.select(0.1):
                 if ready.data is None:
                     self._accept()
@@ -92,13 +97,22 @@ class TcpSource:
         """Close all connections."""
         for key in list(self._selector.get_map().values()):
             cast(socket.socket, key.fileobj).close()
+        self._listener.close()
         self._selector.close()
+
+    def _listen_again(self) -> None:
+        if self._deaf_until is not None and time.monotonic() > self._deaf_until:
+            self._deaf_until = None
+            self._selector.register(self._listener, selectors.EVENT_READ, None)
 
     def _accept(self) -> None:
         try:
             sock, address = self._listener.accept()
         except OSError as fault:
-            _log.warning("a connection can't be taken", why=fault.strerror)
+            # It still waits there: asked at once again, it would be refused a thousand times.
+            _log.warning("a connection can't be taken, trying again", why=fault.strerror)
+            self._selector.unregister(self._listener)
+            self._deaf_until = time.monotonic() + DEAF_S
             return
         sock.setblocking(False)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -8,6 +8,7 @@ all its parts are stored, except the newest, which keeps the marks of the links 
 follows. A file that is damaged is reported, what can be read of it is used, and it is kept aside.
 """
 
+import errno
 import fcntl
 import os
 import time
@@ -37,6 +38,12 @@ _log = structlog.get_logger()
 
 BLOCK_BYTES = 4096
 """What the least file takes on a disk."""
+RESERVE_BYTES = 64 << 20
+"""What is left of a disk for words that were taken before it was full, and for the store on it."""
+
+
+class NoRoomError(StoreError):
+    """The disk of the spool is full: make room on it, and it goes on."""
 
 
 @dataclass(frozen=True)
@@ -137,6 +144,15 @@ class Spool:
                 tried = file.tried.get(index)
                 yield Waiting(number, index, file.homes[index], tried, not file.damage)
 
+    @property
+    def low(self) -> bool:
+        """Whether its disk has so little left that only what is under way should still come."""
+        try:
+            disk = os.statvfs(self.folder)
+        except OSError:  # whoever writes there says what is wrong
+            return False
+        return disk.f_bavail * disk.f_frsize < RESERVE_BYTES
+
     def has_room(self, n_words: int) -> bool:
         """Whether so many words more keep it within its bound; an empty spool takes anything."""
         return not self._held or self._n_bytes + 8 * n_words + BLOCK_BYTES <= self.most_bytes
@@ -164,7 +180,10 @@ class Spool:
             scratch.rename(target)
             sync_folder(self.folder)
         except OSError as fault:
-            raise StoreError(f"the spool {self.folder} takes no more: {fault.strerror}") from None
+            with suppress(OSError):  # half a batch takes room
+                scratch.unlink()
+            kind = NoRoomError if fault.errno in (errno.ENOSPC, errno.EDQUOT) else StoreError
+            raise kind(f"the spool {self.folder} takes no more: {fault.strerror}") from None
         file.path = target
         with self._lock:
             self._keep(number, file)

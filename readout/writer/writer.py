@@ -13,11 +13,12 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_ran
 from db.errors import StoreError
 from db.words.chunk import Chunk
 from db.words.gaps import Gap
-from readout.spool.spool import Spool
+from readout.spool.spool import NoRoomError, Spool
 from readout.writer.batch import Batch, Part
 from readout.writer.queue import Delivery, DeliveryQueue
 
 _log = structlog.get_logger()
+_SAY_AGAIN_S = 10.0
 
 Write = Callable[[int, Sequence[Chunk], datetime], None]
 """Stores chunks on a shard as one block, once, however often it is tried; or raises StoreError."""
@@ -53,10 +54,10 @@ class Writer:
     silent for ``patience_s``.
 
     With a spool, a batch is on the disk before any shard sees it, and ``put`` returns then; what
-    exceeds ``most_words`` in memory is read again from there. What an earlier process left in the
-    spool goes first. Without, ``put`` waits while so many words are on their way, and a part that
-    no shard took for ``give_up_s`` seconds ends it: ``put`` and ``close`` raise StoreError that
-    names what was not stored.
+    exceeds ``most_words`` in memory is read again from there. While its disk is full, ``put``
+    waits. What an earlier process left in the spool goes first. Without, ``put`` waits while so
+    many words are on their way, and a part that no shard took for ``give_up_s`` seconds ends it:
+    ``put`` and ``close`` raise StoreError that names what was not stored.
     """
 
     def __init__(
@@ -164,7 +165,7 @@ class Writer:
     def _append(self, batch: Batch) -> int:
         assert self._spool
         n_words = sum(part.n_words for part in batch.parts)
-        deadline: float | None = None
+        refused = said = 0.0
         while True:
             with self._change:
                 if self._failure:
@@ -175,10 +176,15 @@ class Writer:
             try:
                 return self._spool.append(batch)
             except StoreError as fault:
-                deadline = deadline or time.monotonic() + self._give_up_s
-                if time.monotonic() > deadline:
+                now = time.monotonic()
+                refused = refused or now
+                # Somebody may make room at any time; another fault of a disk stays.
+                if now - refused > self._give_up_s and not isinstance(fault, NoRoomError):
                     raise
-                _log.warning("the spool refused a batch, trying again", said=str(fault))
+                if not said or now - said > _SAY_AGAIN_S:
+                    said = now
+                    _log.warning("the spool refused a batch, trying again", said=str(fault))
+                self.written.trouble = str(fault)
                 time.sleep(0.2)
 
     def _has_room(self, part: Part) -> bool:

@@ -43,7 +43,7 @@ class Lab:
             capture_output=True, text=True, timeout=120, env=self._environment,
         )  # fmt: skip
         assert done.returncode == code, done.stderr
-        assert "Traceback" not in done.stderr
+        assert "Traceback" not in done.stderr, done.stderr
         return json.loads(done.stdout) if code == 0 else done.stderr
 
     @contextmanager

@@ -1,3 +1,4 @@
+import contextlib
 import threading
 from dataclasses import replace
 from datetime import timedelta
@@ -101,6 +102,36 @@ def test_it_goes_on_where_the_spool_says_though_the_store_was_away(engine, run, 
         assert spool.n_waiting == 0
     numbers, seqs = stored(engine, run)
     assert numbers == list(range(150))
+    assert seqs == list(range(len(seqs)))
+
+
+@pytest.mark.parametrize("fault", [StoreError("broken"), KeyboardInterrupt()])
+def test_what_the_spool_did_not_take_is_asked_for_again(engine, run, tmp_path, monkeypatch, fault):
+    safe = []
+    with Spool(tmp_path) as spool:
+        append = spool.append
+
+        def refuse(batch):
+            raise fault
+
+        with (
+            contextlib.suppress(StoreError, KeyboardInterrupt),
+            Readout(engine, run, spool=spool, give_up_s=0.5, safe=safe.append) as readout,
+        ):
+            readout.push(block(0, 100))
+            readout.flush()
+            monkeypatch.setattr(spool, "append", refuse)
+            readout.push(block(100, 100))
+            try:
+                readout.flush()
+            finally:
+                monkeypatch.setattr(spool, "append", append)  # it is sound again
+    with Spool(tmp_path) as spool, Readout(engine, run, spool=spool) as readout:
+        place = readout.places[0].words
+        assert all(said.get(0, Place(5, 0)).words <= place for said in safe)
+        readout.push(block(place, 300 - place))
+    numbers, seqs = stored(engine, run)
+    assert numbers == list(range(300))
     assert seqs == list(range(len(seqs)))
 
 

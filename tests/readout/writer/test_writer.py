@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from db.errors import StoreError
-from readout.spool.spool import Spool
+from readout.spool.spool import NoRoomError, Spool
 from readout.writer.writer import Writer
 
 
@@ -318,3 +318,23 @@ def test_two_parts_are_on_their_way_to_a_shard_at_once():
         writer.put(batch(n, [[1]]))
     writer.close()
     assert writer.written.chunks == 2
+
+
+def test_a_full_disk_is_waited_for_longer_than_a_fault(tmp_path, monkeypatch):
+    refusals = [NoRoomError("full")] * 4
+    with Spool(tmp_path) as spool:
+        append = spool.append
+
+        def refuse(batch):
+            if refusals:
+                raise refusals.pop()
+            return append(batch)
+
+        monkeypatch.setattr(spool, "append", refuse)
+        writer = Writer(*write_to([Shard()]), spool=spool, give_up_s=0.3)
+        writer.put(batch(0, [[10]]))
+        assert writer.settle(5)
+        refusals += [StoreError("broken")] * 4
+        with pytest.raises(StoreError, match="broken"):
+            writer.put(batch(1, [[10]]))
+        writer.close()

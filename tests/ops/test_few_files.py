@@ -1,0 +1,72 @@
+"""Few file descriptors: one line each, nobody turned out who is in, and others when there is room."""
+
+import resource
+import socket
+import subprocess
+import threading
+import time
+
+import psutil
+import pytest
+from up import EVERYHIT, Lab, words_of
+
+from db.words.frame import HELLO, Header
+from ops.demo.front_end import Sender
+from readout.source.tcp import DEAF_S
+
+PLACES, CONNECTIONS = 40, 140  # the others wait in the queue of the port, which has 128
+
+
+@pytest.mark.parametrize("most", [20, 32, 64])
+def test_a_command_runs_or_says_in_one_line_why_not(tmp_path, most):
+    lab = Lab(tmp_path)
+    (tmp_path / "words").write_bytes(words_of(0, 1000).tobytes())
+    lab.said("ingest", tmp_path / "words", "--detector", "ticks")
+    done = subprocess.run(
+        ["prlimit", f"--nofile={most}", *EVERYHIT, "run", "list", "--store", str(lab.store)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert "Traceback" not in done.stderr, done.stderr
+    assert done.returncode == 0 or done.stderr.count("\n") == 1, done.stderr
+
+
+def test_senders_that_find_no_place_wait_and_harm_nobody(tmp_path):
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 4096), hard))
+    lab, log = Lab(tmp_path), []
+    try:
+        with lab.up("--detector", "ticks", "--tcp", "127.0.0.1:0", "--run", "beam") as up:
+            reader = threading.Thread(target=lambda: log.extend(up.process.stderr), daemon=True)
+            reader.start()
+            first = Sender(up.ports["tcp"], 1, stream=5)
+            first.send(words_of(0, 100))
+            first.drain()
+            here = psutil.Process(up.process.pid)
+            room = here.num_fds() + PLACES
+            subprocess.run(["prlimit", f"--nofile={room}", f"--pid={up.process.pid}"], check=True)
+            crowd = [socket.create_connection(up.ports["tcp"]) for _ in range(CONNECTIONS)]
+            for each in crowd:
+                each.sendall(Header(HELLO, 7, 1, 0, 0).pack())
+            busy, began = sum(here.cpu_times()[:2]), time.monotonic()
+            time.sleep(4)
+            busy, took = sum(here.cpu_times()[:2]) - busy, time.monotonic() - began
+            for each in crowd:
+                each.close()
+            second = Sender(up.ports["tcp"], 2, stream=5, patience_s=120)
+            second.send(words_of(0, 100))
+            second.drain()
+            first.send(words_of(100, 100))
+            first.drain()
+            up.process.send_signal(2)
+            assert up.process.wait(120) == 0, log
+            reader.join(10)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    refused = [line for line in log if "a connection can't be taken" in line]
+    assert 0 < len(refused) < took / DEAF_S + 10, log
+    assert busy < took / 2
+    assert "Traceback" not in "".join(log)
+    (run,) = lab.said("run", "list")
+    assert run["words"] == 300, "".join(log)[-5000:]
