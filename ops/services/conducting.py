@@ -30,12 +30,14 @@ class Conductor:
     follower: Follower
     reprocessor: Reprocessor
     lock: Lock
+    news: threading.Event | None = None
+    """Set when chunks were committed or a task has ended, where that is announced."""
     holds: threading.Event = field(default_factory=threading.Event)
     """Set while this is the one that works."""
 
     def follow(self, until: Callable[[], bool]) -> None:
         """Send windows to the workers until told to stop."""
-        follow(self.follower, until, self._hold)
+        follow(self.follower, until, self._hold, self.news)
 
     def readings(self) -> list[Reading]:
         """The figures of this moment."""
@@ -94,12 +96,13 @@ def conducting(
     lost_after_s: float,
     mine: Callable[[Run], bool] = lambda _: True,
     reprocesses: bool = True,
+    news: threading.Event | None = None,
 ) -> Iterator[Conductor]:
     """Yield a conductor that tells that it is alive; whoever has it lets it ``follow``.
 
     ``mine`` says which runs it follows. With ``reprocesses`` it works on what people asked to be
     done again, on a thread of its own: hours that are looked through again keep no live window
-    waiting.
+    waiting. ``news`` is set by whoever commits chunks or ends tasks.
     """
     folders = settings().triggers
     follower = Follower(
@@ -112,7 +115,8 @@ def conducting(
     )
     reprocessor = Reprocessor(at.engine, CeleryQueue, folders=folders, lost_after_s=lost_after_s)
     lock = Lock(client, f"conductor-{blake2b(at.url.encode(), digest_size=6).hexdigest()}")
-    conductor, over = Conductor(client, follower, reprocessor, lock), threading.Event()
+    conductor = Conductor(client, follower, reprocessor, lock, news)
+    over = threading.Event()
     with ExitStack() as stack:
         stack.callback(lock.release)
         works = [partial(conductor.beats, over)]
@@ -153,6 +157,8 @@ def following(conductor: Conductor) -> Iterator[Callable[[], None]]:
         yield check
     finally:
         over.set()
+        if conductor.news:
+            conductor.news.set()
         thread.join(60)
     check()
 

@@ -108,8 +108,9 @@ def data_taking(
             process.begin(run)
 
         with readout_service(
-            at, detector, front_ends, spool, stop, name=name, redis=process.redis, begun=begun
-        ) as service:
+            at, detector, front_ends, spool, stop, name=name, redis=process.redis, begun=begun,
+            committed=process.news.set,
+        ) as service:  # fmt: skip
             view = RunView(process, service)
             if wanted is None:
                 service.agent.resume()

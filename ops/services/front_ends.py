@@ -92,10 +92,12 @@ def readout_service(
     name: str,
     redis: str = "",
     begun: Callable[[Run], None] = lambda _: None,
+    committed: Callable[[], None] = lambda: None,
 ) -> Iterator[ReadoutService]:
     """Listen to front-ends, for a run that is begun or ordered over the Redis at that address.
 
-    Its sources end at ``stop``. ``begun`` is told of each run.
+    Its sources end at ``stop``. ``begun`` is told of each run, ``committed`` whenever chunks are in
+    the store.
     """
     views(at.engine, detector)
     newest = spool.newest
@@ -108,7 +110,7 @@ def readout_service(
             for path, link in front_ends.devices.items()
         }
         to_store = ShardSink(at.engine)
-        writer = to_store.writer(spool, _GIVE_UP_S, lambda: None)
+        writer = to_store.writer(spool, _GIVE_UP_S, committed)
         stack.callback(writer.close)
         book_damage(spool, to_store, writer)
         mailbox = stack.enter_context(Mailbox(redis, name)) if redis else None

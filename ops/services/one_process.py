@@ -39,6 +39,8 @@ class OneProcess:
     redis: str
     """Address of the Redis over which its parts speak, and orders come."""
     follower: Follower
+    news: threading.Event
+    """To be set when chunks were committed."""
     runs: set[int]
     """Numbers of the runs that this process takes."""
     check: Callable[[], None]
@@ -52,10 +54,12 @@ class OneProcess:
         """Let triggers run on a run of this process from now on."""
         self.runs.add(run.run_id)
         self.follower.look_at_once()
+        self.news.set()
 
     def finish(self) -> None:
         """Wait until the last windows of this process's closed runs are done."""
         self.follower.look_at_once()
+        self.news.set()
         for run_id in sorted(self.runs):
             run = find_run(self.at.engine, run_id)
             if run.state == "open" or not run.settings.get("triggers"):
@@ -72,11 +76,13 @@ def one_process(at: Store) -> Iterator[OneProcess]:
     A store on servers has others who follow its runs, watch it and drop what is old: here triggers
     run on the runs of this process alone.
     """
-    engine, runs = at.engine, set[int]()
+    engine, runs, news = at.engine, set[int](), threading.Event()
     every_s = pause_of_settings()
     with ExitStack() as stack:
         url = f"unix://{stack.enter_context(private_redis())}"
-        stack.enter_context(worker_threads(engine, settings().workers, url, settings().triggers))
+        stack.enter_context(
+            worker_threads(engine, settings().workers, url, settings().triggers, news.set)
+        )
         client = stack.enter_context(set_broker(url))
         conductor = stack.enter_context(
             conducting(
@@ -85,6 +91,7 @@ def one_process(at: Store) -> Iterator[OneProcess]:
                 lost_after_s=max(LOST_AFTER_S, 4 * settings().trigger_s),
                 mine=lambda run: at.owned or run.run_id in runs,
                 reprocesses=False,  # the API does that for the store of one process
+                news=news,
             )
         )
         check = stack.enter_context(following(conductor))
@@ -101,7 +108,7 @@ def one_process(at: Store) -> Iterator[OneProcess]:
                 thread.start()
                 stack.callback(thread.join)
             stack.callback(over.set)
-        yield OneProcess(at, url, conductor.follower, runs, check)
+        yield OneProcess(at, url, conductor.follower, news, runs, check)
 
 
 def _watch(engine: Engine, client: redis.Redis, over: threading.Event) -> None:

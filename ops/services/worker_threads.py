@@ -2,7 +2,7 @@
 
 import threading
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,18 +17,28 @@ from software_triggers.running.celery_tasks import LIVE, REPROCESS, WorkerContex
 
 @contextmanager
 def worker_threads(
-    engine: Engine, n: int, redis: str, folders: Iterable[Path] = ()
+    engine: Engine,
+    n: int,
+    redis: str,
+    folders: Iterable[Path] = (),
+    ended: Callable[[], None] = lambda: None,
 ) -> Iterator[None]:
     """Run ``n`` Celery worker threads on the Redis at that address while the context lasts.
 
-    ``folders`` are those with triggers, beside the built-in ones.
+    ``folders`` are those with triggers, beside the built-in ones. ``ended`` is called after each
+    task, when what became of it can be asked.
     """
+
+    def told(**_: object) -> None:
+        ended()
+
     set_broker(redis).close()
     app.conf.update(worker_hijack_root_logger=False, worker_redirect_stdouts=False)
     attach(WorkerContext(engine, folders))
     signals.setup_logging.connect(_leave_logging_alone)
     started = threading.Event()
     signals.worker_ready.connect(lambda **_: started.set(), weak=False)
+    signals.task_postrun.connect(told, weak=False)
     with warnings.catch_warnings():
         # The worker never takes code from a message: being root adds nothing to fear here.
         warnings.simplefilter("ignore", SecurityWarning)
@@ -50,6 +60,7 @@ def worker_threads(
     finally:
         worker.stop()
         thread.join(30)
+        signals.task_postrun.disconnect(told)
         _forget_broker()
 
 

@@ -43,6 +43,8 @@ COMPARED_CELLS = 20_000
 PATIENT_S = 2.0
 # Looking at what is due takes no more than this share of the time, as long as it is often enough.
 LOOKING, OFTEN_S, SELDOM_S = 0.1, 0.03, 0.2
+# Where news are announced, without any for so long.
+QUIET_S = 1.0
 
 
 class Job:

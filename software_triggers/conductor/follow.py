@@ -1,5 +1,6 @@
 """The conductor as a service: follows every run that has triggers, until it is told to stop."""
 
+import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -14,7 +15,7 @@ from db.errors import EveryhitError, StoreError
 from db.results.lineage_runs import list_ran, note_ran
 from db.results.rows import Lineage
 from db.time import WHOLE, duration_ticks
-from software_triggers.conductor.conductor import Job, pause_after
+from software_triggers.conductor.conductor import OFTEN_S, QUIET_S, Job, pause_after
 from software_triggers.conductor.progress import Submit
 from software_triggers.registry import triggers_of_run
 from software_triggers.task.bind import bind
@@ -134,13 +135,28 @@ class Follower:
         self.trouble = trouble
 
 
-def follow(follower: Follower, until: Callable[[], bool], may: Callable[[], bool]) -> None:
-    """Advance until told to stop; only while ``may`` says so, since one conductor is enough."""
+def follow(
+    follower: Follower,
+    until: Callable[[], bool],
+    may: Callable[[], bool],
+    news: threading.Event | None = None,
+) -> None:
+    """Advance until told to stop; only while ``may`` says so, since one conductor is enough.
+
+    ``news`` is set by whoever commits chunks or ends tasks: then the store is asked, and now and
+    then all the same. Without it the store is asked again and again.
+    """
     while not until():
         if may():
             began = time.monotonic()
+            if news:
+                news.clear()
             follower.advance(began)
-            time.sleep(pause_after(time.monotonic() - began))
+            if news:
+                time.sleep(OFTEN_S)  # what comes at once is looked at at once
+                news.wait(QUIET_S)
+            else:
+                time.sleep(pause_after(time.monotonic() - began))
         else:
             follower.jobs.clear()
             time.sleep(0.5)

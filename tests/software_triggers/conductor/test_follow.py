@@ -1,5 +1,6 @@
 """The conductor as a service: which runs it follows, and what a new one leaves as it was."""
 
+import threading
 import time
 from contextlib import contextmanager
 from functools import partial
@@ -8,7 +9,8 @@ from ticks import Hit, toy_chunks, toy_run, write
 
 from db.catalogue.runs import amend_run, close_run
 from db.time import WHOLE
-from software_triggers.conductor.follow import Follower
+from software_triggers.conductor import follow as follow_module
+from software_triggers.conductor.follow import Follower, follow
 from software_triggers.registry import load_folder
 from software_triggers.running.threads import run_stages, thread_submit
 from software_triggers.task.names import lineage_of
@@ -78,3 +80,32 @@ def test_a_new_conductor_does_not_put_its_lineage_before_what_was_run_since(engi
     with follower(engine, tmp_path, {run.run_id}) as second:
         advanced(second, partial(second.has_finished, run))
     assert lineage_of(engine, run, "each_kept", None, WHOLE) == since.lineage
+
+
+class Looks:
+    """Counts how often it is advanced."""
+
+    n = 0
+
+    def advance(self, now):
+        self.n += 1
+
+
+def test_news_make_it_look_at_once_and_else_it_is_quiet(monkeypatch):
+    monkeypatch.setattr(follow_module, "QUIET_S", 30.0)
+    looks, news, over = Looks(), threading.Event(), threading.Event()
+    thread = threading.Thread(target=follow, args=(looks, over.is_set, lambda: True, news))
+    thread.start()
+    try:
+        for n in (1, 2, 3):
+            until = time.monotonic() + 20
+            while looks.n < n:
+                assert time.monotonic() < until
+                time.sleep(0.01)
+            time.sleep(0.3)
+            assert looks.n == n
+            news.set()
+    finally:
+        over.set()
+        news.set()
+        thread.join()
