@@ -26,6 +26,22 @@ def test_a_run_is_configured_stopped_and_started(demo, seen):
     page.locator("dd", has_text=MARKUP).wait_for()
     assert page.locator("main img").count() == 0
 
+    page.get_by_role("button", name="Fields and tags").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_role("textbox", name="Fields").fill("beam_GeV = 22\ntarget = <b>lead</b>")
+    dialog.get_by_role("textbox", name="Tags").fill("test, night")
+    page.get_by_role("button", name="Keep them").click()
+    page.locator("dd", has_text="beam_GeV 22, target <b>lead</b>").wait_for()
+    page.get_by_role("textbox", name="Fields and tags").fill("beam_GeV > 20 and 'night' in tags")
+    page.get_by_role("textbox", name="Fields and tags").press("Enter")
+    page.get_by_text("1 run found").wait_for()
+    page.get_by_role("textbox", name="Fields and tags").fill("beam_GeV > 30")
+    page.get_by_role("textbox", name="Fields and tags").press("Enter")
+    page.get_by_text("No run is like that").wait_for()
+    page.get_by_role("textbox", name="Fields and tags").fill("")
+    page.get_by_role("textbox", name="Fields and tags").press("Enter")
+    rows.first.wait_for()
+
     page.get_by_role("button", name="Configure").click()
     page.get_by_role("button", name="Add a mask").click()
     mask = page.get_by_role("combobox", name="Mask")
@@ -73,7 +89,10 @@ def test_what_a_role_may_not_do_is_not_offered(demo, seen):
     page = seen.open(f"{address}#token={made}", "Runs")  # in the same tab
     page.get_by_role("link", name="Its events").wait_for()
     page.get_by_text("telescope").first.wait_for()
-    assert offered(page) & {"Start a run", "Stop", "Configure", "Write a note"} == set()
+    assert (
+        offered(page) & {"Start a run", "Stop", "Configure", "Write a note", "Fields and tags"}
+        == set()
+    )
     for title, sign, refused in (
         ("Triggers", "Its text", {"Write a trigger", "Edit it, and try it out"}),
         ("Reprocess", "Drag over the lines", {"Reprocess", "Cancel"}),

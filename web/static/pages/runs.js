@@ -18,27 +18,30 @@ const PAGE = 50;
 const TYPING_MS = 250;
 
 const LIST = `query ($wanted: RunsWanted, $after: String) { runs(wanted: $wanted, first: ${PAGE}, after: $after) { totalCount
-  pageInfo { hasNextPage endCursor } edges { node { number name state note startedAt stoppedAt words detector { name } } } } }`;
-const ONE = `query ($run: String) { run(which: $run) { number name state note startedAt stoppedAt tickNs words first last liveTime settings
+  pageInfo { hasNextPage endCursor } edges { node { number name state note startedAt stoppedAt words tags detector { name } } } } }`;
+const ONE = `query ($run: String) { run(which: $run) { number name state note startedAt stoppedAt tickNs words first last liveTime settings fields tags
   detector { name title fingerprint } gaps(first: 5) { edges { node { link cause start stop dead nLost } } pageInfo { hasNextPage } }
   results { trigger lineage rows failed doneTo } dropped { words } }
   configurations(run: $run) { link start who configuration { masks prefilter prescales { where keepOneIn } } } }`;
 const READOUTS = "{ readouts { name detector run words withoutRun trouble } }";
-const NOTE = "mutation ($run: String!, $note: String!) { annotateRun(run: $run, note: $note) { number } }";
+const ANNOTATE = `mutation ($run: String!, $note: String, $fields: JSON, $unset: [String!], $tags: [String!], $untag: [String!]) {
+  annotateRun(run: $run, note: $note, fields: $fields, unset: $unset, tags: $tags, untag: $untag) { number } }`;
 
 /** Open the page. @param {Element} root @param {{text?: string, state?: string, run?: string}} params */
 export function open(root, params, me) {
-  const view = { text: params.text ?? "", state: params.state ?? "", run: params.run ?? null };
+  const view = { text: params.text ?? "", where: params.where ?? "", state: params.state ?? "", run: params.run ?? null };
   const may = (act) => me.may.includes(act);
   const text = el("input", { type: "search", placeholder: "name, note or detector", on: { input: typed } });
   text.value = view.text;
+  const where = el("input", { class: "code", spellcheck: "false", placeholder: "beam_energy_GeV > 20 and 'calibration' in tags", on: { change: () => look({ where: where.value.trim() }) } });
+  where.value = view.where;
   const state = el("select", { on: { change: () => look({ state: state.value }) } },
     [["", "all"], ["OPEN", "taking data"], ["CLOSED", "closed"]].map(([value, name]) => el("option", { value, selected: value === view.state }, name)));
   const count = el("p", { class: "hint", role: "status" });
   const rows = el("div", {});
   const list = panel("All runs", { aged: true });
   list.show(el("div", { class: "fields" }, el("label", { class: "field grow" }, el("span", {}, "Search"), text),
-    el("label", { class: "field narrow" }, el("span", {}, "State"), state)), count, rows);
+    el("label", { class: "field grow" }, el("span", {}, "Fields and tags"), where), el("label", { class: "field narrow" }, el("span", {}, "State"), state)), count, rows);
   const start = may("control") ? el("button", { class: "main", disabled: true, on: { click: () => act(() => startRun(detectors)) } }, "Start a run") : null;
   const readouts = panel("Readouts", { aged: true, tools: start ? [start] : [] });
   const one = panel("A run", { aged: true });
@@ -78,7 +81,7 @@ export function open(root, params, me) {
   }
 
   async function readList(signal) {
-    const wanted = { text: view.text || null, state: view.state || null };
+    const wanted = { text: view.text || null, where: view.where || null, state: view.state || null };
     const found = [];
     let after = null, more = true, total = 0;
     for (let n = 0; n < pages && more; n++) {
@@ -92,7 +95,7 @@ export function open(root, params, me) {
     const now = JSON.stringify([found, more, view]);
     if (now === drawn) return;
     drawn = now;
-    count.textContent = `${whole(total)} ${total === 1 ? "run" : "runs"}${view.text || view.state ? " found" : ""}`;
+    count.textContent = `${whole(total)} ${total === 1 ? "run" : "runs"}${view.text || view.where || view.state ? " found" : ""}`;
     const focus = rows.contains(document.activeElement) ? [...rows.querySelectorAll("tr")].indexOf(document.activeElement) : -1;
     fill(rows, runsTable(found), more && el("p", {}, el("button", { on: { click: () => { pages += 1; pulls[0].now(); } } }, "Show more")));
     rows.querySelectorAll("tr")[focus]?.focus();
@@ -107,10 +110,11 @@ export function open(root, params, me) {
       { name: "took", number: true, of: (run) => length((new Date(run.stoppedAt ?? Date.now()) - new Date(run.startedAt)) / 1000) },
       { name: "words", number: true, of: (run) => whole(run.words) },
       { name: "detector", of: (run) => run.detector.name },
+      { name: "tags", of: (run) => run.tags.join(", ") },
       { name: "note", of: (run) => el("span", { class: "clip" }, run.note) },
     ], found, {
       caption: "Runs", pick: (run) => look({ run: String(run.number) }), picked: (run) => String(run.number) === view.run,
-      empty: view.text || view.state ? "No run is like that: search for less." : "No run yet. Start one, or bring a file: everyhit ingest FILE --detector my.toml",
+      empty: view.text || view.where || view.state ? "No run is like that: search for less." : "No run yet. Start one, or bring a file: everyhit ingest FILE --detector my.toml",
     });
   }
 
@@ -135,10 +139,12 @@ export function open(root, params, me) {
       ["events of", (run.settings.events ?? []).join(", ") || "none"],
       ["removed", removedNow(configurations)],
       run.dropped && ["words dropped", whole(run.dropped.words)],
+      ["fields", Object.entries(run.fields).map(([name, value]) => `${name} ${value}`).join(", ") || "–"],
+      ["tags", run.tags.join(", ") || "–"],
       ["note", run.note || "–"],
     ].filter(Boolean);
     fill(facts, pairs.map(([name, value]) => [el("dt", {}, name), el("dd", {}, value)]));
-    const [head, gaps] = [[run.number, run.name, run.state, run.note], run.gaps].map((each) => JSON.stringify(each));
+    const [head, gaps] = [[run.number, run.name, run.state, run.note, run.fields, run.tags], run.gaps].map((each) => JSON.stringify(each));
     if (gaps !== drawnGaps) fill(gapList, gapsOf(run));
     drawnGaps = gaps;
     // What one is about to press stays where it is.
@@ -150,14 +156,34 @@ export function open(root, params, me) {
         el("a", { class: "button", href: addressOf("events", { run: run.number }) }, "Its events"),
         may("control") && run.state === "OPEN" && el("button", { on: { click: () => act(() => configureRun(run)) } }, "Configure"),
         may("control") && run.state === "OPEN" && el("button", { class: "danger", on: { click: () => act(() => stopRun(run)) } }, "Stop"),
-        may("annotate") && el("button", { on: { click: () => annotate(run) } }, run.note ? "Change the note" : "Write a note")),
+        may("annotate") && el("button", { on: { click: () => annotate(run) } }, run.note ? "Change the note" : "Write a note"),
+        may("annotate") && el("button", { on: { click: () => describe(run) } }, "Fields and tags")),
       facts, gapList);
   }
 
   async function annotate(run) {
     const done = await inquire({
       title: `Note to run ${run.number}: ${run.name}`, fields: [{ name: "note", label: "Note", kind: "area", value: run.note }], action: "Keep it",
-      done: (values) => ask(NOTE, { run: String(run.number), ...values }),
+      done: (values) => ask(ANNOTATE, { run: String(run.number), ...values }),
+    });
+    if (done) pulls.forEach((each) => each.now());
+  }
+
+  async function describe(run) {
+    const lines = Object.entries(run.fields).map(([name, value]) => `${name} = ${JSON.stringify(value)}`).join("\n");
+    const done = await inquire({
+      title: `Fields and tags of run ${run.number}: ${run.name}`,
+      fields: [
+        { name: "lines", label: "Fields", kind: "area", value: lines, hint: 'One a line: beam_energy_GeV = 22, target = "lead", cooled = true' },
+        { name: "words", label: "Tags", value: run.tags.join(", "), hint: "calibration, night shift" },
+      ],
+      action: "Keep them",
+      done: async ({ lines: text, words }) => {
+        const fields = fieldsOf(text);
+        const tags = words.split(",").map((each) => each.trim()).filter(Boolean);
+        const gone = (before, now) => before.filter((each) => !now.includes(each));
+        return ask(ANNOTATE, { run: String(run.number), fields, tags, unset: gone(Object.keys(run.fields), Object.keys(fields)), untag: gone(run.tags, tags) });
+      },
     });
     if (done) pulls.forEach((each) => each.now());
   }
@@ -202,6 +228,19 @@ function readoutCard(each) {
     el("p", {}, el("strong", {}, each.name), " ", el("span", { class: `state ${each.run === null ? "idle" : "good"}` }, each.run === null ? "waits for a run" : `takes run ${each.run}`)),
     el("p", { class: "hint" }, `${each.detector}, ${whole(each.words)} words stored`, Number(each.withoutRun) > 0 && `, ${whole(each.withoutRun)} came without a run`),
     each.trouble && el("p", { class: "state warn" }, each.trouble));
+}
+
+/** Return the fields in lines of "name = value": numbers, true and false, texts in quotes or bare. */
+function fieldsOf(text) {
+  return Object.fromEntries(text.split("\n").filter((line) => line.trim()).map((line) => {
+    const [, name, value] = line.match(/^\s*([^=\s]+)\s*=\s*(.*\S)\s*$/) ?? [];
+    if (!name) throw new ApiError(`“${line.trim()}” is no field: write a name, =, and a value.`, "usage");
+    try {
+      return [name, JSON.parse(value)];
+    } catch {
+      return [name, value];
+    }
+  }));
 }
 
 function runState(run) {
