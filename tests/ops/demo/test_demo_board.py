@@ -20,7 +20,7 @@ EVERYHIT = [sys.executable, "-u", "-c", "from ops.cli import main; main()"]
 def everyhit(*arguments):
     done = subprocess.run([*EVERYHIT, *arguments], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
-    return [json.loads(line) for line in done.stdout.splitlines()]
+    return done.stdout
 
 
 @contextmanager
@@ -46,7 +46,7 @@ def test_every_word_of_the_board_is_stored_or_booked(tmp_path):
         network = ("--udp", f"127.0.0.1:{port}", "--loss", "0.01", "--swap", "0.05")
         chosen = ("--prefilter", "wire != 3", "--mask", "chamber == 1 and layer == 2")
         segments = ("--chamber", "2", "--duration", "2", "--json")
-        (board,) = everyhit("fpga", "simulate", *network, *chosen, *segments)
+        (board,) = json.loads(everyhit("fpga", "simulate", *network, *chosen, *segments))
         wanted = board["sent"] - board["lost_words"]
         metrics = f"http://127.0.0.1:{line.split()[-1]}/metrics"
         for _ in range(400):
@@ -65,14 +65,14 @@ def test_every_word_of_the_board_is_stored_or_booked(tmp_path):
     assert board["filtered"] > 1000
     assert board["lost_packets"] > 0 < board["swapped_packets"]
     assert json.loads(out)["words"] == wanted
-    booked = everyhit("query", "SELECT sum(n_lost) AS hits FROM gaps", *into)
-    assert booked == [{"hits": board["lost_words"]}]
 
+    def asked(sql):
+        return json.loads(everyhit("query", sql, *into))  # a line for the one row
+
+    assert asked("SELECT sum(n_lost) AS hits FROM gaps") == {"hits": board["lost_words"]}
     everyhit("reprocess", "--trigger", "segment_clusters", "--trigger", "tracks", *into)
-    (told,) = everyhit("query", "SELECT count() AS n FROM words WHERE head = 0", *into)
-    clusters = "SELECT count() AS n FROM segment_clusters WHERE n_hits >= 4 AND chamber = 2"
-    (whole,) = everyhit("query", clusters, *into)
+    told = asked("SELECT count() AS n FROM words WHERE head = 0")
+    whole = asked("SELECT count() AS n FROM segment_clusters WHERE n_hits >= 4 AND chamber = 2")
     assert board["added"] / 4 >= told["n"] >= whole["n"] > 1000
     assert whole["n"] > 0.98 * told["n"]
-    (found,) = everyhit("query", "SELECT count() AS tracks FROM tracks", *into)
-    assert found["tracks"] > 1000
+    assert asked("SELECT count() AS tracks FROM tracks")["tracks"] > 1000
