@@ -29,7 +29,9 @@ def test_a_command_runs_or_says_in_one_line_why_not(tmp_path, most):
         timeout=120,
     )
     assert "Traceback" not in done.stderr, done.stderr
-    assert done.returncode == 0 or done.stderr.count("\n") == 1, done.stderr
+    # Beside our line the engine may have written one of its own.
+    ours = [line for line in done.stderr.splitlines() if line.startswith("everyhit: ")]
+    assert done.returncode == 0 or len(ours) == 1, done.stderr
 
 
 def test_senders_that_find_no_place_wait_and_harm_nobody(tmp_path):
@@ -68,5 +70,8 @@ def test_senders_that_find_no_place_wait_and_harm_nobody(tmp_path):
     assert 0 < len(refused) < took / DEAF_S + 10, log
     assert busy < took / 2
     assert "Traceback" not in "".join(log)
+    # The store, too, may have found no file to open: then the rest waits in the spool.
+    with lab.up("--detector", "ticks", "--tcp", "127.0.0.1:0") as up:
+        assert up.end()["spooled"] == 0
     (run,) = lab.said("run", "list")
     assert run["words"] == 300, "".join(log)[-5000:]
