@@ -8,7 +8,7 @@ import time
 
 import psutil
 import pytest
-from up import EVERYHIT, Lab, words_of
+from up import EVERYHIT, Lab, until, words_of
 
 from db.words.frame import HELLO, Header
 from ops.demo.front_end import Sender
@@ -45,6 +45,7 @@ def test_senders_that_find_no_place_wait_and_harm_nobody(tmp_path):
             first = Sender(up.ports["tcp"], 1, stream=5)
             first.send(words_of(0, 100))
             first.drain()
+            until(lambda: up.words(1) == 100)  # what is compiled and loaded at first, is
             here = psutil.Process(up.process.pid)
             room = here.num_fds() + PLACES
             subprocess.run(["prlimit", f"--nofile={room}", f"--pid={up.process.pid}"], check=True)
