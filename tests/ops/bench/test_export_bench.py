@@ -3,7 +3,14 @@ from ops.bench.export import export
 
 def test_each_format_is_measured_from_another_process(tmp_path):
     found = export(tmp_path / "store", 4000)
-    assert [each.format for each in found] == ["arrow", "parquet", "csv", "hdf5", "root"]
+    assert [each.format for each in found] == [
+        "arrow",
+        "arrow-file",
+        "parquet",
+        "csv",
+        "hdf5",
+        "root",
+    ]
     for each in found:
         row = each.as_row()
         assert row["hits"] == 4000
