@@ -21,7 +21,8 @@ from readout.control.commander import Commander
 from software_triggers.task.names import lineage_of
 
 _log = structlog.get_logger()
-PAUSE_S = 0.25
+PAUSE_S, IDLE_S = 0.25, 1.0
+"""Seconds between two looks while triggers may act on a run, and while they may on none."""
 FRESH_S = 60.0
 """Seconds before the newest watermark from which on what was found still is a reason to act."""
 _MOST_ORDERS = 1000
@@ -42,11 +43,13 @@ def feeding_back(
     over = threading.Event()
 
     def watch() -> None:
-        while not over.wait(PAUSE_S):
+        pause = IDLE_S
+        while not over.wait(pause):
             if not works():
                 continue
             try:
                 runs = [run for run in open_runs(engine) if run.settings.get("feedback")]
+                pause = PAUSE_S if runs else IDLE_S
                 for run in filter(mine, runs):
                     act(engine, redis_url, run)
             except EveryhitError as fault:  # a shard or a readout that is away: tried again

@@ -29,7 +29,7 @@ def worker_threads(
     task, when what became of it can be asked.
     """
 
-    def told(**_: object) -> None:
+    def task_ended(**_: object) -> None:
         ended()
 
     set_broker(redis).close()
@@ -38,7 +38,7 @@ def worker_threads(
     signals.setup_logging.connect(_leave_logging_alone)
     started = threading.Event()
     signals.worker_ready.connect(lambda **_: started.set(), weak=False)
-    signals.task_postrun.connect(told, weak=False)
+    signals.task_postrun.connect(task_ended, weak=False)
     with warnings.catch_warnings():
         # The worker never takes code from a message: being root adds nothing to fear here.
         warnings.simplefilter("ignore", SecurityWarning)
@@ -60,7 +60,7 @@ def worker_threads(
     finally:
         worker.stop()
         thread.join(30)
-        signals.task_postrun.disconnect(told)
+        signals.task_postrun.disconnect(task_ended)
         _forget_broker()
 
 
