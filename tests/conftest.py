@@ -46,18 +46,34 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 _ENDED = "The server is shutting down due to a fatal error"
+_started: list[ClickHouse] = []
+
+
+def _ended() -> list[ClickHouse]:
+    """Return the servers that should answer and do not."""
+    return [server for server in _started if not server.answers()]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Start a server again that ended or fell silent in an earlier test, which has failed of it."""
+    if item.get_closest_marker("servers"):
+        for server in _ended():
+            server.kill()
+            server.start()
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool:
     """Run a test once more of which the library that stands in for a server ended, and say so.
 
-    It ends when a client dies at the wrong moment, which a server's own program does not.
+    It ends, or falls silent, when a client dies at the wrong moment, which a server's own program
+    does not.
     """
     item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
     reports = runtestprotocol(item, log=False, nextitem=nextitem)
-    ended = any(report.failed and _ENDED in report.longreprtext for report in reports)
-    if ended and not shutil.which("clickhouse"):
+    failures = [report.longreprtext for report in reports if report.failed]
+    if failures and not shutil.which("clickhouse") and (_ENDED in str(failures) or _ended()):
         item.warn(pytest.PytestWarning(f"{item.name}: the stand-in ended, once more"))
         reports = runtestprotocol(item, log=False, nextitem=nextitem)
     for report in reports:
@@ -95,16 +111,9 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[ClickHous
             if os.environ.keys() & {"CI", "EVERYHIT_NEED_SERVERS"}:
                 raise
             pytest.skip(str(fault))
+        _started.extend(started)
         yield started
-
-
-@pytest.fixture(autouse=True)
-def _mended(request: pytest.FixtureRequest) -> None:
-    """Start a server again that ended in an earlier test, which has failed of it."""
-    if "shards" in getattr(request.node, "name", "") or "server_engine" in request.fixturenames:
-        for server in request.getfixturevalue("servers"):
-            if server.process is None or server.process.poll() is not None:
-                server.start()
+        _started.clear()
 
 
 @pytest.fixture(scope="session")

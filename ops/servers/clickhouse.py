@@ -54,7 +54,7 @@ class ClickHouse:
                 start_new_session=True,
             )
         until = time.monotonic() + wait_s
-        while not self._answers():
+        while not self.answers():
             if self.process.poll() is not None or time.monotonic() > until:
                 self.kill()
                 said = (self.folder / "output").read_text(errors="replace")[-500:]
@@ -80,7 +80,8 @@ class ClickHouse:
         assert self.process is not None
         self.process.send_signal(signal.SIGCONT)
 
-    def _answers(self) -> bool:
+    def answers(self) -> bool:
+        """Say whether the server answers a statement."""
         engine = ClickHouseEngine(parse_address(url([self], "default")))
         with closing(engine):
             return answers(engine)
