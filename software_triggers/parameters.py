@@ -5,6 +5,7 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from fractions import Fraction
+from pathlib import Path
 from typing import Any, Literal, get_type_hints
 
 from db.errors import TriggerError, UsageError
@@ -19,14 +20,18 @@ SQL_TYPES = r"U?Int(?:8|16|32|64)|Float(?:32|64)|String"
 
 Kind = str
 """Int8 to UInt64, Float32, Float64, Bool, String, or an integer type behind "time ", which takes
-durations and reaches the trigger in ticks."""
+durations and reaches the trigger in ticks. File: a path, absolute; what is in the file counts."""
+
+FILE = "File"
 
 
-def kind_of(default: object, declared: Literal["int", "str", ""] = "") -> Kind:
+def kind_of(default: object, declared: Literal["file", "str", ""] = "") -> Kind:
     """Return the kind of a parameter of a Python trigger by its default value.
 
     A text like ``"25 ns"`` is a time, unless the parameter is declared as text.
     """
+    if declared == "file" or isinstance(default, Path):
+        return FILE
     if declared != "str" and is_duration(default):
         return "time Int64"
     return _SIMPLE.get(type(default), "")
@@ -46,7 +51,9 @@ def kinds_of(function: Callable[..., Any]) -> dict[str, Kind]:
     }
 
 
-def _declared(annotation: object) -> Literal["str", ""]:
+def _declared(annotation: object) -> Literal["file", "str", ""]:
+    if annotation in (Path, "Path"):
+        return "file"
     return "str" if annotation in (str, "str") else ""
 
 
@@ -61,6 +68,10 @@ def checked(name: str, kind: Kind, value: Any) -> Any:
         return _whole(name, kind, value)
     if kind.startswith("Float"):
         return _number(name, kind, value)
+    if kind == FILE:
+        if not isinstance(value, str | Path) or not str(value):
+            raise TriggerError(f"{name} = {value!r} is no path of a file")
+        return str(Path(value).absolute())
     if kind == "Bool":
         flag = _FLAGS.get(str(value).strip().lower())
         if flag is None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import lru_cache
+from pathlib import Path
 from typing import Any, Literal
 
 import polars as pl
@@ -14,7 +15,7 @@ from db.errors import TriggerError
 from db.time import duration_ticks, is_duration
 from db.user_sql.names import parameters, parse
 from db.user_sql.names import reads as read_by
-from software_triggers.parameters import SQL_TYPES, Kind, checked, in_ticks, kind_of, kinds_of
+from software_triggers.parameters import FILE, SQL_TYPES, Kind, checked, in_ticks, kind_of, kinds_of
 from software_triggers.reached import Reached, reached
 
 # What every trigger may read besides the results of other triggers.
@@ -37,7 +38,7 @@ class Trigger:
     """Names and default values."""
     kinds: Mapping[str, Kind] = field(default_factory=dict)
     """The parameters' types, where they don't follow from the defaults. A time, given as
-    ``"25 ns"`` or in ticks, reaches the trigger in ticks."""
+    ``"25 ns"`` or in ticks, reaches the trigger in ticks; a file as a path."""
     version: str = "1"
     source: str = ""
     file: str = ""
@@ -60,6 +61,11 @@ class Trigger:
     def arguments(self) -> tuple[str, ...]:
         """The names that a Python trigger's function takes."""
         return tuple(inspect.signature(self.compute).parameters) if self.compute else ()
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The names of parameters that are files, whose bytes are part of a lineage."""
+        return tuple(name for name in self.params if self._kind(name) == FILE)
 
     def with_code(self) -> "Trigger":
         """Return the trigger with the hash of what its function can reach by now."""
@@ -138,7 +144,9 @@ def trigger(
     The function takes what it depends on by argument name, in order of t or not, with all rows of
     the window and its margins; it may also ask for ``detector``, the declaration. Keyword arguments
     with defaults are the trigger's parameters. One with a default like ``"25 ns"`` is a time and
-    comes in ticks, unless it is annotated as ``str``: write ``int | str``. ``uses`` names the
+    comes in ticks, unless it is annotated as ``str``: write ``int | str``. One that is a ``Path``
+    is a file, the default one beside the trigger's own: the bytes in it are part of the lineage.
+    What a function opens otherwise, no lineage covers. ``uses`` names the
     columns that it looks at, of whatever it reads, so that no others are fetched. Values may be
     null, in t never; with ``nulls`` false nowhere, which saves space. Unsigned columns come as
     signed ones of twice the width, so that differences don't wrap around; with ``signed`` false,
@@ -151,7 +159,10 @@ def trigger(
     def make(function: Callable[..., pl.DataFrame]) -> Trigger:
         arguments = inspect.signature(function).parameters
         named = name or function.__name__
+        kinds = kinds_of(function)
         params = {n: a.default for n, a in arguments.items() if a.default is not a.empty}
+        folder = Path(function.__code__.co_filename).absolute().parent
+        params |= {n: str(folder / params[n]) for n in params if kinds[n] == FILE}
         missing = [n for n in reads if n not in arguments]
         extra = [n for n in arguments if n not in (*reads, *params, "detector")]
         if missing or extra:
@@ -166,7 +177,7 @@ def trigger(
             reach=reach,
             reads=reads,
             params=params,
-            kinds=kinds_of(function),
+            kinds=kinds,
             version=str(version),
             source=inspect.getsource(function),
             doc=inspect.getdoc(function) or "",

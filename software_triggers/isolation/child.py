@@ -22,6 +22,7 @@ from db.detector import Detector
 from db.errors import EveryhitError, TriggerError
 from software_triggers.isolation.limits import IDLE_S
 from software_triggers.isolation.messages import receive, send
+from software_triggers.isolation.opened import files_opened, watch_opens
 from software_triggers.isolation.origin import Origin, described, digest, run_code
 from software_triggers.trigger import Trigger
 
@@ -66,6 +67,7 @@ def _prepare(way: socket.socket, trace_fd: int) -> None:
     Path("/proc/self/oom_score_adj").write_text("1000")
     faulthandler.enable(trace_fd)
     faulthandler.register(signal.SIGUSR1, trace_fd)
+    watch_opens()
     prctl = ctypes.CDLL(None).prctl
     prctl(_PR_SET_CHILD_SUBREAPER, 1)  # what a trigger's children leave behind stays in sight
 
@@ -79,23 +81,28 @@ def _prepare(way: socket.socket, trace_fd: int) -> None:
 def _answer(
     head: dict[str, Any], frames: dict[str, pl.DataFrame]
 ) -> tuple[dict[str, Any], dict[str, pl.DataFrame]]:
+    files = head.get("files", {})
     try:
         origin = Origin(head["path"], base64.b64decode(head["text"]), head["plug_in"])
-        triggers = _triggers(origin)
+        # What the code keeps of a file's content is forgotten when that changes: it is run anew.
+        with files_opened() as opened:
+            triggers = _triggers(origin, tuple(sorted(map(tuple, files.values()))))
         if "name" not in head:
-            return {"triggers": [described(trigger) for trigger in triggers]}, {}
+            told = [described(trigger) for trigger in triggers]
+            return {"triggers": told, "opened": sorted(opened)}, {}
         trigger = _find(triggers, head["name"], head["digest"])
     except BaseException as fault:
         return _failed(fault), {}
-    given = head["params"] | frames
+    given = head["params"] | {name: Path(path) for name, (path, _) in files.items()} | frames
     if head["detector"]:
         given["detector"] = _detector(head["detector"])
     before = set(threading.enumerate())
     try:
-        rows = _called(trigger, given)
+        with files_opened() as opened:
+            rows = _called(trigger, given)
     except BaseException as fault:
         return _failed(fault) | {"left": _left(before)}, {}
-    return {"left": _left(before)}, {"rows": rows}
+    return {"left": _left(before), "opened": sorted(opened)}, {"rows": rows}
 
 
 def _find(triggers: Iterable[Trigger], name: str, expected: str) -> Trigger:
@@ -116,7 +123,7 @@ def _called(trigger: Trigger, given: Mapping[str, Any]) -> pl.DataFrame:
 
 
 @lru_cache(maxsize=64)
-def _triggers(origin: Origin) -> list[Trigger]:
+def _triggers(origin: Origin, _files: tuple[tuple[str, str], ...]) -> list[Trigger]:
     return run_code(origin)
 
 

@@ -5,14 +5,20 @@ import inspect
 import pickle
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import polars as pl
+import structlog
 
 from db.detector import Detector
+from software_triggers.files import file_digest
 from software_triggers.isolation.origin import Origin, digest
 from software_triggers.isolation.pool import ask
 from software_triggers.trigger import Trigger
+
+_log = structlog.get_logger()
+_told: set[tuple[str, str]] = set()
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,15 +42,22 @@ class Isolated:
         """Return the frame that the function returns."""
         frames = {name: each for name, each in given.items() if isinstance(each, pl.DataFrame)}
         detector = given.get("detector")
-        _, rows = ask(
+        files = {name: each for name, each in given.items() if isinstance(each, Path)}
+        answer, rows = ask(
             _head(self.origin)
             | {
                 "name": self.name,
                 "digest": self.digest,
-                "params": {n: v for n, v in given.items() if n not in ("detector", *frames)},
+                "params": {
+                    n: v for n, v in given.items() if n not in ("detector", *frames, *files)
+                },
+                "files": {name: [str(file), file_digest(file)] for name, file in files.items()},
                 "detector": _pickled(detector) if detector else "",
             },
             frames,
+        )
+        _tell_of_files(
+            self.name, answer["opened"], {str(file.absolute()) for file in files.values()}
         )
         return rows["rows"]
 
@@ -53,7 +66,21 @@ class Isolated:
 def load_isolated(origin: Origin) -> tuple[Trigger, ...]:
     """Return the triggers of some code; CallError when it can't be loaded within the limits."""
     answer, _ = ask(_head(origin), {})
+    _tell_of_files(str(origin), answer["opened"], set())
     return tuple(_trigger(origin, told) for told in answer["triggers"])
+
+
+def _tell_of_files(who: str, opened: list[str], given: set[str]) -> None:
+    """Warn, once for each, of files on which results rest and of which a lineage knows nothing."""
+    for file in sorted(set(opened) - given):
+        if (who, file) not in _told:
+            _told.add((who, file))
+            _log.warning(
+                "a trigger reads a file that its lineage does not cover: results do not become"
+                " stale when it changes; make it a parameter that is a Path",
+                trigger=who,
+                file=file,
+            )
 
 
 def _trigger(origin: Origin, told: dict[str, Any]) -> Trigger:

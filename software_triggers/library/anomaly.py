@@ -1,9 +1,8 @@
 """Finds bins of time that look like nothing in ordinary data: a model in ONNX tells how unlike."""
 
 import threading
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
-from hashlib import blake2b
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -32,25 +31,23 @@ Floats = NDArray[np.float32]
 
 @trigger(reach=BIN, uses=("t", "chamber", "layer", "wire"), nulls=False, signed=False)
 def anomaly(
-    hits: pl.DataFrame, detector: Detector, model: str = "built-in", threshold: float = 6.0
+    hits: pl.DataFrame,
+    detector: Detector,
+    model: Path = Path("anomaly.onnx"),
+    threshold: float = 6.0,
 ) -> pl.DataFrame:
     """Bins of 10 us whose hits a model in ONNX finds unlike those that it was trained on.
 
     Bins lie on multiples of 10 us since the run's start; t is where one begins. ``model`` is the
     path of a file that maps ``features`` to scores: float32 of shape (bins, 6 * chambers) to
-    (bins,). A score of 1 is ordinary (root mean square) for what train_anomaly makes. Give a newly
-    trained model a new name, so that its results are told from those of the old one.
+    (bins,). A score of 1 is ordinary (root mean square) for what train_anomaly makes. What is in
+    the file is part of the lineage: a newly trained model makes another one.
     """
-    scorer = load_scorer(SHIPPED if model == "built-in" else Path(model))
+    scorer = load_scorer(model)
     width = duration_ticks(BIN, detector.tick)
     bins, x = features(hits, width, scorer.n_chambers)
     found = pl.DataFrame({"t": bins * width, "score": scorer.score(bins, x)})
     return found.filter(pl.col("score") > threshold)
-
-
-# Another model that is shipped under the same name is another trigger.
-_MODEL = blake2b(SHIPPED.read_bytes(), digest_size=8).hexdigest()
-anomaly = replace(anomaly, source=f"{anomaly.source}# the built-in model: {_MODEL}\n")
 
 
 def features(

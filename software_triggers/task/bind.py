@@ -3,8 +3,9 @@
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -18,6 +19,7 @@ from db.relations.query import columns_of, fetch_bound
 from db.results.rows import Lineage, create_table, enter_lineage
 from db.user_sql.confine import confined
 from db.words.hits_view import create_views
+from software_triggers.files import file_digest
 from software_triggers.isolation.process import CallError
 from software_triggers.task.relations import (
     NOTHING,
@@ -47,6 +49,8 @@ class Stage:
     horizon: int = 0
     """Ticks from a window to the words that its rows may hang on: reach, added up along what it
     reads."""
+    files: Mapping[str, str] = field(default_factory=dict)
+    """Parameters that are files, with a hash of what was in each when the stage was bound."""
 
     @property
     def name(self) -> str:
@@ -160,7 +164,7 @@ def _stage(
         columns={},
         file=trigger.file,
     )
-    stage = Stage(trigger, run, ticks, bare, inputs)
+    stage = Stage(trigger, run, ticks, bare, inputs, files=_digests(trigger, ticks))
     check_columns(run, trigger, inputs)
     found = _sql_columns(engine, stage) if trigger.kind == "sql" else _frame_columns(engine, stage)
     columns = _checked(stage, found)
@@ -169,7 +173,7 @@ def _stage(
         "version": trigger.version,
         "source": trigger.source,
         "code": trigger.code,
-        "params": ticks,
+        "params": {**ticks, **stage.files},
         "reach": reach,
         "inputs": reads,
         "detector": run.detector.fingerprint,
@@ -180,6 +184,24 @@ def _stage(
     create_table(engine, lineage)
     far = max((stages[name].horizon for name in inputs), default=0)
     return replace(stage, lineage=lineage, horizon=reach + far)
+
+
+def _digests(trigger: Trigger, params: Mapping[str, Any]) -> dict[str, str]:
+    try:
+        return {name: file_digest(Path(params[name])) for name in trigger.files}
+    except TriggerError as fault:
+        raise TriggerError(f"trigger {trigger.name}: {fault}") from None
+
+
+def _files(stage: Stage) -> dict[str, Path]:
+    """Return the files that a stage is given; TriggerError if one is no longer what it was."""
+    for name, now in _digests(stage.trigger, stage.params).items():
+        if now != stage.files[name]:
+            raise TriggerError(
+                f"trigger {stage.name}: {name} = {stage.params[name]} changed since the trigger was"
+                " bound to the run: start again, or reprocess, to have results with what it is now"
+            )
+    return {name: Path(stage.params[name]) for name in stage.files}
 
 
 def select(engine: Engine, stage: Stage, read: Window, at_hand: AtHand = NOTHING) -> str:
@@ -206,7 +228,7 @@ def compute(engine: Engine, stage: Stage, read: Window, at_hand: AtHand = NOTHIN
     if stage.trigger.kind == "sql":
         rows = fetch_bound(engine, select(engine, stage, read, at_hand), stage.params)
     else:
-        given = dict(stage.params)
+        given = {**stage.params, **_files(stage)}
         given |= frames(engine, stage.run, stage.trigger, stage.inputs, read, at_hand)
         if "detector" in stage.trigger.arguments:
             given["detector"] = stage.run.detector

@@ -20,7 +20,7 @@ LINKS, ROUNDS = 10_000, 2
 def test_ten_thousand_links_are_taken(engine):
     run = open_run(engine, TOY, name="ten thousand links", cell=10_000)
     before, began = psutil.Process().memory_info().rss, time.monotonic()
-    with Readout(engine, run, 0, flush_s=1) as readout:
+    with Readout(engine, run, 0, flush_s=1, whole=True) as readout:
         for k in range(ROUNDS):
             times = np.arange(k * 10_000, (k + 1) * 10_000, 1000, dtype=np.uint64)
             for link in range(LINKS):

@@ -3,6 +3,7 @@ import subprocess
 import sys
 from collections import Counter, defaultdict
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from shutil import copy
 
 import numpy as np
@@ -50,6 +51,7 @@ def ordinary(muon_rate_hz, seconds, seed=1):
 
 
 def score(hits, **params):
+    params = {"model": Path(anomaly.params["model"])} | params
     return anomaly.compute(hits=hits, detector=TELESCOPE, **params)
 
 
@@ -210,7 +212,7 @@ def model(tmp_path, *, inputs=(("x", 24),), shape=("n",), name="other.onnx"):
 def test_a_model_of_ones_own_takes_the_place_of_the_shipped_one(tmp_path):
     hits = pl.concat([frame([5, 6], [0, 1], [1, 1], [3, 3]), frame([BIN], [1], [2], [4])])
     path = model(tmp_path, inputs=[("x", 12)])
-    found = score(hits, model=str(path), threshold=6.5)
+    found = score(hits, model=path, threshold=6.5)
     assert found.rows() == [(0, 12.0)]
 
 
@@ -225,7 +227,7 @@ def test_what_is_no_model_is_refused(tmp_path):
         (model(tmp_path, shape=("n", 24), name="many.onnx"), "gives y .* as many scores"),
     ]:
         with pytest.raises(TriggerError, match=problem):
-            score(frame([], [], [], []), model=str(path))
+            score(frame([], [], [], []), model=path)
 
 
 def test_a_model_is_loaded_once_and_again_when_it_changes(tmp_path):
@@ -250,12 +252,14 @@ WITHOUT = """
 import sys
 sys.modules["onnxruntime"] = None
 import polars as pl
+from pathlib import Path
 from db.detector import load
 from db.errors import TriggerError
 from software_triggers.registry import known_triggers
 anomaly = known_triggers()["anomaly"]
 try:
-    anomaly.compute(hits=pl.DataFrame(), detector=load("drift_tubes_v2"))
+    model = Path(anomaly.params["model"])
+    anomaly.compute(hits=pl.DataFrame(), detector=load("drift_tubes_v2"), model=model)
 except TriggerError as fault:
     print(fault)
 """

@@ -8,12 +8,15 @@ import threading
 
 import polars as pl
 import pytest
-from ticks import toy_run
+import structlog
+from ticks import Hit, toy_chunks, toy_run, write
 
+from db.errors import TriggerError
 from software_triggers.reached import reached
 from software_triggers.registry import load_file, triggers_of_run
-from software_triggers.task.bind import bind
+from software_triggers.task.bind import bind, find
 from software_triggers.trigger import sql_trigger, trigger
+from software_triggers.window import Window
 
 FILE = """
 import re
@@ -212,3 +215,91 @@ def test_sql_from_a_file_is_run_again_by_its_name_with_what_it_reads(engine, tmp
     again = bind(engine, run, known, {"oua": {}})
     assert [s.lineage for s in again] == [s.lineage for s in made]
     assert "oua" not in triggers_of_run(engine, run)
+
+
+READS = """
+from functools import lru_cache
+from pathlib import Path
+
+import polars as pl
+
+from software_triggers.trigger import trigger
+
+
+@lru_cache
+def kept(path):
+    return [int(line) for line in path.read_text().split()]
+
+
+@trigger(reach="0 ns")
+def tried(hits: pl.DataFrame, wires: Path = "wires.txt") -> pl.DataFrame:
+    return hits.filter(pl.col("wire").is_in(kept(wires))).select("t", "wire")
+"""
+
+
+def test_what_is_in_a_file_that_is_a_parameter_makes_the_lineage(engine, tmp_path):
+    file = tmp_path / "wires.txt"
+    file.write_text("1 2")
+    before = lineage(engine, tmp_path, READS)
+    file.write_text("1 3")
+    assert lineage(engine, tmp_path, READS) != before
+    file.write_text("1 2")
+    assert lineage(engine, tmp_path, READS) == before
+
+
+def test_what_is_in_the_file_counts_and_not_where_it_lies(engine, tmp_path):
+    (tmp_path / "one.py").write_text(READS)
+    (found,) = load_file(tmp_path / "one.py")
+    (tmp_path / "a.txt").write_text("1 2")
+    (tmp_path / "b.txt").write_text("1 2")
+    run = toy_run(engine)
+    a, b = (
+        bind(engine, run, {"tried": found}, {"tried": {"wires": str(tmp_path / name)}})[0]
+        for name in ("a.txt", "b.txt")
+    )
+    assert a.lineage.lineage == b.lineage.lineage
+
+
+def test_a_function_gets_the_file_as_it_is_now_and_no_other(engine, tmp_path):
+    (tmp_path / "one.py").write_text(READS)
+    file = tmp_path / "wires.txt"
+    (found,) = load_file(tmp_path / "one.py")
+    run = toy_run(engine)
+    made = [Hit(t, 0, t // 50 % 5) for t in range(0, 1000, 50)]
+    write(engine, run, toy_chunks(run.run_id, made))
+    stages = []
+    for wires in ([1, 2], [3]):
+        file.write_text("\n".join(map(str, wires)))
+        (stage,) = bind(engine, run, {"tried": found}, {"tried": {}})
+        stages.append(stage)
+        rows = find(engine, stage, Window(0, 1000))
+        assert sorted(set(rows["wire"])) == wires, "what the code kept of the old file is used"
+    with pytest.raises(TriggerError, match=r"wires = /.*wires.txt changed since .* start again"):
+        find(engine, stages[0], Window(0, 1000))
+
+
+def test_a_file_that_is_not_there_is_one_line(engine, tmp_path):
+    with pytest.raises(TriggerError, match=r"trigger tried: /.*wires.txt can't be read: No such"):
+        lineage(engine, tmp_path, READS)
+
+
+@pytest.mark.parametrize("where", ["    TABLE = OPENED", "TABLE = OPENED"])
+def test_a_file_that_a_trigger_opens_by_itself_is_named_once(engine, tmp_path, where):
+    file = tmp_path / "limits.txt"
+    file.write_text("3")
+    opened = where.replace("OPENED", f"open({str(file)!r}).read()")
+    text = READS.split("@lru_cache")[0]
+    head = '@trigger(reach="0 ns")\ndef tried(hits: pl.DataFrame) -> pl.DataFrame:\n'
+    body = [opened, head] if where.startswith("T") else [head, opened]
+    with structlog.testing.capture_logs() as logs:
+        for _ in range(2):
+            lineage(engine, tmp_path, text + "\n".join([*body, '    return hits.select("t")\n']))
+    told = [log for log in logs if "lineage does not cover" in log["event"]]
+    assert [log["file"] for log in told] == [str(file)]
+
+
+def test_a_file_that_is_a_parameter_is_not_said_to_be_uncovered(engine, tmp_path):
+    (tmp_path / "wires.txt").write_text("1")
+    with structlog.testing.capture_logs() as logs:
+        lineage(engine, tmp_path, READS)
+    assert not [log for log in logs if "does not cover" in log["event"]]
