@@ -1,4 +1,4 @@
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
@@ -47,14 +47,25 @@ def calibrated(
         yield moment, {**declared, **values}
 
 
-def table_entry(
-    name: str, values: Sequence[float], start: datetime, stop: datetime | None, measured: datetime
+def calibration_entry(
+    values: Mapping[str, Mapping[str, Any]],
+    start: datetime,
+    stop: datetime | None,
+    measured: datetime,
 ) -> str:
-    """Return the text of a calibration of one table, to be added to a declaration."""
+    """Return the text of a calibration, to be added to a declaration.
+
+    ``values`` has names and values of ``constants``, ``tables`` or both.
+    """
     end = f"to = {stop.isoformat()}\n" if stop else ""
+    given = "".join(
+        f"{kind} = {{ {', '.join(f'{name} = {value}' for name, value in names.items())} }}\n"
+        for kind, names in values.items()
+        if names
+    )
     return (
         f"\n[[calibration]]\nfrom = {start.isoformat()}\n{end}measured = {measured.isoformat()}\n"
-        f"tables = {{ {name} = {list(values)} }}\n"
+        f"{given}"
     )
 
 

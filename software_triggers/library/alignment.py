@@ -1,4 +1,4 @@
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +27,11 @@ class Alignment:
     def latest_ns(self) -> float:
         """How far a clock is late or early, at most."""
         return float(max(map(abs, self.t0_ns), default=0.0))
+
+
+def declared_alignment(tables: Mapping[str, Sequence[float]]) -> Alignment:
+    """Return what a declaration's tables chamber_t0_ns, chamber_x_mm and chamber_slope say."""
+    return Alignment(*(tables.get(f"chamber_{name}", ()) for name in ("t0_ns", "x_mm", "slope")))
 
 
 def aligned(

@@ -5,7 +5,7 @@ import polars as pl
 from db.detector import Detector
 from software_triggers.library import mean_timer, straight_track
 from software_triggers.library import segment_clusters as clusters
-from software_triggers.library.alignment import Alignment
+from software_triggers.library.alignment import declared_alignment
 from software_triggers.trigger import trigger
 
 RESOLUTION_NS = (4.0,)
@@ -61,14 +61,13 @@ def tracks(
     What chambers are off stands in the declaration's tables chamber_t0_ns, chamber_x_mm and
     chamber_slope.
     """
-    off = (detector.tables.get(f"chamber_{name}", ()) for name in ("t0_ns", "x_mm", "slope"))
     return straight_track.tracks(
         segments,
         tick_ns=float(detector.tick),
         v_drift_um_per_ns=detector.constants["v_drift_um_per_ns"],
         cell_height_mm=detector.constants["cell_height_mm"],
         flight_ns_per_m=detector.constants.get("flight_ns_per_m", 0.0),
-        alignment=Alignment(*off),
+        alignment=declared_alignment(detector.tables),
         within_ns=within_ns,
         max_chi2=max_chi2,
         min_segments=min_segments,

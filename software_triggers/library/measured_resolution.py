@@ -40,6 +40,10 @@ class Offsets:
             counts = self._counts.setdefault(int(chamber), np.zeros(BINS + 1, np.int64))
             counts += np.bincount(place, minlength=BINS + 1)
 
+    def counts(self, chamber: int) -> NDArray[np.int64]:
+        """Return how many segments of a chamber are off by which distance, in bins of BIN_NS."""
+        return self._counts[chamber]
+
     def spreads(self) -> list[Spread]:
         """Return what each chamber has, lowest number first."""
         return [_spread(chamber, self._counts[chamber]) for chamber in sorted(self._counts)]

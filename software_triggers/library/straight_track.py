@@ -96,7 +96,7 @@ def tracks(
     ordered = numbers.with_row_index("row").sort(
         "view", "t", "t0_ns", "chamber", "x_mm", "slope", "chi2"
     )
-    weight = _weight(v_drift_um_per_ns, cell_height_mm)
+    weight = weight_by_sides(v_drift_um_per_ns, cell_height_mm)
     found = [pl.DataFrame(schema=TRACK)]
     first = np.unique(ordered["view"].to_numpy(), return_index=True)[1]
     for start, stop in pairwise([*first.tolist(), len(ordered)]):
@@ -115,9 +115,12 @@ def tracks(
     return pl.concat(found).sort("t", "view", maintain_order=True)
 
 
-def _weight(v_drift_um_per_ns: float, cell_height_mm: float) -> Array:
-    # The inverse covariance of x, slope and t0 (x x, x s, x t, s s, s t, t t) that hits with an
-    # error of 1 ns give, by their sides -1 .. 1 in four layers: an array (3, 3, 3, 3, 6), from -1.
+def weight_by_sides(v_drift_um_per_ns: float, cell_height_mm: float) -> Array:
+    """Return the inverse covariance of x, slope and t0 that hits with an error of 1 ns give.
+
+    That is x x, x s, x t, s s, s t and t t, by sides -1 .. 1 in four layers: (3, 3, 3, 3, 6),
+    from -1.
+    """
     mm = v_drift_um_per_ns / 1000
     units = np.array([mm, mm / cell_height_mm, 1.0])
     inverse = np.linalg.inv(patterns().variance * np.outer(units, units))

@@ -6,7 +6,7 @@ import pytest
 from pixels import PIXELS
 
 from db.detector import available, decode, encode, load, loads
-from db.detector.calibration import table_entry
+from db.detector.calibration import calibration_entry
 from db.errors import DeclarationError, SelectionError, UsageError
 from db.selection import to_numpy
 
@@ -272,13 +272,13 @@ def test_of_two_calibrations_the_one_measured_last_holds_and_both_stay(pixels):
     text, first = PIXELS, datetime(2026, 4, 1, tzinfo=UTC)
     days = [first + timedelta(days=n) for n in (2, 3, 1)]
     for n, last in enumerate([0, 1, 1]):
-        text += table_entry("t0_ticks", [n, n, -n], SPRING, None, days[n])
+        text += calibration_entry({"tables": {"t0_ticks": [n, n, -n]}}, SPRING, None, days[n])
         assert loads(text).at(SPRING).tables["t0_ticks"] == (last, last, -last)
     assert loads(text).at(BEFORE).tables == pixels.at(BEFORE).tables
-    ended = PIXELS + table_entry("t0_ticks", [1, 1, 1], SPRING, BOTH, first)
+    ended = PIXELS + calibration_entry({"tables": {"t0_ticks": [1, 1, 1]}}, SPRING, BOTH, first)
     assert loads(ended).at(BOTH).tables == pixels.at(BOTH).tables
     with pytest.raises(DeclarationError, match="end that first"):
-        loads(text + table_entry("t0_ticks", [9, 9, 9], SPRING, None, days[0]))
+        loads(text + calibration_entry({"tables": {"t0_ticks": [9, 9, 9]}}, SPRING, None, days[0]))
 
 
 def test_fingerprints_differ_where_values_do(pixels):

@@ -1,0 +1,1 @@
+"""Constants of a detector, measured from what triggers found in a run."""
