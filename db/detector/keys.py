@@ -12,6 +12,7 @@ NOUN: dict[type, str] = {
     int: "a whole number",
     list: "a list",
     dict: "a table",
+    object: "a number or a text",
     date: "a date without quotes, such as 2026-03-01T00:00:00Z",
 }
 

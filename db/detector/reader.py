@@ -67,6 +67,10 @@ class _Reader:
         if wrap is not None and 2 * disorder >= wrap:
             problem = f"{disorder} ticks: it must be less than half of wrap, to tell them apart"
             raise clock.wrong("disorder", problem)
+        time = self.time(clock, columns)
+        if wrap is not None and wrap >= 2 * (time.hi + 1):
+            problem = f"{wrap} ticks, and time never comes to half of that: a counter wraps sooner"
+            raise clock.wrong("wrap", problem)
         detector = Detector(
             name=name,
             title=title,
@@ -77,7 +81,7 @@ class _Reader:
             words_per_hit=words_per_hit,
             fields=fields,
             columns=columns,
-            time=self.time(clock, columns),
+            time=time,
             hit=self.expression(words, "hit", "bool", hit),
             timed=self.expression(words, "timed", "bool", hit),
             corrupt=self.expression(words, "corrupt", "bool", "False"),
@@ -113,7 +117,7 @@ class _Reader:
             place = keys.table(self.name(keys, name))
             word = _whole(place, "word", 0, (0, words_per_hit - 1))
             match place.take("bits", list):
-                case [int(low), int(high)] if 0 <= low <= high <= 63:
+                case [low, high] if type(low) is type(high) is int and 0 <= low <= high <= 63:
                     found.append(Field(name, word, low, high - low + 1))
                 case wrong:
                     raise place.wrong("bits", f"{wrong}: write [lowest, highest], both in 0..63")

@@ -20,6 +20,7 @@ _FOLLOWERS = 2
 The last of them may be the next wild one: the clock goes to the latest of the others.
 """
 _NO_DOUBT = -1
+_CAUSES = ("clock jumped back", "clock jumped ahead", "silence near a wrap")
 
 
 @dataclass(frozen=True)
@@ -46,11 +47,14 @@ class Unwrapper:
     behind for a detector of great disorder), so times are right as long as no word is later, and no
     silence, with the two words behind it, longer than that. A word that is ahead of the clock by
     more than the detector's disorder moves it only after the next words did not contradict it: a
-    single wild word never carries the clock away. The clock never goes back.
+    single wild word never carries the clock away. The clock never goes back. A longer silence than
+    that can't be told from a shorter one: what comes behind it is early by whole wraps, and it is
+    reported that it was near ("silence near a wrap"), not that it was longer.
 
     ``origin`` is the run's start on the detector's counter; all other times are ticks since then.
     ``newest`` is where the clock starts. ``report`` is told of words that come later than the
-    disorder allows ("clock jumped back") and of wild words ("clock jumped ahead"), once a block.
+    disorder allows ("clock jumped back"), of wild words ("clock jumped ahead") and of silences of
+    more than half a wrap, once a block.
     """
 
     def __init__(
@@ -92,10 +96,10 @@ class Unwrapper:
         if clock is None:
             clock = np.empty(0, np.int64)
         t, epochs = np.empty_like(times), np.empty_like(times)
-        odd = np.zeros((2, 4), np.int64)
+        odd = np.zeros((len(_CAUSES), 4), np.int64)
         limits = self._wrap, self._latest, self._disorder
         _follow(times, sound, *limits, self._state, t, epochs, clock, odd)
-        for cause, row in zip(("clock jumped back", "clock jumped ahead"), odd, strict=True):
+        for cause, row in zip(_CAUSES, odd, strict=True):
             count, word, at, most = (int(number) for number in row)
             if count:
                 far = f"by up to {most / self._second:.6g} s"
@@ -121,6 +125,12 @@ class Unwrapper:
     def _epoch_at(self, newest: int) -> int:
         turns = (newest + self._origin) // self._wrap if self._wrap else 0
         return turns * self._wrap - self._origin
+
+
+def longest_silence(detector: Detector) -> int | None:
+    """Return the ticks that a silence and the two words behind it may last on a counter that wraps;
+    None on one that doesn't."""
+    return detector.wrap - detector.wrap // 8 if detector.wrap else None
 
 
 _FAR = 100
@@ -168,10 +178,11 @@ def _follow(
     ``state``: the newest time and its epoch; time, epoch and number of the latest of the words
     whose jump ahead is in doubt, and how many followed the first; the words seen so far. ``odd``:
     count, number and time of the first, and greatest distance of the words behind the clock; the
-    same of the jumps ahead that were contradicted.
+    same of the jumps ahead that were contradicted; of those that were believed and are longer than
+    half a wrap.
     """
     newest, base, ahead, ahead_base, ahead_word, followers, seen = state
-    behind, wild = odd
+    behind, wild, silent = odd
     for i in range(len(times)):
         time, epoch = newest, base
         if sound[i]:
@@ -187,6 +198,8 @@ def _follow(
                 elif followers == _FOLLOWERS:
                     followers = _NO_DOUBT
                     if ahead > newest:
+                        if 0 < wrap < 2 * (ahead - newest):
+                            _count(silent, ahead_word, ahead, ahead - newest)
                         newest, base = ahead, ahead_base
                 elif time > ahead:
                     ahead, ahead_base, ahead_word = time, epoch, seen + i

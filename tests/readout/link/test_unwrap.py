@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from toy import CORRUPT, DISORDER, HIT, NO_WRAP, SEGMENT, SLICE, TOY, UNTIMED, WRAP, toy_words
 
-from readout.link.unwrap import Anomaly, Unwrapper, run_start
+from readout.link.unwrap import Anomaly, Unwrapper, longest_silence, run_start
 
 ORIGIN = 1000
 
@@ -155,6 +155,31 @@ def test_a_run_starts_a_slice_before_its_first_words(times, start) -> None:
 def test_a_run_does_not_start_with_words_that_are_not_sound() -> None:
     words = toy_words([1, 2, 3, 2000, 2001, 2002], [CORRUPT, UNTIMED, CORRUPT, HIT, SEGMENT, HIT])
     assert run_start(TOY, words) == 2001 - SLICE
+
+
+@given(st.integers(1, WRAP))
+def test_a_silence_of_more_than_half_a_wrap_is_reported_and_no_shorter_one(silence):
+    """However long it is, if the words behind it come soon."""
+    told = []
+    clock = Unwrapper(TOY, 3, 0, report=told.append)
+    behind = 100 + silence + np.array([0, 1, 2])
+    follow(clock, [100, *(behind % WRAP)])
+    if DISORDER < silence < WRAP - WRAP // 8 - 3:
+        assert clock.newest == behind[-1]
+        assert [each.cause for each in told] == ["silence near a wrap"] * (2 * (silence + 1) > WRAP)
+        assert all(each.at == behind[1] for each in told)
+
+
+def test_a_silence_longer_than_the_limit_comes_out_early_by_whole_wraps():
+    clock = Unwrapper(TOY, 0, 0)
+    limit = longest_silence(TOY)
+    assert limit == WRAP * 7 // 8
+    t, _ = follow(clock, [0, (limit - 3) % WRAP, (limit - 2) % WRAP, (limit - 1) % WRAP])
+    assert t.tolist() == [0, limit - 3, limit - 2, limit - 1]
+    later = clock.newest + limit
+    t, _ = follow(clock, [later % WRAP])
+    assert t.tolist() == [later - WRAP]
+    assert longest_silence(NO_WRAP) is None
 
 
 # The counter of a Timepix3 chip wraps after 26.84 s.
