@@ -3,6 +3,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from _pytest.runner import runtestprotocol
@@ -16,6 +17,7 @@ from db.errors import StoreError
 from db.schema.migrate import migrate
 from db.servers.schema import create_schema
 from ops.servers.clickhouse import ClickHouse, clickhouse_servers, url
+from ops.servers.s3 import ObjectStore
 
 # The first call of many things compiles, opens or creates, and takes longer than hypothesis waits.
 settings.register_profile("everyhit", deadline=None, derandomize="CI" in os.environ)
@@ -30,7 +32,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("engine", kinds, indirect=True, scope="session")
 
 
-_SERVERS = {"servers", "shards_engine", "server_engine", "cluster"}
+_SERVERS = {"servers", "shards_engine", "server_engine", "cluster", "object_store", "mongodb"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -134,3 +136,36 @@ def server_engine(servers: list[ClickHouse]) -> Iterator[Engine]:
     engine = connect(address)
     yield engine
     engine.close()
+
+
+def _needed(fault: Exception) -> None:
+    """Skip a test whose server is not installed, but where it must be."""
+    if os.environ.keys() & {"CI", "EVERYHIT_NEED_SERVERS"}:
+        raise fault
+    pytest.skip(str(fault))
+
+
+@pytest.fixture(scope="session")
+def object_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectStore]:
+    """An object store."""
+    server = ObjectStore(tmp_path_factory.mktemp("s3"))
+    try:
+        server.start()
+    except (StoreError, ModuleNotFoundError) as fault:
+        _needed(fault)
+    yield server
+    server.kill()
+
+
+@pytest.fixture(scope="session")
+def mongodb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A server of MongoDB's protocol."""
+    try:
+        from ops.servers.mongodb import MongoDb
+
+        server = MongoDb(tmp_path_factory.mktemp("mongodb"))
+        server.start()
+    except (StoreError, ModuleNotFoundError) as fault:
+        _needed(fault)
+    yield server
+    server.kill()

@@ -16,13 +16,22 @@ from db.engine import Engine
 from db.words.chunk import Chunk
 from db.words.headers import headers_sql
 from db.words.hits_view import key
+from db.words.homes.away import PAYLOAD, fetch_payloads, payloads_away
+from db.words.homes.home import Home, Payload
 from db.words.overlap import BELIEVED, OVERLAP
 
 
 def write_chunks(
-    engine: Engine, chunks: Sequence[Chunk], detector: Detector, recorded_at: datetime
+    engine: Engine,
+    chunks: Sequence[Chunk],
+    detector: Detector,
+    recorded_at: datetime,
+    home: Home | None = None,
 ) -> None:
     """Store the chunks as one block, once, however often it is tried.
+
+    Their words lie in the table, or else in ``home``, which gets them before their headers are
+    written: a header never points to nothing.
 
     The token of the insert is made from the chunks themselves, so that a retry after a failure of
     unknown fate, even by another process, is recognised by the store. ``recorded_at`` names the
@@ -37,6 +46,10 @@ def write_chunks(
     offsets = np.zeros(len(chunks) + 1, np.int32)
     np.cumsum([len(c.words) for c in chunks], out=offsets[1:])
     words = np.concatenate([c.words for c in chunks]) if len(chunks) > 1 else chunks[0].words
+    in_table = pa.ListArray.from_arrays(offsets, words)
+    if home is not None:
+        _put(home, chunks, sums, detector, recorded_at)
+        in_table = pa.array([[]] * len(chunks), pa.list_(pa.uint64()))
     counted = tally(detector)(words, np.diff(offsets) // detector.words_per_hit)
     trusted = np.fromiter((not c.n_suspect for c in chunks), np.bool_, len(chunks))
     believed = np.repeat(trusted, np.diff(counted.offsets))
@@ -57,14 +70,33 @@ def write_chunks(
             "recorded_at": pa.repeat(
                 pa.scalar(recorded_at, pa.timestamp("ms", "UTC")), len(chunks)
             ),
-            "words": pa.ListArray.from_arrays(offsets, words),
+            "words": in_table,
             "slice": pa.array([c.t_first // detector.slice for c in chunks], pa.int64()),
             "tally_channel": pa.ListArray.from_arrays(counted.offsets, counted.channels),
             "tally_hit": pa.ListArray.from_arrays(counted.offsets, counted.sound & believed),
             "tally_n": pa.ListArray.from_arrays(counted.offsets, counted.counts),
         }
     )
+    if home is not None:
+        rows = rows.append_column("home", pa.array([home.address] * len(chunks)))
     engine.insert("chunks", rows, _token(chunks, sums))
+
+
+def _put(
+    home: Home,
+    chunks: Sequence[Chunk],
+    sums: NDArray[np.uint32],
+    detector: Detector,
+    recorded_at: datetime,
+) -> None:
+    hour = int(recorded_at.timestamp()) // 3600
+    payloads = [
+        Payload(c.run_id, c.link, c.seq, c.t_first // detector.slice, hour, c.n_hits, int(checksum))
+        for c, checksum in zip(chunks, sums, strict=True)
+    ]
+    full = [k for k, payload in enumerate(payloads) if payload.n_hits]
+    if full:
+        home.put([payloads[k] for k in full], [chunks[k].words for k in full])
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,10 +114,11 @@ class ChunkWords:
 def read_words(engine: Engine, run_id: int, a: int, b: int, slice_ticks: int) -> ChunkWords:
     """Return the words of all chunks that may hold a time in [a, b) ticks, suspect ones left out.
 
-    Times of single words are not looked at: the caller decodes and cuts.
+    Times of single words are not looked at: the caller decodes and cuts. Words that lie in another
+    home are fetched from there; raises StoreError where they are not to be had.
     """
     rows = engine.fetch(
-        "SELECT link, epoch, words FROM chunks"
+        f"SELECT epoch, words, {PAYLOAD} FROM chunks"
         f" WHERE {OVERLAP} AND {BELIEVED} ORDER BY t_first, link, seq",
         {"run": run_id, "a": a, "b": b, "slice": slice_ticks},
     ).combine_chunks()
@@ -95,12 +128,15 @@ def read_words(engine: Engine, run_id: int, a: int, b: int, slice_ticks: int) ->
         return ChunkWords(np.zeros(0, np.uint64), nothing, nothing, nothing.astype(np.uint16))
     if isinstance(lists, pa.ChunkedArray):
         lists = lists.chunk(0)
-    return ChunkWords(
-        lists.flatten().to_numpy(zero_copy_only=True),
-        np.diff(lists.offsets.to_numpy()).astype(np.int64),
-        rows["epoch"].to_numpy(),
-        rows["link"].to_numpy(),
-    )
+    words = lists.flatten().to_numpy(zero_copy_only=True)
+    lengths = np.diff(lists.offsets.to_numpy()).astype(np.int64)
+    away = payloads_away(run_id, rows)
+    if away:
+        pieces = np.split(words, np.cumsum(lengths)[:-1])
+        for k, fetched in zip(away, fetch_payloads(engine, list(away.values())), strict=True):
+            pieces[k] = fetched
+        words, lengths = np.concatenate(pieces), np.fromiter(map(len, pieces), np.int64)
+    return ChunkWords(words, lengths, rows["epoch"].to_numpy(), rows["link"].to_numpy())
 
 
 def read_spans(engine: Engine, run_id: int, a: int, b: int, slice_ticks: int) -> pl.DataFrame:

@@ -71,7 +71,7 @@ def _chunks(here: Engine, part: Part) -> tuple[int, list[str]]:
     row = here.fetch(
         "SELECT sum(n_hits) AS words, groupArrayIf(run_id, bad) AS runs,"
         " groupArrayIf(link, bad) AS links, groupArrayIf(seq, bad) AS seqs FROM (SELECT *,"
-        " CRC32(reinterpret(words, 'String')) != checksum AS bad"
+        " home = '' AND CRC32(reinterpret(words, 'String')) != checksum AS bad"
         " FROM chunks WHERE _part = {part:String})",
         {"part": part.name},
     ).to_pylist()[0]

@@ -10,7 +10,7 @@ from db.words.overlap import OVERLAP
 
 _HEAD = (
     "run_id, link, seq, detector, epoch, t_first, t_last, watermark, n_hits, n_corrupt, n_suspect,"
-    " checksum, recorded_at, slice, tally_channel, tally_hit, tally_n"
+    " checksum, recorded_at, slice, tally_channel, tally_hit, tally_n, home"
 )
 
 

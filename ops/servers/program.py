@@ -42,6 +42,15 @@ def command(config: Path, data: Path) -> list[str]:
     ]
 
 
+def installed(program: str, package: str) -> Path:
+    """Return the path of a program that a package brings; StoreError that says how to get it."""
+    beside = Path(sys.executable).parent / program
+    found = beside if beside.exists() else shutil.which(program)
+    if found is None:
+        raise StoreError(f"there is no {program} here: pip install {package}")
+    return Path(found)
+
+
 def library() -> Path:
     """Return the path of the library, fetched on the first call (170 MB) and kept for good."""
     cache = platformdirs.user_cache_path("everyhit")
