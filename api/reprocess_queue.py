@@ -24,7 +24,10 @@ class ReprocessQueue:
             most_at_once=1,
         )
         self._thread = threading.Thread(
-            target=reprocess, args=(reprocessor, self._over.is_set), name="reprocessing"
+            target=reprocess,
+            args=(reprocessor, self._over.is_set),
+            name="reprocessing",
+            daemon=True,  # a notebook that ends without closing its store does not hang
         )
         self._thread.start()
 

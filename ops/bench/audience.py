@@ -15,7 +15,7 @@ import httpx
 import numpy as np
 from websockets.asyncio.client import ClientConnection, connect
 
-from api.client.listening import PROTOCOL, address, hello
+from everyhit.listening import PROTOCOL, address, hello
 
 TOPICS: Mapping[str, str] = {
     "rates": "subscription { rates { stop seconds series { link hits others } } }",

@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
-from api.client.sync import Client
 from api.http.app import create_app
 from api.http.serve import served
 from api.state import AppState, ServerRules
@@ -17,6 +16,7 @@ from db.engine import Engine
 from db.retention.steps import plan
 from db.store import Store
 from db.words.hits_view import create_views
+from everyhit import Client
 from ops.services.retention import retention_rules
 from readout.readout import Readout
 from readout.simulator.conditions import Conditions

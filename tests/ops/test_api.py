@@ -14,7 +14,7 @@ import httpx
 import numpy as np
 import pytest
 
-from api.client import ApiError, Client
+from everyhit import ApiError, Client
 from readout.simulator.conditions import Conditions
 from readout.simulator.simulate import simulate
 
@@ -179,7 +179,7 @@ def test_a_post_counts_once_although_the_server_was_killed(store, words):
         for n in (1, 2, 3, 2):  # the run is still open: its front-ends go on
             client.post(run, 0, str(n), parts[n])
         got = client.query("SELECT count() AS n FROM words", run)["n"][0]
-        state = client.latest()["state"]
+        state = client.latest().state
     assert state == "OPEN"
     assert got == len(words)
 

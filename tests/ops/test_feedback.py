@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from up import Lab
 
-from api.client import ApiError
+from everyhit import ApiError
 from ops.demo.front_end import Sender
 
 PLAIN = """

@@ -11,9 +11,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from test_api import api, everyhit, opened_run
 
-from api.client import ApiError, Client
 from api.http.tls import tls_context
 from db.errors import UsageError
+from everyhit import ApiError, Client
 
 
 def written(folder: Path, name: str, password: bytes | None = None) -> tuple[Path, Path]:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import numpy as np
 from ticks import TOY
 
-from api.client import ApiError, Client
+from everyhit import ApiError, Client
 
 EVERYHIT = [sys.executable, "-c", "from ops.cli import main; main()"]
 EACH = "-- trigger: each\n-- reach: 0 ns\nSELECT t, wire FROM hits\n"

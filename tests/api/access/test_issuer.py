@@ -23,9 +23,9 @@ from api.access.authenticator import Authenticator
 from api.access.issuer import Issuer, Verifier
 from api.access.keys import IssuerError
 from api.access.roles import AccessError
-from api.client import ApiError, Client
 from api.http.serve import served
 from db.errors import UsageError
+from everyhit import ApiError, Client
 
 AUDIENCE = "everyhit at the beam"
 

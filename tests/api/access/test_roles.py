@@ -7,8 +7,8 @@ import pytest
 
 from api.access.authenticator import Authenticator
 from api.access.roles import MAY, ROLES
-from api.client import ApiError, Client
 from db.catalogue.tokens import create_token, find_token, list_tokens, revoke_token
+from everyhit import ApiError, Client
 
 ACTS = {
     "read": "{ runs { totalCount } }",

@@ -6,8 +6,8 @@ import inspect
 import polars as pl
 import pytest
 
-from api.client import ApiError, AsyncClient, Client
 from db.results.rows import list_lineages, read_committed
+from everyhit import ApiError, AsyncClient, Client
 from software_triggers.task.relations import read_frame
 from software_triggers.window import Window
 
@@ -75,11 +75,11 @@ def test_sql_is_confined_and_ranges_are_kept(client, run, engine):
 
 def test_the_latest_run_has_numbers_for_numbers(client):
     latest = client.latest()
-    assert latest["number"] == max(
+    assert latest.number == max(
         edge["node"]["number"]
         for edge in client.graphql("{ runs { edges { node { number } } } }")["runs"]["edges"]
     )
-    assert isinstance(latest["words"], int)
+    assert isinstance(latest.words, int)
 
 
 def test_events_with_decoded_words(client, run):

@@ -14,7 +14,7 @@ def test_every_cell_runs(url, tokens, changing_run, monkeypatch):
         if cell["cell_type"] == "code":
             text = "".join(cell["source"])
             # Other tests open runs, too: this one is meant.
-            exec(text.replace("here.latest()", f"{{'number': {changing_run.run_id}}}"), names)
+            exec(text.replace("here.latest()", f"here.run({changing_run.run_id})"), names)
     assert len(names["hits"]) > 100
     assert len(names["tight"]) > 10
     assert len(names["events"]) > 10

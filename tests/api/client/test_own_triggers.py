@@ -5,8 +5,8 @@ import importlib
 
 import pytest
 
-from api.client import ApiError, AsyncClient
 from db.catalogue.triggers import list_registered
+from everyhit import ApiError, AsyncClient
 from software_triggers.trigger import sql_trigger
 
 CODE = '''"""A plug-in."""

@@ -1,9 +1,9 @@
 import polars as pl
 import pytest
 
-from api.client.errors import ApiError
 from api.export import batches
 from db.errors import EveryhitError
+from everyhit import ApiError
 from software_triggers.task.relations import read_frame
 from software_triggers.window import Window
 

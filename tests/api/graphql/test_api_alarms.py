@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 import pytest
 from subscriptions import ask, opened
 
-from api.client import ApiError, Client
 from db.catalogue.alarms import Alarm, list_alarms, save_alarm
+from everyhit import ApiError, Client
 
 SINCE = datetime(2026, 11, 21, 10, tzinfo=UTC)
 ALL = "name subject state since message acknowledgedBy comment"

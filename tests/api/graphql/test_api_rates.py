@@ -1,7 +1,7 @@
 import polars as pl
 import pytest
 
-from api.client.errors import ApiError
+from everyhit import ApiError
 from software_triggers.task.relations import read_frame
 from software_triggers.window import Window
 

@@ -4,8 +4,8 @@ import time
 
 import pytest
 
-from api.client import ApiError
 from db.results.rows import list_lineages, read_committed
+from everyhit import ApiError
 
 FAR = 2**40
 

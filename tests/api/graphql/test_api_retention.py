@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from ticks import TOY, Hit, toy_chunks
 
-from api.client import ApiError, Client
 from db.catalogue.runs import open_run
 from db.retention.policy import Pin, list_pins, list_policies, pin, set_policy
 from db.words.shards import write_by_shard
+from everyhit import ApiError, Client
 
 DAY = timedelta(days=1)
 OLD = datetime(2024, 3, 1, 5, tzinfo=UTC)

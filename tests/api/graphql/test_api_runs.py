@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from api.client.errors import ApiError
 from db.catalogue.run_pages import RunFilter, count_runs, key_of_run, page_of_runs
 from db.catalogue.runs import close_run, list_runs, open_run
 from db.detector import load
 from db.words.gaps import Gap, book_gaps, live_ticks
+from everyhit import ApiError
 
 pytestmark = pytest.mark.every_store  # its promises hold on servers, too
 

@@ -7,14 +7,13 @@ import pytest
 import structlog
 from crate import Crate, names, wait_until
 
-from api.client.errors import ApiError
-from api.client.sync import Client
 from api.http.app import create_app
 from api.http.serve import served
 from api.state import AppState, ServerRules
 from db.catalogue.audit import read_audit
 from db.detector import load
 from db.store import Store
+from everyhit import ApiError, Client
 from ops.servers.redis import Redis
 
 START = """mutation($name: String!, $masks: [String!]!, $id: String) {

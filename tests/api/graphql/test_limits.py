@@ -10,10 +10,10 @@ import pytest
 from graphql import get_named_type
 from subscriptions import ask, opened
 
-from api.client import ApiError
 from api.graphql import limits
 from api.graphql.cost import DEPTH
 from api.graphql.schema import schema
+from everyhit import ApiError
 
 
 @pytest.mark.parametrize(

@@ -12,10 +12,10 @@ import websockets
 from subscriptions import PROTOCOL, ask, opened
 from websockets.sync.client import connect
 
-from api.client import ApiError, AsyncClient, Client
 from api.graphql.topics import Topic, Topics
 from db.catalogue.orders import OrderEntry, save_order
 from db.catalogue.runs import amend_run, find_run
+from everyhit import ApiError, AsyncClient, Client
 from readout.control.messages import Answer
 from readout.simulator.conditions import Conditions
 from readout.simulator.simulate import simulate

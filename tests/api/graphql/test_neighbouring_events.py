@@ -1,5 +1,5 @@
-from api.client.sync import Client
 from db.catalogue.runs import Run
+from everyhit import Client
 
 LIST = """query ($run: String, $where: String!) { run(which: $run) {
   events(first: 1000, where: $where) { edges { node { t nWords } } }

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from api.client.errors import ApiError
 from db.results import pages as row_pages
 from db.results.ledger import current
 from db.results.pages import count_rows_of, page_of_rows
 from db.results.rows import list_lineages, read_committed
+from everyhit import ApiError
 from software_triggers.task.names import selection_over
 from software_triggers.task.relations import read_frame
 from software_triggers.window import Window

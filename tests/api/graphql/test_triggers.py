@@ -2,8 +2,8 @@
 
 import pytest
 
-from api.client import ApiError
 from db.results.rows import list_lineages
+from everyhit import ApiError
 from software_triggers.registry import triggers_of_run
 
 FAR = 2**40

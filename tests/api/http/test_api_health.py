@@ -12,8 +12,8 @@ def test_figures_are_what_prometheus_reads(http, client, engine, run):
     http.get("/no/such/path/at/all")
     families = {f.name: f for f in text_string_to_metric_families(http.get("/metrics").text)}
     words = sum(sample.value for sample in families["everyhit_words"].samples)
-    assert words == latest["words"]
-    assert families["everyhit_run"].samples[0].value == latest["number"]
+    assert words == latest.words
+    assert families["everyhit_run"].samples[0].value == latest.number
     counted = {
         (s.labels["path"], s.labels["status"]): s.value
         for s in families["everyhit_requests"].samples

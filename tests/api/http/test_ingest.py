@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from api.client import ApiError, Client
+from everyhit import ApiError, Client
 from readout.simulator.conditions import Conditions
 from readout.simulator.simulate import simulate
 from readout.source.block import by_link

@@ -2,6 +2,7 @@ import asyncio
 import json
 import os
 from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import httpx
@@ -11,9 +12,14 @@ import websockets
 from numpy.typing import NDArray
 from websockets.asyncio.client import connect
 
-from api.client import asks, listening
-from api.client.asks import Ask, Flow, Moment, Pause, RunName
-from api.client.errors import ApiError
+from everyhit import asks, listening
+from everyhit.asks import Ask, Flow, Moment, Pause, RunName
+from everyhit.errors import ApiError
+from everyhit.event import Event
+from everyhit.histogram import Histogram
+from everyhit.known import KnownTrigger
+from everyhit.run import Run
+from everyhit.tables import Listed
 
 if TYPE_CHECKING:
     from software_triggers.trigger import Trigger
@@ -29,10 +35,19 @@ class AsyncClient:
     Moments are ticks since the run's start, "12.5 s", or an ISO date; ranges are half-open.
     """
 
-    def __init__(self, url: str, token: str | None = None, timeout_s: float = 300.0) -> None:
+    def __init__(
+        self,
+        url: str,
+        token: str | None = None,
+        timeout_s: float = 300.0,
+        *,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
         self._url, self._token = url, token or os.environ.get("EVERYHIT_TOKEN")
         headers = {"Authorization": f"Bearer {self._token}"} if self._token else {}
-        self._http = httpx.AsyncClient(base_url=url, headers=headers, timeout=timeout_s)
+        self._http = httpx.AsyncClient(
+            base_url=url, headers=headers, timeout=timeout_s, transport=transport
+        )
 
     async def __aenter__(self) -> Self:
         return self
@@ -99,16 +114,72 @@ class AsyncClient:
         """Return the ``data`` of an answer in GraphQL."""
         return await self._do(asks.graphql(query, variables))
 
-    async def latest(self) -> dict[str, Any]:
-        """Return the newest run: number, name, state, words, first and last hit, tickNs."""
-        return await self._do(asks.latest())
+    async def latest(self) -> Run:
+        """Return the newest run."""
+        return await self._do(asks.run(None))
 
-    async def runs(self, where: str = "", first: int = 100) -> list[dict[str, Any]]:
-        """Return the newest runs, of those that a selection over fields and tags keeps.
+    async def run(self, run: RunName) -> Run:
+        """Return a run by its number or name."""
+        return await self._do(asks.run(run))
 
-        Each has number, name, state, note, startedAt, stoppedAt, fields and tags.
-        """
+    async def runs(self, where: str = "", first: int = 100) -> Listed[Run]:
+        """Return the newest runs, of those that a selection over fields and tags keeps."""
         return await self._do(asks.runs(where, first))
+
+    async def triggers(self) -> Listed[KnownTrigger]:
+        """Return the triggers that the server knows."""
+        return await self._do(asks.triggers())
+
+    async def histogram(
+        self,
+        column: str,
+        run: RunName | None = None,
+        of: str = "hits",
+        start: Moment | None = None,
+        stop: Moment | None = None,
+        where: str = "",
+        bins: int = 100,
+        low: float | None = None,
+        high: float | None = None,
+    ) -> Histogram:
+        """Return counts of a column's values, made in the database.
+
+        ``of`` is hits, or a trigger's name. Without ``run`` it is the newest; without ``low`` and
+        ``high`` the bins go from the smallest value to the largest.
+        """
+        return await self._do(asks.histogram(column, run, of, start, stop, where, bins, low, high))
+
+    async def histogram2d(
+        self,
+        x: str,
+        y: str,
+        run: RunName | None = None,
+        of: str = "hits",
+        start: Moment | None = None,
+        stop: Moment | None = None,
+        where: str = "",
+        bins: tuple[int, int] = (60, 40),
+        low: tuple[float | None, float | None] = (None, None),
+        high: tuple[float | None, float | None] = (None, None),
+    ) -> Histogram:
+        """Return counts of pairs of values; ``bins``, ``low`` and ``high`` are for x, then y."""
+        return await self._do(asks.histogram2d(x, y, run, of, start, stop, where, bins, low, high))
+
+    async def event(
+        self,
+        n: int = 0,
+        run: RunName | None = None,
+        *,
+        at: Moment | None = None,
+        trigger: str = "events",
+        where: str = "",
+    ) -> Event:
+        """Return the n-th event of a run in time's order, from 0, or from the end with -1.
+
+        With ``at`` they are counted from that time on; ``where`` selects among them. Without
+        ``run`` it is of the newest.
+        """
+        return await self._through(asks.event(n, run, at, trigger, where))
 
     async def annotate(
         self,
@@ -154,19 +225,21 @@ class AsyncClient:
         ``missed`` counts messages, of up to 100 events each, for which this was too slow so far.
         """
         try:
-            async with connect(
-                listening.address(self._url), subprotocols=[listening.PROTOCOL]
-            ) as socket:
+            async with self._listen() as socket:
                 await socket.send(listening.hello(self._token))
                 async for text in socket:
                     message = json.loads(text)
                     if message["type"] == "connection_ack":
-                        name = None if run is None else str(run)
-                        await socket.send(listening.subscribe(name, trigger, where))
+                        wanted = listening.subscribe(asks.named(run), trigger, where)
+                        await socket.send(wanted)
                     for event in listening.events_in(message):
                         yield event
         except (websockets.WebSocketException, OSError) as fault:
             raise ApiError(f"can't listen to {self._url}: {fault}") from None
+
+    def _listen(self) -> AbstractAsyncContextManager[listening.Socket]:
+        """Return the connection over which events come."""
+        return connect(listening.address(self._url), subprotocols=[listening.PROTOCOL])
 
     async def _through(self, flow: Flow[T]) -> T:
         answer: Any = None

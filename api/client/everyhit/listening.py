@@ -1,13 +1,13 @@
 """New events over a web socket: what is said in which order, whoever carries it."""
 
 import json
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import AsyncIterator, Iterator, Mapping
+from typing import Any, Protocol
 from urllib.parse import urlsplit, urlunsplit
 
 from websockets.typing import Subprotocol
 
-from api.client.errors import ApiError
+from everyhit.errors import ApiError
 
 PROTOCOL = Subprotocol("graphql-transport-ws")
 _EVENTS = """
@@ -16,6 +16,15 @@ subscription($run: String, $trigger: String!, $where: String!) {
     missed events { t tEnd tS continued triggers nWords }
   }
 }"""
+
+
+class Socket(Protocol):
+    """What carries the messages."""
+
+    async def send(self, text: str, /) -> None:
+        """Send a message."""
+
+    def __aiter__(self) -> AsyncIterator[str | bytes]: ...
 
 
 def address(url: str) -> str:

@@ -5,8 +5,8 @@ from functools import wraps
 from threading import Thread
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
-from api.client.asks import RunName
-from api.client.asynchronous import AsyncClient
+from everyhit.asks import RunName
+from everyhit.asynchronous import AsyncClient
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -19,7 +19,8 @@ def _waited(
 
     @wraps(ask)
     def wait(self: "Client", /, *args: P.args, **named: P.kwargs) -> T:
-        return self._wait(ask(self._client, *args, **named))
+        asked: Coroutine[Any, Any, T] = getattr(self._client, ask.__name__)(*args, **named)
+        return self._wait(asked)
 
     return wait
 
@@ -35,7 +36,10 @@ class Client:
     """
 
     def __init__(self, url: str, token: str | None = None, timeout_s: float = 300.0) -> None:
-        self._client = AsyncClient(url, token, timeout_s)
+        self._start(AsyncClient(url, token, timeout_s))
+
+    def _start(self, client: AsyncClient) -> None:
+        self._client = client
         self._loop = asyncio.new_event_loop()
         # A daemon: who forgets to close a client shall not wait for it at the end.
         self._thread = Thread(target=self._carry, name="everyhit client", daemon=True)
@@ -60,7 +64,12 @@ class Client:
     query = _waited(AsyncClient.query)
     graphql = _waited(AsyncClient.graphql)
     latest = _waited(AsyncClient.latest)
+    run = _waited(AsyncClient.run)
     runs = _waited(AsyncClient.runs)
+    triggers = _waited(AsyncClient.triggers)
+    histogram = _waited(AsyncClient.histogram)
+    histogram2d = _waited(AsyncClient.histogram2d)
+    event = _waited(AsyncClient.event)
     annotate = _waited(AsyncClient.annotate)
     post = _waited(AsyncClient.post)
     trigger = _waited(AsyncClient.trigger)

@@ -1,7 +1,4 @@
-from db.errors import EveryhitError
-
-
-class ApiError(EveryhitError):
+class ApiError(Exception):
     """The server refused a request; ``code`` tells of what kind its complaint is."""
 
     def __init__(self, message: str, code: str = "api") -> None:
