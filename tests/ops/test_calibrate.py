@@ -89,7 +89,9 @@ def test_the_drift_velocity_is_measured_with_the_longest_drift_time(tmp_path):
     n, constants = elsewhere(constants_of, tmp_path / "s")
     assert n == 1
     assert constants["v_drift_um_per_ns"] == pytest.approx(53.8, rel=0.001)
-    assert constants["t_max_ns"] * constants["v_drift_um_per_ns"] == pytest.approx(390 * 53.8, rel=1e-4)
+    assert constants["t_max_ns"] * constants["v_drift_um_per_ns"] == pytest.approx(
+        390 * 53.8, rel=1e-4
+    )
     said = everyhit("calibrate", "vdrift", "--to", "10us", *at, code=1)
     assert "that tell a drift velocity, and 200 are needed: take a longer range" in said
     said = everyhit("calibrate", "t0", "--to", "10us", *at, code=1)
