@@ -1,6 +1,7 @@
 import threading
 from contextlib import ExitStack
-from typing import Annotated
+from dataclasses import replace
+from typing import Annotated, Literal
 
 import platformdirs
 import typer
@@ -14,7 +15,9 @@ from ops.demo import demo as telescope
 from ops.services.interrupt import interruptible
 from ops.services.one_process import one_process
 from ops.terminal import live_view
-from readout.simulator.conditions import Conditions
+from readout.simulator.conditions import NAMED
+
+Named = Literal["ideal", "real"]
 
 
 @app.command()
@@ -25,9 +28,15 @@ def demo(
     muons: Annotated[
         float, typer.Option("--muons", min=1, help="Muons a second through the telescope.")
     ] = 2000.0,
+    under: Annotated[
+        Named, typer.Option("--conditions", help="How good the simulated chambers are.")
+    ] = "ideal",
     noise: Annotated[
-        float, typer.Option("--noise", min=0, max=0.9, help="Share of noise among the hits.")
-    ] = 0.05,
+        float | None,
+        typer.Option(
+            "--noise", min=0, max=0.9, help="Share of noise among the hits: 0.05, 0.1 if real."
+        ),
+    ] = None,
     extra: Annotated[
         float, typer.Option("--noise-rate", min=0, help="Noise hits a second on top of it.")
     ] = 0.0,
@@ -43,7 +52,9 @@ def demo(
 
     Runs can be ended and begun as ``everyhit up`` takes orders.
     """
-    conditions = Conditions(muon_rate_hz=muons, noise_fraction=noise, noise_rate_hz=extra)
+    conditions = replace(NAMED[under], muon_rate_hz=muons, noise_rate_hz=extra)
+    if noise is not None:
+        conditions = replace(conditions, noise_fraction=noise)
     declared = detector_named(detector)
     where = store or str(platformdirs.user_data_path("everyhit") / "demo")
     with ExitStack() as stack:

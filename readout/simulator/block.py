@@ -2,9 +2,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from db.errors import UsageError
 from readout.simulator.conditions import Conditions
 from readout.simulator.deviates import LARGEST_EXPONENTIAL, chosen, exponential
+from readout.simulator.disturbed import disturb, longest_ns
 from readout.simulator.muons import Muons, cross, lead_ns, make_muons, tail_ns
 from readout.simulator.order import order
 from readout.simulator.stamp import Integers, spoil, stamp
@@ -46,7 +46,8 @@ def block_ticks(scope: Telescope, conditions: Conditions) -> int:
 
 def spill_ticks(scope: Telescope, conditions: Conditions) -> int:
     """No word of a block carries a time so much later than the block's end."""
-    return int((lead_ns(scope, conditions) + tail_ns(scope, conditions)) / scope.tick_ns) + 2
+    tail = tail_ns(scope, conditions) + longest_ns(conditions)
+    return int((lead_ns(scope, conditions) + tail) / scope.tick_ns) + 2
 
 
 def block(scope: Telescope, conditions: Conditions, seed: int, k: int) -> Block:
@@ -99,14 +100,16 @@ def _hits(
 ) -> tuple[Integers, Integers, Integers]:
     """Time, cell and place of all hits that the electronics see.
 
-    The place is the index into an array of the shape (planes, muons), or NOTHING for noise.
+    The place is the index into an array of the shape (planes, muons), or NOTHING for those of none.
     """
-    t, cell = cross(scope, conditions, rng, muons)
-    place = np.flatnonzero(t >= 0)
-    noise = _noise(scope, conditions, rng, length * scope.tick_ns * 1e-9, len(place))
-    t = np.concatenate([t.ravel()[place], rng.integers(0, length, len(noise))])
-    cell = np.concatenate([cell.ravel()[place], noise])
-    place = np.concatenate([place, np.full(len(noise), NOTHING)])
+    crossed = cross(scope, conditions, rng, muons)
+    other_t, other_cell = disturb(scope, conditions, rng, crossed)
+    place = np.flatnonzero(crossed.t >= 0)
+    n_hits = len(place) + len(other_t)
+    noise = _noise(scope, conditions, rng, length * scope.tick_ns * 1e-9, n_hits)
+    t = np.concatenate([crossed.t.ravel()[place], other_t, rng.integers(0, length, len(noise))])
+    cell = np.concatenate([crossed.cell.ravel()[place], other_cell, noise])
+    place = np.concatenate([place, np.full(len(other_t) + len(noise), NOTHING)])
 
     dead = round(conditions.dead_ns / scope.tick_ns)
     key = cell * (t.max(initial=0) + dead + 1) + t
@@ -125,13 +128,7 @@ def _noise(
     n = rng.poisson(even + conditions.noise_rate_hz * s)
     noise = [rng.integers(0, len(scope.words), n)]
     for fpga, tdc_channel, rate_hz in conditions.noisy_channels:
-        cell = np.flatnonzero((scope.fpga == fpga) & (scope.tdc_channel == tdc_channel))
-        if not len(cell):
-            raise UsageError(
-                f"simulation: FPGA {fpga}, channel {tdc_channel} has no wire: it can't be noisy; "
-                "take one that has"
-            )
-        noise.append(np.full(rng.poisson(rate_hz * s), cell[0]))
+        noise.append(np.full(rng.poisson(rate_hz * s), scope.cell_of(fpga, tdc_channel)))
     return np.concatenate(noise)
 
 

@@ -21,7 +21,8 @@ class Stream:
     """When the front-end lets the words go, in ticks since the run's start; never before t."""
     link: NDArray[np.uint16]
     muon: Integers
-    """The muon that the words come from; -1 for noise and for corrupt words."""
+    """The muon that the words come from; -1 for noise, for corrupt words, and for
+    what a chamber adds to a muon's own hits."""
 
     def __len__(self) -> int:
         return len(self.t)

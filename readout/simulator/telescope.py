@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from db.detector import Detector, decode
 from db.detector.words import Words
-from db.errors import DeclarationError
+from db.errors import DeclarationError, UsageError
 from db.selection import to_numpy
 from readout.simulator.stamp import WIDEST_LISTED, Clock, Integers, clock_of, pack, stamp
 
@@ -60,6 +60,16 @@ class Telescope:
     the detector has no such words."""
     segment_link: NDArray[np.uint16]
     """Of each chamber."""
+
+    def cell_of(self, fpga: int, tdc_channel: int) -> int:
+        """The cell of a channel; UsageError if it has no wire."""
+        cell = np.flatnonzero((self.fpga == fpga) & (self.tdc_channel == tdc_channel))
+        if not len(cell):
+            raise UsageError(
+                f"simulation: FPGA {fpga}, channel {tdc_channel} has no wire: it can't be noisy or"
+                " weak; take one that has"
+            )
+        return int(cell[0])
 
 
 def telescope_of(detector: Detector) -> Telescope:
