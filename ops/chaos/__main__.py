@@ -20,13 +20,20 @@ CASES: dict[str, tuple[str, ...]] = {
     "conductor": ("conductor",),
     "readout": ("readout",),
     "redis": ("redis",),
+    "redis-and-its-data": ("redis-and-its-data",),
     "one-shard": ("shard1",),
     "all-shards": ("shard0", "shard1"),
     "worker-and-conductor": ("worker", "conductor"),
     "readout-and-shard": ("readout", "shard0"),
     "redis-and-conductor": ("redis", "conductor"),
+    "worker-stopped": ("worker-stopped",),
+    "conductor-stopped": ("conductor-stopped",),
+    "readout-stopped": ("readout-stopped",),
+    "redis-stopped": ("redis-stopped",),
+    "shard-stopped": ("shard1-stopped",),
+    "redis-data-and-conductor": ("redis-and-its-data", "conductor"),
     "worker-and-shard": ("worker", "shard1"),
-    "everything": ("readout", "worker", "conductor", "redis", "shard0", "shard1"),
+    "everything": ("readout", "worker", "conductor", "redis-and-its-data", "shard0", "shard1"),
 }
 SUMMED = ("words_sent", "words_stored", "lost", "doubled", "events_lost", "events_doubled")
 
@@ -35,6 +42,9 @@ def main(
     seconds: Annotated[float, typer.Option(min=3, help="Of data, for each case.")] = 60.0,
     words_per_s: Annotated[float, typer.Option("--rate", help="Words a second in all.")] = 1e6,
     case: Annotated[list[str] | None, typer.Option(help="Only this case; default all.")] = None,
+    down: Annotated[
+        float | None, typer.Option(min=0, help="Seconds that they are away; default up to 3.")
+    ] = None,
     workers: Annotated[int, typer.Option(min=1, help="Worker processes.")] = 2,
     as_json: AsJson = False,
 ) -> None:
@@ -50,7 +60,7 @@ def main(
             typer.echo(f"{name} …", err=True)
             outcomes[name] = run_case(
                 here, store.engine, detector, name, victims,
-                seconds=seconds, words_per_s=words_per_s,
+                seconds=seconds, words_per_s=words_per_s, down_s=down,
             )  # fmt: skip
     good = all(each.good for each in outcomes.values())
     if good:

@@ -57,9 +57,13 @@ def run_case(
     *,
     seconds: float,
     words_per_s: float,
+    down_s: float | None = None,
     patience_s: float = 60.0,
 ) -> Outcome:
-    """Take data for so long, kill the victims at a third of it, start them again, and count."""
+    """Take data for so long, kill the victims at a third of it, start them again, and count.
+
+    They are away for ``down_s`` seconds, or a sixth of the time, 3 s at most.
+    """
     began = time.monotonic()
     spacing = round(LINKS * 1e9 / words_per_s)
     declared = load(str(detector))
@@ -103,12 +107,13 @@ def run_case(
     for thread in threads:
         thread.start()
     _keep(here, lambda: time.monotonic() > began + seconds / 3)
-    for victim in victims:
-        here.parts[victim].kill()
-    down = time.monotonic() + min(3.0, seconds / 6)
+    killed = [here.victim(victim) for victim in victims]
+    for victim in killed:
+        victim.kill()
+    down = time.monotonic() + (min(3.0, seconds / 6) if down_s is None else down_s)
     _keep(here, lambda: time.monotonic() > down)
-    for victim in victims:
-        here.parts[victim].start()
+    for victim in killed:
+        victim.start()
     _keep(here, lambda: not any(thread.is_alive() for thread in threads))
     if failed:
         raise failed[0]
@@ -121,7 +126,7 @@ def run_case(
         sender.close()
     run = find_run(engine, run.run_id)
     open_windows = _wait_for_windows(here, engine, run, max(sent) * spacing, patience_s)
-    counted = _count(engine, run, sent, spacing)
+    counted = count_run(engine, run, sent, spacing)
     return replace(
         counted,
         windows_open=open_windows,
@@ -152,7 +157,11 @@ def _wait_for_windows(here: Cluster, engine: Engine, run: Run, end: int, patienc
         time.sleep(0.5)
 
 
-def _count(engine: Engine, run: Run, sent: list[int], spacing: int) -> Outcome:
+def count_run(engine: Engine, run: Run, sent: list[int], spacing: int, first_t: int = 0) -> Outcome:
+    """Return what became of a run's words, of which each link sent so many, and of its rows.
+
+    ``first_t`` is the time of the first word in ticks since the run's start.
+    """
     stored = engine.fetch(
         "SELECT link, count() AS n, uniqExact(word) AS different, max(word) AS last"
         " FROM chunks ARRAY JOIN words AS word WHERE run_id = {run:UInt32} GROUP BY link",
@@ -172,7 +181,8 @@ def _count(engine: Engine, run: Run, sent: list[int], spacing: int) -> Outcome:
         lost += n - int(right)
         doubled += there["n"] - there["different"]
     end = max(sent) * spacing
-    expected = Counter(t for n in sent for t in range(0, n * spacing, EVERY * spacing))
+    times = (range(0, n * spacing, EVERY * spacing) for n in sent)
+    expected = Counter(first_t + t for of_link in times for t in of_link)
     lineages = {each.name: each for each in list_lineages(engine, run.run_id)}
     events_lost = events_doubled = 0
     for name in TRIGGERS:

@@ -1,6 +1,7 @@
 """A whole cluster on this machine, each part a process that can be killed and started again."""
 
 import os
+import shutil
 import signal
 import subprocess
 from collections import Counter
@@ -8,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import psutil
 
 from db.child_process import start_python
 from db.engine.address import parse_address
@@ -54,7 +57,49 @@ class Service:
             return -signal.SIGKILL
 
 
+@dataclass
+class Forgetful:
+    """A Redis that comes back without what it knew: its disk is gone, too."""
+
+    server: Redis
+
+    def start(self) -> None:
+        """Start it, on the same port."""
+        self.server.start()
+
+    def kill(self) -> None:
+        """Kill it and remove its folder."""
+        self.server.kill()
+        shutil.rmtree(self.server.folder, ignore_errors=True)
+
+
 Part = Service | Redis | ClickHouse
+
+
+@dataclass
+class Stopped:
+    """A part that is not killed but stands still, its connections open, and then goes on."""
+
+    part: Part
+
+    def kill(self) -> None:
+        """Let it stand still, and all that it started."""
+        self._send(signal.SIGSTOP)
+
+    def start(self) -> None:
+        """Let it go on."""
+        self._send(signal.SIGCONT)
+
+    def _send(self, what: signal.Signals) -> None:
+        with suppress(psutil.NoSuchProcess):
+            if self.part.process is not None:
+                process = psutil.Process(self.part.process.pid)
+                for each in (process, *process.children(recursive=True)):
+                    each.send_signal(what)
+
+
+Victim = Part | Forgetful | Stopped
+AND_ITS_DATA, STOPPED = "-and-its-data", "-stopped"
 
 
 @dataclass
@@ -80,6 +125,17 @@ class Cluster:
                 self.restarted[name] += 1
                 with suppress(StoreError):  # then it is tried again
                     part.start()
+
+    def victim(self, name: str) -> Victim:
+        """Return what is killed and started again under a name: a part's, with ``AND_ITS_DATA``
+        or ``STOPPED`` behind it."""
+        part = self.parts[name.removesuffix(AND_ITS_DATA).removesuffix(STOPPED)]
+        if name.endswith(STOPPED):
+            return Stopped(part)
+        if name.endswith(AND_ITS_DATA):
+            assert isinstance(part, Redis)
+            return Forgetful(part)
+        return part
 
     def service(self, name: str, *arguments: str) -> Service:
         """Make a further process of this cluster; it is not started."""

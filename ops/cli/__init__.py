@@ -1,6 +1,7 @@
 """The command ``everyhit``. A file for each group; users' mistakes end here, as one line."""
 
 import logging
+import resource
 import sys
 from collections.abc import Mapping, MutableMapping
 from importlib.metadata import version
@@ -9,7 +10,7 @@ from typing import Annotated, Any
 import structlog
 import typer
 
-from db.errors import EveryhitError
+from db.errors import EveryhitError, UsageError
 from ops.cli.answer import keep_apart
 from ops.cli.commands import load
 from ops.plain import visible
@@ -42,6 +43,7 @@ def main() -> None:
     """
     keep_apart(sys.argv[1:])
     try:
+        _check_address_space()
         load(app, sys.argv[1:])
         level = logging.getLevelName(settings().log_level.upper())
         *before, render = structlog.get_config()["processors"]
@@ -58,6 +60,20 @@ def main() -> None:
     except KeyboardInterrupt:
         typer.echo("everyhit: interrupted", err=True)
         sys.exit(130)
+
+
+_LEAST_ADDRESSES = 4 << 30
+"""Bytes that engine and libraries map, of which they use a tenth. With fewer they end in ways
+of their own, before anything of ours can say why."""
+
+
+def _check_address_space() -> None:
+    most, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if 0 <= most < _LEAST_ADDRESSES:
+        raise UsageError(
+            f"the address space is limited to {most >> 10} kB (ulimit -v): the engine needs"
+            f" {_LEAST_ADDRESSES >> 10}; to limit memory, use a cgroup (systemd's MemoryMax)"
+        )
 
 
 def _printed(logger: object, method: str, told: MutableMapping[str, Any]) -> Mapping[str, Any]:

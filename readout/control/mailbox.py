@@ -28,6 +28,8 @@ class Mailbox:
         self._over = threading.Event()
         self.ready = threading.Event()
         """Orders that are given from now on will be read."""
+        self.place: bytes | None = None
+        """Up to where the stream of orders was read."""
         self._thread = threading.Thread(target=self._work, name="orders", daemon=True)
 
     def __enter__(self) -> Self:
@@ -51,16 +53,15 @@ class Mailbox:
         self._answers.put(said)
 
     def _work(self) -> None:
-        place: bytes | None = None
         unsent: Answer | None = None
         away = False
         while True:
             over = self._over.is_set()  # asked first: what was answered before it goes all the same
             try:
-                if place is None:
-                    place = newest(self._client)
+                if self.place is None:
+                    self.place = newest(self._client)
                     self.ready.set()
-                place, orders = read(self._client, place, self.name, _WAIT_S)
+                self.place, orders = read(self._client, self.place, self.name, _WAIT_S)
                 for each in orders:
                     self._orders.put(each)
                 while unsent or not self._answers.empty():

@@ -130,12 +130,14 @@ def read(
 ) -> tuple[bytes, list[tuple[Order, bool]]]:
     """Where the stream was read to, and the orders for a readout since ``after``.
 
-    With each: whether its time has passed, by the clock of Redis.
+    With each: whether its time has passed, by the clock of Redis. A stream that ends before
+    ``after`` is another one, of a Redis that lost its data and whose clock was set back: it is read
+    from its begin.
     """
     found = client.xread({STREAM: after.decode()}, block=max(1, round(wait_s * 1000)))
     rows = cast("list[tuple[bytes, list[tuple[bytes, dict[bytes, bytes]]]]]", found)
     if not rows:
-        return after, []
+        return (after if _place(newest(client)) >= _place(after) else b"0-0"), []
     seconds, microseconds = client.time()
     now, orders = seconds + microseconds * 1e-6, []
     for number, row in rows[0][1]:
@@ -149,6 +151,10 @@ def read(
         if name in order.readouts:
             orders.append((order, now - given > order.within_s))
     return after, orders
+
+
+def _place(number: bytes) -> tuple[int, ...]:
+    return tuple(map(int, number.split(b"-")))
 
 
 def _order(text: bytes) -> Order:

@@ -13,7 +13,7 @@ import structlog
 
 from db.catalogue.runs import Run
 from db.engine import Engine
-from db.errors import EveryhitError, TriggerError, UnknownColumnError
+from db.errors import EveryhitError, StoreError, TriggerError, UnknownColumnError
 from db.relations.query import bind as bind_query
 from db.relations.query import columns_of, fetch_bound
 from db.results.rows import Lineage, create_table, enter_lineage
@@ -301,6 +301,14 @@ def _sql_columns(engine: Engine, stage: Stage) -> dict[str, str]:
     except UnknownColumnError as fault:
         there = columns_there(stage.run, stage.trigger, stage.inputs)
         raise TriggerError(f"trigger {stage.name}: {fault}; {there}") from None
+    except StoreError as fault:
+        if not fault.of_the_query:
+            raise
+        given = ", ".join(f"{name} = {value}" for name, value in stage.params.items())
+        told = str(fault).partition(": while executing")[0]
+        raise TriggerError(
+            f"trigger {stage.name} can't run with {given or 'no hits'}: {told}"
+        ) from fault
     columns = {name: re.sub(r"LowCardinality\((.+)\)", r"\1", kind) for name, kind in found}
     for name, kind in columns.items():
         if name != "t" and not _PLAIN.fullmatch(kind):

@@ -3,16 +3,19 @@
 import datetime as dt
 import shutil
 import subprocess
+import time
 
 import pytest
 from processes import MADE, TIMES, attempts, found, wait
 from ticks import NOW, toy_chunks, toy_run
+from up import Lab, until, words_of
 
 from db.catalogue.heartbeat import alive
 from db.catalogue.reprocessings import ask_reprocessing, find_reprocessing
 from db.catalogue.runs import amend_run, close_run
 from db.time import WHOLE
 from db.words.shards import write_by_shard
+from ops.demo.front_end import Sender
 from ops.services.broker import set_broker
 
 # Every two seconds the clock of the wall jumps, by two days forward or back.
@@ -94,3 +97,24 @@ def test_clocks_that_jump_change_no_result(cluster, server_engine, jumps):
     assert found(server_engine, run, pace=0.2) == TIMES
     assert found(server_engine, run, pace=0.0) == TIMES
     assert set(live) <= set(attempts(server_engine, run))
+
+
+def test_one_process_stores_each_word_once_while_its_clock_jumps(tmp_path, jumps):
+    """Alone with its store, a spool, senders and triggers; started again in between."""
+    lab = Lab(tmp_path)
+    lab.environment["LD_PRELOAD"] = jumps
+    ways = ("--tcp", "127.0.0.1:0", "--run", "beam", "--trigger", "each", "--events", "each")
+    for k in range(2):
+        with lab.up("--detector", "ticks", *ways) as up:
+            sender = Sender(up.ports["tcp"], 1, stream=k)
+            for n in range(6):  # over more than one jump each way
+                sender.send(words_of(3000 * k + 500 * n, 500))
+                time.sleep(1)
+            sender.drain()
+            until(lambda up=up, k=k: up.words(1) == 3000 * (k + 1))
+            if k == 0:
+                up.process.kill()
+            else:
+                assert up.end()["spooled"] == 0
+    rows = lab.said("query", "SELECT count() AS n, uniqExact(t) AS times FROM each")
+    assert rows == {"n": 6000, "times": 6000}

@@ -1,4 +1,4 @@
-"""Few file descriptors: one line each, nobody turned out who is in, and others when there is room."""
+"""Few file descriptors, little address space: one line each, nobody turned out who is in, and others when there is room."""
 
 import resource
 import socket
@@ -32,6 +32,19 @@ def test_a_command_runs_or_says_in_one_line_why_not(tmp_path, most):
     # Beside our line the engine may have written one of its own.
     ours = [line for line in done.stderr.splitlines() if line.startswith("everyhit: ")]
     assert done.returncode == 0 or len(ours) == 1, done.stderr
+
+
+@pytest.mark.parametrize("most_mb", [200, 500, 1500, 3000])
+def test_a_short_address_space_is_one_line(tmp_path, most_mb):
+    done = subprocess.run(
+        ["prlimit", f"--as={most_mb << 20}", *EVERYHIT, "run", "list", "--store", tmp_path / "no"],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"everyhit: the address space is limited to {most_mb << 10} kB (ulimit")
 
 
 def test_senders_that_find_no_place_wait_and_harm_nobody(tmp_path):

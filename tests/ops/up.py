@@ -28,7 +28,7 @@ class Lab:
         (folder / "detectors" / "ticks.toml").write_text(TOY.source)
         (folder / "triggers").mkdir()
         (folder / "triggers" / "each.sql").write_text(EACH)
-        self._environment = os.environ | {
+        self.environment = os.environ | {
             "EVERYHIT_ALARM_LINK_S": "0.5",
             "EVERYHIT_DETECTORS": json.dumps([str(folder / "detectors")]),
             "EVERYHIT_TRIGGERS": json.dumps([str(folder / "triggers")]),
@@ -40,7 +40,7 @@ class Lab:
         """What a command answers as JSON, or its error."""
         done = subprocess.run(
             [*EVERYHIT, *map(str, arguments), "--store", str(self.store), *["--json"][code:]],
-            capture_output=True, text=True, timeout=120, env=self._environment,
+            capture_output=True, text=True, timeout=120, env=self.environment,
         )  # fmt: skip
         assert done.returncode == code, done.stderr
         assert "Traceback" not in done.stderr, done.stderr
@@ -52,7 +52,7 @@ class Lab:
         told = (command, *map(str, arguments), *["--json"][command == "api" :])
         process = subprocess.Popen(
             [*EVERYHIT, *told, "--store", str(self.store)],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=self._environment,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=self.environment,
         )  # fmt: skip
         here = Up(process, sum(str(each) in ("--tcp", "--udp") for each in arguments))
         try:

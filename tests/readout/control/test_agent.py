@@ -244,6 +244,24 @@ def test_an_order_that_was_read_too_late_is_not_done(engine, redis, tmp_path):
         assert crate.attending.taking is None
 
 
+def test_orders_come_again_from_a_redis_that_lost_its_data_and_whose_clock_was_set_back(
+    engine, redis, tmp_path
+):
+    """Its stream numbers orders by its clock: those after the loss have smaller numbers."""
+    with Crate(engine, redis, tmp_path, f"crate {next(_names)}").on() as crate:
+        run_id = start(Commander(engine, redis.url, "ada", within_s=20)).run_id
+        crate.send(100)
+        connection = client.Redis.from_url(redis.url)
+        connection.xadd(STREAM, {"nothing": "at all"}, id="99999999999999-0")
+        wait_until(lambda: crate.attending.mailbox.place == b"99999999999999-0")
+        connection.flushall()
+        crate.send(100)
+        wait_until(lambda: names(redis))
+        again = Commander(engine, redis.url, "ada", within_s=20)
+        assert again.stop(str(run_id)).state == "acknowledged"
+    assert hits(engine, run_id) == 200
+
+
 def test_data_taking_goes_on_while_redis_is_away(engine, tmp_path):
     server = Redis(tmp_path / "redis")
     server.start()

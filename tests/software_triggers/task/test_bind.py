@@ -275,3 +275,13 @@ def test_differences_of_unsigned_columns_do_not_wrap(engine):
     wider = {pl.UInt8: pl.Int16, pl.UInt16: pl.Int32, pl.UInt32: pl.Int64}
     assert any(kind in wider for kind in seen[-1].values())
     assert seen[-2] == {name: wider.get(kind, kind) for name, kind in seen[-1].items()}
+
+
+@pytest.mark.parametrize("name", ["occupancy", "noisy_channels"])
+def test_a_parameter_by_which_nothing_can_be_divided_is_one_line(engine, name):
+    wanted = {name: {"period": 0}}
+    with pytest.raises(TriggerError) as fault:
+        bind(engine, toy_run(engine), known_triggers(), wanted)
+    said = str(fault.value)
+    assert said.startswith(f"trigger {name} can't run with period = 0")
+    assert said.endswith(": Division by zero")
