@@ -23,7 +23,7 @@ from ops.cli.opening import detector_named, opened, wanted_triggers
 from ops.cli.outcome import end_with_failures
 from ops.cli.runs import results_of
 from ops.cli.show import AsJson, Store, show, show_json
-from ops.cli.sources import Force, Form
+from ops.cli.sources import Force, Form, Tree
 from ops.cli.triggers import Events, Triggers, progress_of_job
 from ops.plain import visible
 from ops.services.fit import check_triggers
@@ -44,9 +44,7 @@ from software_triggers.running.threads import run_stages
 def ingest(
     files: Annotated[
         list[Path],
-        typer.Argument(
-            help="Files of words or tables, text dumps, KM3NeT ROOT files, - for stdin."
-        ),
+        typer.Argument(help="Files of words or tables, text dumps, KM3NeT's files, - for stdin."),
     ],
     detector: Annotated[str, typer.Option("--detector", help="Name or file of the declaration.")],
     run: Annotated[str, typer.Option("--run", help="Name of the new run.")] = "",
@@ -69,6 +67,7 @@ def ingest(
         ),
     ] = None,
     form: Form = None,
+    tree: Tree = None,
     force: Force = False,
     store: Store = None,
     as_json: AsJson = False,
@@ -78,7 +77,7 @@ def ingest(
     keep = always(keeping(declared, prefilter)) if prefilter else None
     named = parse_date(started) if started else None
     # All of them are looked at before there is a run.
-    sources = [open_source(file, declared, force=force, form=form) for file in files]
+    sources = [open_source(file, declared, force=force, form=form, tree=tree) for file in files]
     watched = zip(files, sources, strict=True)
     blocks = chain.from_iterable(_watched(f, source, quiet=as_json) for f, source in watched)
     with opened(store, alone=True) as at:

@@ -11,6 +11,14 @@ Form = Annotated[
     Format | None,
     typer.Option("--format", help="What the source holds; default: what its times look like."),
 ]
+Tree = Annotated[
+    str | None,
+    typer.Option(
+        "--tree",
+        help="Of a file of KM3NeT: L0, L1, L2, SN, events, or a tree's name; default L1, or all"
+        " there is.",
+    ),
+]
 Force = Annotated[
     bool, typer.Option("--force", help="Take it as it is, however little it looks like words.")
 ]

@@ -28,7 +28,7 @@ from ops.cli.front_ends import (
 from ops.cli.opening import detector_named, opened, wanted_triggers
 from ops.cli.outcome import end_with_failures
 from ops.cli.show import AsJson, Store, show, show_json
-from ops.cli.sources import Force, Form
+from ops.cli.sources import Force, Form, Tree
 from ops.cli.triggers import Events, Params, Triggers
 from ops.services.data_taking import WantedRun, data_taking
 from ops.services.front_ends import FrontEnds
@@ -67,6 +67,7 @@ def up(
         float | None, typer.Option("--pace", help="Replay at this multiple of the recorded speed.")
     ] = None,
     form: Form = None,
+    tree: Tree = None,
     force: Force = False,
     spool_bytes: SpoolBytes = "4GB",
     host: Host = "127.0.0.1",
@@ -101,7 +102,7 @@ def up(
     declared = detector_named(detector) if detector is not None else None
     blocks: Iterator[Block] = iter(())
     if source is not None and declared is not None:
-        blocks = open_source(source, declared, force=force, form=form).blocks
+        blocks = open_source(source, declared, force=force, form=form, tree=tree).blocks
     with ExitStack() as stack:
         at = stack.enter_context(opened(store, alone=True))
         wish = stack.enter_context(interruptible())

@@ -19,12 +19,14 @@ from db.errors import SourceError, UsageError
 from readout.source.binary import BLOCK_BYTES, read_words
 from readout.source.block import Block
 from readout.source.foreign import foreign
+from readout.source.km3net_wire import FIELDS, looks_like_wire, read_wire, records
 from readout.source.peek import Peeked, peek
 from readout.source.plausible import ENOUGH_HITS, Doubt, doubt, enough_hits, judged, looks_like
 from readout.source.table.open import TableSource, open_table, table_from_pipe
 from readout.source.table.rows import Tally
 from readout.source.text import has_header, read_text
-from readout.source.tpx3 import FIELDS, MAGIC, by_chip
+from readout.source.tpx3 import FIELDS as CHIP_FIELDS
+from readout.source.tpx3 import MAGIC, by_chip
 
 Format = Literal["words", "text", "km3net", "table"]
 _FIRST_ROWS_BYTES = 1 << 16
@@ -48,13 +50,15 @@ def open_source(
     force: bool = False,
     block_bytes: int = BLOCK_BYTES,
     form: Format | None = None,
+    tree: str | None = None,
 ) -> Source:
     """The words at ``path``: a file, a pipe, or ``-`` for standard input.
 
     A detector that declares a table has tables only. Else ``form`` says what it holds: raw words,
-    a text dump (also gzipped), or KM3NeT's ROOT trees. If nothing is said, a file is a dump if its
-    header is the declaration's, else words if the times and links of its first thousand hits are
-    plausible, else a ROOT file if it starts like one. A pipe holds words unless something else is
+    a text dump (also gzipped), or KM3NeT's ROOT trees or records, of which ``tree`` names one. If
+    nothing is said, a file is a dump if its header is the declaration's, KM3NeT's if it begins with
+    a record of its, else words if the times and links of its first thousand hits are plausible,
+    else a ROOT file if it starts like one. A pipe holds words unless something else is
     said; those that come within a second are judged.
     ``link`` numbers the words where the declaration doesn't tell their link.
 
@@ -75,7 +79,9 @@ def open_source(
         return _source(open_table(path, detector, link, force=force))
     found = form or _form_of(start, detector, force=force)
     if found == "km3net":
-        return _slices(path, detector)
+        return _km3net(path, detector, start, tree)
+    if tree is not None:
+        raise UsageError(f"--tree {tree}: {path} is not KM3NeT's, and has no trees")
     if found == "text":
         rows = read_text(path, detector, link, _FIRST_ROWS_BYTES)
         _first_of_text(rows, str(path), detector, force=force)
@@ -98,7 +104,7 @@ def _from_pipe(
     if _is_table(detector, form):
         return _source(table_from_pipe(stream, name, detector, link, force=force))
     if form == "km3net":
-        raise SourceError(f"{name}: a ROOT file can't be read from a pipe: name the file itself")
+        raise SourceError(f"{name}: a file of KM3NeT can't be read from a pipe: name it itself")
     if form == "text":
         rows = read_text(Path(name), detector, link, block_bytes, stream)
         return Source(chain([_first_of_text(rows, name, detector, force=force)], rows))
@@ -129,20 +135,29 @@ def _form_of(start: bytes, detector: Detector, *, force: bool) -> Format:
     """What a file holds of which nothing was said, by its first bytes."""
     if has_header(start, detector):
         return "text"
+    if not force and _is_km3net(detector) and looks_like_wire(start):
+        return "km3net"
     if force or not start.startswith(b"root"):
         return "words"
     return "km3net" if doubt(_whole_hits(start, detector), detector) else "words"
 
 
-def _slices(path: Path, detector: Detector) -> Source:
-    from readout.source.km3net import FIELDS, read_slices, start_utc_ns  # uproot takes a second
+def _is_km3net(detector: Detector) -> bool:
+    return FIELDS.issubset(field.name for field in detector.fields)
 
-    if not FIELDS.issubset(field.name for field in detector.fields):
+
+def _km3net(path: Path, detector: Detector, start: bytes, tree: str | None) -> Source:
+    if not _is_km3net(detector):
         raise SourceError(
-            f"{path}: a ROOT file is KM3NeT's here, and {detector.name} has no such words:"
+            f"{path}: it is read as a file of KM3NeT, and {detector.name} has no such words:"
             " try --detector km3net"
         )
-    return Source(read_slices(path, detector), start_utc_ns(path))
+    if not start.startswith(b"root"):
+        found = records(path, tree)
+        return Source(read_wire(path, detector, found), found[0].utc_ns)
+    from readout.source.km3net import L1, read_slices, start_utc_ns  # uproot takes a second
+
+    return Source(read_slices(path, detector, tree or L1), start_utc_ns(path, tree or L1))
 
 
 def _first_of_text(rows: Iterator[Block], name: str, detector: Detector, *, force: bool) -> Block:
@@ -193,7 +208,7 @@ def _whole_hits(start: bytes, detector: Detector) -> Words:
 
 def _told_apart(blocks: Iterator[Block], start: bytes, detector: Detector) -> Iterator[Block]:
     """The blocks; each chip's as a link of its own where the stream begins with a chip's header."""
-    chips = start.startswith(MAGIC) and {field.name for field in detector.fields} >= FIELDS
+    chips = start.startswith(MAGIC) and {field.name for field in detector.fields} >= CHIP_FIELDS
     return by_chip(blocks) if chips else blocks
 
 
