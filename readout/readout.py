@@ -21,7 +21,7 @@ from readout.link.links import Links, reraise
 from readout.link.unwrap import Anomaly, longest_silence
 from readout.source.block import Block, Place
 from readout.spool.spool import Spool
-from readout.writer.batch import BLOCK_WORDS, Batch, in_parts
+from readout.writer.batch import BLOCK_WORDS, LARGE_BLOCK_WORDS, Batch, in_parts
 from readout.writer.recovery import book_damage, check_spool, runs_of_spool
 from readout.writer.shard_sink import ShardSink
 from readout.writer.writer import Writer, Written
@@ -176,8 +176,13 @@ class Readout:
             self._cannot_wait.add(block.link)
         if block.place:
             self._links.reached(block.link, block.place)
-        if self.due or self._ready_words >= BLOCK_WORDS:
+        if self._worth_a_cut():
             self.flush()
+
+    def _worth_a_cut(self) -> bool:
+        if self.spool is None and self._writer.unsettled:  # a cut now would only wait
+            return self._ready_words >= LARGE_BLOCK_WORDS
+        return self.due or self._ready_words >= BLOCK_WORDS
 
     def next_tick(self) -> int:
         """The first tick of the run that no link has reached; at its begin 0."""

@@ -1,4 +1,3 @@
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,6 +6,7 @@ from hashlib import blake2b
 import numpy as np
 import polars as pl
 import pyarrow as pa
+from isal.isal_zlib import crc32
 from numpy.typing import NDArray
 
 from db.detector import Detector
@@ -42,7 +42,7 @@ def write_chunks(
         return
     # In the table's order: the engine would copy the words once more to put them in it.
     chunks = sorted(chunks, key=lambda c: (c.run_id, c.t_first, c.link, c.seq))
-    sums = np.fromiter((zlib.crc32(c.words.data) for c in chunks), np.uint32, len(chunks))
+    sums = np.fromiter((crc32(c.words.data) for c in chunks), np.uint32, len(chunks))
     offsets = np.zeros(len(chunks) + 1, np.int32)
     np.cumsum([len(c.words) for c in chunks], out=offsets[1:])
     words = np.concatenate([c.words for c in chunks]) if len(chunks) > 1 else chunks[0].words

@@ -16,7 +16,7 @@ from readout.link.chunker import Chunker
 from readout.simulator.conditions import Conditions
 from readout.simulator.simulate import simulate
 from readout.source.block import Block
-from readout.writer.batch import BLOCK_WORDS
+from readout.writer.batch import BLOCK_WORDS, LARGE_BLOCK_WORDS
 
 DETECTOR = "drift_tubes_v2"
 BEAM_HZ = 1.5e6
@@ -49,13 +49,13 @@ def new_run(engine: Engine, name: str = "bench") -> Run:
 
 
 def cut(detector: Detector, run_id: int, given: list[Block]) -> list[list[Chunk]]:
-    """Return the blocks' words in chunks, grouped as the readout groups them for the store."""
+    """Return the blocks' words in chunks, grouped as the readout groups them when words wait."""
     chunkers = {link: Chunker(detector, run_id, link, 0) for link in {b.link for b in given}}
     pushed = (chunkers[block.link].push(block.words) for block in given)
     closed = (chunker.close() for chunker in chunkers.values())
     groups: list[list[Chunk]] = [[]]
     for chunk in chain.from_iterable(chain(pushed, closed)):
-        if sum(len(c.words) for c in groups[-1]) >= BLOCK_WORDS:
+        if sum(len(c.words) for c in groups[-1]) >= LARGE_BLOCK_WORDS:
             groups.append([])
         groups[-1].append(chunk)
     return groups

@@ -12,7 +12,7 @@ from db.words.chunks import has_chunk, write_chunks
 from db.words.gaps import Gap, book_gaps
 from db.words.shards import catalogue, shard_of
 from readout.spool.spool import Spool
-from readout.writer.batch import BLOCK_WORDS, Part
+from readout.writer.batch import LARGE_BLOCK_WORDS, Part
 from readout.writer.writer import Writer
 
 
@@ -35,7 +35,7 @@ class ShardSink:
             n_shards=len(self.engine.shards),
             at_once=self.engine.inserts_at_once,
             spool=spool,
-            most_words=BLOCK_WORDS * min(4, 1 + slots),  # one waits, the others are being written
+            most_words=LARGE_BLOCK_WORDS * min(4, 1 + slots),  # one waits, the others are being written
             give_up_s=give_up_s,
             committed=committed,
             holds=self.holds,
