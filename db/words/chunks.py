@@ -1,6 +1,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from hashlib import blake2b
 
 import numpy as np
@@ -18,6 +19,7 @@ from db.words.headers import headers_sql
 from db.words.hits_view import key
 from db.words.homes.away import PAYLOAD, fetch_payloads, payloads_away
 from db.words.homes.home import Home, Payload
+from db.words.once import insert_once
 from db.words.overlap import BELIEVED, OVERLAP
 
 
@@ -27,6 +29,8 @@ def write_chunks(
     detector: Detector,
     recorded_at: datetime,
     home: Home | None = None,
+    *,
+    tried: bool = False,
 ) -> None:
     """Store the chunks as one block, once, however often it is tried.
 
@@ -35,8 +39,8 @@ def write_chunks(
 
     The token of the insert is made from the chunks themselves, so that a retry after a failure of
     unknown fate, even by another process, is recognised by the store. ``recorded_at`` names the
-    partition, and blocks are recognised within a partition: a retry must bring the same one.
-    Raises StoreError.
+    partition, and blocks are recognised within a partition: a retry must bring the same one, and
+    say that the block may have been ``tried`` before. Raises StoreError.
     """
     if not chunks:
         return
@@ -79,7 +83,8 @@ def write_chunks(
     )
     if home is not None:
         rows = rows.append_column("home", pa.array([home.address] * len(chunks)))
-    engine.insert("chunks", rows, _token(chunks, sums))
+    there = partial(has_chunk, engine.here, chunks[0]) if tried else None
+    insert_once(engine, "chunks", rows, _token(chunks, sums), there)
 
 
 def _put(

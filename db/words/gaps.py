@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import polars as pl
 import pyarrow as pa
 
 from db.engine import Engine
+from db.words.once import insert_once
 
 
 @dataclass(frozen=True)
@@ -27,8 +29,13 @@ class Gap:
     detail: str = ""
 
 
-def book_gaps(engine: Engine, gaps: Sequence[Gap], token: str | None = None) -> None:
-    """Record the gaps. Empty ranges are refused by the caller's types: a < b is asserted."""
+def book_gaps(
+    engine: Engine, gaps: Sequence[Gap], token: str | None = None, *, tried: bool = False
+) -> None:
+    """Record the gaps, with a token once, also where it may have been ``tried`` before.
+
+    Raises StoreError. No range is empty: a < b is asserted.
+    """
     if not gaps:
         return
     assert all(gap.a < gap.b for gap in gaps)
@@ -43,7 +50,19 @@ def book_gaps(engine: Engine, gaps: Sequence[Gap], token: str | None = None) -> 
         "detail": pa.string(),
     }
     table = {name: pa.array([getattr(g, name) for g in gaps], kind) for name, kind in kinds.items()}
-    engine.insert("gaps", pa.table(table), token)
+    there = partial(_has_gap, engine.here, gaps[0]) if tried else None
+    insert_once(engine, "gaps", pa.table(table), token, there)
+
+
+def _has_gap(engine: Engine, gap: Gap) -> bool:
+    found = engine.fetch(
+        "SELECT count() AS n FROM gaps WHERE run_id = {run:UInt32} AND link = {link:UInt16}"
+        " AND a = {a:Int64} AND b = {b:Int64} AND cause = {cause:String}"
+        " AND detail = {detail:String}",
+        {"run": gap.run_id, "link": gap.link, "a": gap.a, "b": gap.b}
+        | {"cause": gap.cause, "detail": gap.detail},
+    )
+    return bool(found["n"][0].as_py())
 
 
 def read_gaps(engine: Engine, run_id: int) -> pl.DataFrame:

@@ -55,4 +55,4 @@ def write_by_shard(
     with the same ``recorded_at``. Raises StoreError at the first part that fails.
     """
     for k, part in by_shard(chunks, detector.slice, len(engine.shards)):
-        write_chunks(engine.shards[k], part, detector, recorded_at)
+        write_chunks(engine.shards[k], part, detector, recorded_at, tried=True)

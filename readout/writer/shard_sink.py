@@ -35,7 +35,8 @@ class ShardSink:
             n_shards=len(self.engine.shards),
             at_once=self.engine.inserts_at_once,
             spool=spool,
-            most_words=LARGE_BLOCK_WORDS * min(4, 1 + slots),  # one waits, the others are being written
+            most_words=LARGE_BLOCK_WORDS
+            * min(4, 1 + slots),  # one waits, the others are being written
             give_up_s=give_up_s,
             committed=committed,
             holds=self.holds,
@@ -52,15 +53,17 @@ class ShardSink:
         slice_ticks = self.detector(chunk.run_id).slice
         return shard_of(chunk.t_first, slice_ticks, len(self.engine.shards))
 
-    def write(self, shard: int, chunks: Sequence[Chunk], recorded_at: datetime) -> None:
-        """Store chunks of one run."""
+    def write(
+        self, shard: int, chunks: Sequence[Chunk], recorded_at: datetime, tried: bool
+    ) -> None:
+        """Store chunks of one run, which may have been tried before."""
         detector = self.detector(chunks[0].run_id)
-        write_chunks(self.engine.shards[shard], chunks, detector, recorded_at)
+        write_chunks(self.engine.shards[shard], chunks, detector, recorded_at, tried=tried)
 
-    def book(self, shard: int, gaps: Sequence[Gap], token: str) -> None:
-        """Record gaps."""
-        book_gaps(self.engine.shards[shard], gaps, token)
+    def book(self, shard: int, gaps: Sequence[Gap], token: str, tried: bool) -> None:
+        """Record gaps, which may have been tried before."""
+        book_gaps(self.engine.shards[shard], gaps, token, tried=tried)
 
     def holds(self, shard: int, part: Part) -> bool:
         """Return whether a shard has a part, which is there as a whole or not at all."""
-        return bool(part.chunks) and has_chunk(self.engine.shards[shard], part.chunks[0])
+        return bool(part.chunks) and has_chunk(self.engine.shards[shard].here, part.chunks[0])

@@ -20,10 +20,11 @@ from readout.writer.queue import Delivery, DeliveryQueue
 _log = structlog.get_logger()
 _SAY_AGAIN_S = 10.0
 
-Write = Callable[[int, Sequence[Chunk], datetime], None]
-"""Stores chunks on a shard as one block, once, however often it is tried; or raises StoreError."""
-Book = Callable[[int, Sequence[Gap], str], None]
-"""Records gaps on a shard, once for each token; or raises StoreError."""
+Write = Callable[[int, Sequence[Chunk], datetime, bool], None]
+"""Stores chunks on a shard as one block, once, however often it is tried; or raises StoreError.
+The last argument says whether it may have been tried before."""
+Book = Callable[[int, Sequence[Gap], str, bool], None]
+"""Records gaps on a shard, once for each token, told likewise; or raises StoreError."""
 
 Holds = Callable[[int, Part], bool]
 """Whether a shard has a part already: asked about what another process may have sent, so long ago
@@ -219,9 +220,10 @@ class Writer:
             reraise=True,
         ):
             with attempt:
+                tried = task.tried is not None or bool(task.ask)
                 self._note_tried(shard, task)
                 if not any(self._holds(other, part) for other in task.ask):
-                    self._send(shard, part, task.recorded_at)
+                    self._send(shard, part, task.recorded_at, tried)
                 if self._spool and task.number is not None:
                     self._spool.note_stored(task.number, task.index)
         self._count(shard, task, part)
@@ -242,14 +244,14 @@ class Writer:
                 self._spool.note_tried(task.number, task.index, shard, sync=len(self._tasks) > 1)
             task.tried = shard
 
-    def _send(self, shard: int, part: Part, at: datetime) -> None:
+    def _send(self, shard: int, part: Part, at: datetime, tried: bool) -> None:
         if part.chunks:
             began = time.monotonic()
-            self._write(shard, part.chunks, at)
+            self._write(shard, part.chunks, at, tried)
             self.written.insert_s = time.monotonic() - began
         if part.gaps:
             text = f"{at.isoformat()} {part.gaps}"
-            self._book(shard, part.gaps, blake2b(text.encode(), digest_size=16).hexdigest())
+            self._book(shard, part.gaps, blake2b(text.encode(), digest_size=16).hexdigest(), tried)
 
     def _stops(self) -> Callable[[RetryCallState], bool]:
         began = time.monotonic()

@@ -46,12 +46,12 @@ ACTS = st.sampled_from(["fail", "store and fail", "slowly store", "slowly store 
 
 
 def write_to(shards, step=lambda: None):
-    def write(shard, chunks, at):
+    def write(shard, chunks, at, tried):
         step()
         rows = [(chunk.link, chunk.seq) for chunk in chunks]
         shards[shard].insert((*rows, at), rows)
 
-    def book(shard, gaps, token):
+    def book(shard, gaps, token, tried):
         step()
         shards[shard].insert(token, [("gap", token, k) for k in range(len(gaps))])
 
