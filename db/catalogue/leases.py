@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from db.catalogue.record import enter
+from db.catalogue.record import enter_first
 from db.engine import Engine
 
 
@@ -49,5 +49,4 @@ def let_go(engine: Engine, run_id: int, me: str) -> None:
 
 def _say(engine: Engine, run_id: int, name: str, revision: int) -> None:
     row = {"run_id": run_id, "revision": revision, "taker": name}
-    # The token makes the store drop all but the first of those that say the same revision.
-    enter(engine, "post_takers", row, token=f"taker {run_id} {revision}")
+    enter_first(engine, "post_takers", row, ("run_id", "revision"))

@@ -1,6 +1,6 @@
 """Where a run starts on the detector's counter: said once, for all readouts that take it."""
 
-from db.catalogue.record import enter
+from db.catalogue.record import enter_first
 from db.catalogue.runs import Run
 from db.engine import Engine
 
@@ -21,7 +21,7 @@ def claim_origin(engine: Engine, run: Run, origin: int) -> int:
     if known is not None:
         return known
     row = {"run_id": run.run_id, "origin": origin}
-    enter(engine, "origins", row, token=f"origin {run.run_id}")
+    enter_first(engine, "origins", row, ("run_id",))
     found = find_origin(engine, run)
     assert found is not None
     return found

@@ -1,11 +1,12 @@
 """Rows of the tables in which the newest revision of a key counts."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
 
 from db.engine import Engine, Params
+from db.engine.once import insert_once
 
 _NONE: Params = {}
 _STAMP = pa.timestamp("us", "UTC")
@@ -42,10 +43,29 @@ _KINDS = {
 """A column of a name has this type in every such table; texts and booleans are not listed."""
 
 
-def enter(engine: Engine, table: str, row: Mapping[str, Any], token: str | None = None) -> None:
-    """Insert a row. With a token, of those that bring the same one the store keeps the first."""
-    columns = {name: pa.array([value], _KINDS.get(name)) for name, value in row.items()}
-    engine.insert(table, pa.table(columns), token)
+def enter(engine: Engine, table: str, row: Mapping[str, Any]) -> None:
+    """Insert a row."""
+    engine.insert(table, _as_table(row))
+
+
+def enter_first(engine: Engine, table: str, row: Mapping[str, Any], key: Sequence[str]) -> None:
+    """Insert a row: of those with the same whole numbers in ``key`` the store keeps the first.
+
+    Whoever enters one looks afterwards whose it is.
+    """
+    values = {name: row[name] for name in key}
+    where = " AND ".join(f"{name} = {{{name}:UInt64}}" for name in key)
+
+    def there() -> bool:
+        found = engine.fetch(f"SELECT count() AS n FROM {table} WHERE {where}", values)
+        return bool(found["n"][0].as_py())
+
+    token = " ".join([table, *map(str, values.values())])
+    insert_once(engine, table, _as_table(row), token, there)
+
+
+def _as_table(row: Mapping[str, Any]) -> pa.Table:
+    return pa.table({name: pa.array([value], _KINDS.get(name)) for name, value in row.items()})
 
 
 def last_revision(engine: Engine, table: str, where: str = "true", params: Params = _NONE) -> int:

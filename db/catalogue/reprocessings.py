@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from db.catalogue.record import enter
+from db.catalogue.record import enter, enter_first
 from db.engine import Engine, Params
 from db.errors import UsageError
 from db.json_text import json_text
@@ -81,7 +81,7 @@ def ask_reprocessing(
         one = Reprocessing(
             last + 1, run_id, wanted, *span, who, datetime.now(UTC), revision=secrets.randbits(60)
         )
-        _save(engine, one, token=f"reprocessing {one.number}")
+        enter_first(engine, "reprocessings", _row(one), ("number",))
         if find_reprocessing(engine, one.number).revision == one.revision:
             return one
 
@@ -113,7 +113,7 @@ def cancel_reprocessing(engine: Engine, number: int) -> Reprocessing:
     if one.ended:
         return one
     gone = replace(one, cancelled=True, revision=one.revision + 1)
-    _save(engine, gone)
+    enter(engine, "reprocessings", _row(gone))
     return gone
 
 
@@ -149,7 +149,7 @@ def _select(engine: Engine, where: str, params: Params, most: int) -> list[Repro
     return [Reprocessing(**{**row, "wanted": json.loads(row["wanted"])}) for row in rows]
 
 
-def _save(engine: Engine, one: Reprocessing, token: str | None = None) -> None:
+def _row(one: Reprocessing) -> dict[str, Any]:
     names = ("number", "revision", "run_id", "a", "b", "who", "asked_at", "cancelled")
     row = {name: getattr(one, name) for name in names}
-    enter(engine, "reprocessings", row | {"wanted": json_text(one.wanted, sort_keys=True)}, token)
+    return row | {"wanted": json_text(one.wanted, sort_keys=True)}

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Literal
 
-from db.catalogue.record import enter
+from db.catalogue.record import enter, enter_first
 from db.detector import Detector, loads
 from db.engine import Engine
 from db.errors import UsageError
@@ -73,7 +73,7 @@ def open_run(
             settings=settings or {},
             revision=secrets.randbits(60),
         )
-        _save(engine, run, token=f"run {run.run_id}")
+        enter_first(engine, "runs", _row(run), ("run_id",))
         if find_run(engine, run.run_id).revision == run.revision:
             return run
 
@@ -137,7 +137,7 @@ def close_orphans(engine: Engine) -> list[Run]:
 def amend_run(engine: Engine, run: Run, **changes: Any) -> Run:
     """Store a new revision of the run's entry and return it."""
     newer = replace(run, revision=run.revision + 1, **changes)
-    _save(engine, newer)
+    enter(engine, "runs", _row(newer))
     return newer
 
 
@@ -209,6 +209,6 @@ def select_runs(
     return [Run(**{**row, "settings": json.loads(row["settings"])}) for row in rows]
 
 
-def _save(engine: Engine, run: Run, token: str | None = None) -> None:
+def _row(run: Run) -> dict[str, Any]:
     texts = {"detector": run.detector.name, "settings": json_text(dict(run.settings))}
-    enter(engine, "runs", vars(run) | texts, token)
+    return vars(run) | texts

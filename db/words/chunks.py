@@ -14,12 +14,12 @@ from db.detector import Detector
 from db.detector.tally import tally
 from db.detector.words import Words
 from db.engine import Engine
+from db.engine.once import insert_once
 from db.words.chunk import Chunk
 from db.words.headers import headers_sql
 from db.words.hits_view import key
 from db.words.homes.away import PAYLOAD, fetch_payloads, payloads_away
 from db.words.homes.home import Home, Payload
-from db.words.once import insert_once
 from db.words.overlap import BELIEVED, OVERLAP
 
 

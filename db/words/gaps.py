@@ -8,7 +8,7 @@ import polars as pl
 import pyarrow as pa
 
 from db.engine import Engine
-from db.words.once import insert_once
+from db.engine.once import insert_once
 
 
 @dataclass(frozen=True)

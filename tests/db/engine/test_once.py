@@ -5,11 +5,11 @@ import shutil
 import pytest
 from ticks import NOW, Hit, toy_chunk, toy_run
 
+from db.engine.once import insert_once
 from db.errors import StoreError
 from db.words.chunks import read_words, write_chunks
 from db.words.gaps import Gap, book_gaps, read_gaps
 from db.words.hits_view import create_views
-from db.words.once import insert_once
 
 
 def lose(server, engine, table, run_id):
@@ -26,10 +26,10 @@ def lose(server, engine, table, run_id):
 
 @pytest.fixture
 def unmerged(server_engine):
-    for table in ("chunks", "gaps"):
+    for table in ("chunks", "gaps", "runs"):
         server_engine.execute(f"SYSTEM STOP MERGES {table}")
     yield server_engine
-    for table in ("chunks", "gaps"):
+    for table in ("chunks", "gaps", "runs"):
         server_engine.execute(f"SYSTEM START MERGES {table}")
 
 
@@ -70,3 +70,11 @@ def test_a_block_that_is_never_seen_is_told():
     with pytest.raises(StoreError, match="acknowledges a block of chunks and does not show it"):
         insert_once(Blind(), "chunks", None, "token", lambda: False)
     assert len(tokens) == len(set(tokens)) > 1
+
+
+def test_the_number_of_a_run_that_the_store_knows_and_has_not_got_can_still_be_had(
+    unmerged, servers
+):
+    engine, lost = unmerged, toy_run(unmerged)
+    lose(servers[0], engine, "runs", lost.run_id)
+    assert toy_run(engine).run_id == lost.run_id
