@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from db.engine import Params
 from db.engine.chdb_reader import ChdbReader, write_configuration
+from db.engine.sentence import without_stack
 from db.errors import StoreError
 
 try:
@@ -173,5 +174,4 @@ def _connect(address: str) -> Any:
 
 def _said(fault: Exception) -> str:
     """The engine's own sentence, without its code number in front and stack behind."""
-    text = str(fault).split("Stack trace")[0].strip()
-    return text.split("DB::Exception: ", 1)[-1]
+    return without_stack(str(fault)).split("DB::Exception: ", 1)[-1]

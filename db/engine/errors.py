@@ -7,6 +7,7 @@ import ssl
 from clickhouse_driver import errors
 
 from db.engine.address import Address
+from db.engine.sentence import without_stack
 from db.errors import StoreError
 from db.schema.tables import tables
 
@@ -103,5 +104,5 @@ def _of_the_server(fault: errors.ServerException, address: Address, host: str) -
 
 def _sentence(message: str) -> str:
     """The server's own words in one line, without number in front and stack behind."""
-    text = " ".join(message.split("Stack trace")[0].split())
+    text = " ".join(without_stack(message).split())
     return text.removeprefix("DB::Exception: ")

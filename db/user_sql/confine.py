@@ -66,7 +66,7 @@ _CONFINED: dict[tuple[str, tuple[str, ...], bool], UserSelect] = {}
 def _confined(engine: Engine, sql: str, relations: tuple[str, ...], repeatable: bool) -> UserSelect:
     tokens = tokens_of(sql)
     spelled = canonical(engine, sql)
-    params = dict(_check_spelling(spelled))
+    params = dict(check_spelling(spelled))
     ctes = _ctes(spelled)
     # Read as it will run, in parentheses: whatever leaves them shows in the tree.
     nodes = list(_bounded(read(engine, f"SELECT * FROM ({spelled})", params)))
@@ -249,7 +249,7 @@ _INTEGERS = [f"{sign}Int{bits}" for sign in ("", "U") for bits in (8, 16, 32, 64
 _VALUES: Mapping[str, Value] = {"String": ""} | dict.fromkeys(("Float32", "Float64", *_INTEGERS), 0)
 
 
-def _check_spelling(spelled: str) -> Iterator[tuple[str, Value]]:
+def check_spelling(spelled: str) -> Iterator[tuple[str, Value]]:
     """Yield the name and some value of each parameter; raise SqlError for what can't be read on."""
     if not spelled.startswith(("SELECT ", "WITH ", "(", "FROM ")):
         raise SqlError(f"only SELECT is allowed, this is {spelled.split(' ')[0]}")

@@ -383,6 +383,8 @@ def test_whatever_is_written_it_is_taken_or_refused(engine, sql):
 
 @settings(max_examples=300)
 @given(st.text(max_size=60))
+@example("Stack trace")
+@example("Stack trace:\n\n0. ")
 def test_no_text_breaks_the_parser(engine, text):
     for sql in (text, f"SELECT {text} FROM hits", f"SELECT t FROM hits WHERE {text}"):
         with suppress(SqlError):
