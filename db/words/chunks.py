@@ -20,6 +20,7 @@ from db.words.headers import headers_sql
 from db.words.hits_view import key
 from db.words.homes.away import PAYLOAD, fetch_payloads, payloads_away
 from db.words.homes.home import Home, Payload
+from db.words.identity import chunk_ids
 from db.words.overlap import BELIEVED, OVERLAP
 
 
@@ -145,20 +146,22 @@ def read_words(engine: Engine, run_id: int, a: int, b: int, slice_ticks: int) ->
 
 
 def read_spans(engine: Engine, run_id: int, a: int, b: int, slice_ticks: int) -> pl.DataFrame:
-    """Return the chunks that overlap [a, b): t_first, t_last, n_hits, an identity hash ``id``, and
+    """Return the chunks that overlap [a, b): t_first, t_last, n_hits, ``id`` of ``chunk_ids``, and
     ``dropped``, 1 where the words are not to be had any more.
 
     Heartbeats are left out: they bring nothing to a window.
     """
-    columns = "t_first, t_last, n_hits, cityHash64(link, seq) AS id"
+    columns = "link, seq, t_first, t_last, n_hits"
     where = f"{OVERLAP} AND n_hits > 0"
     table = engine.fetch(
         f"SELECT {columns}, 0 AS dropped FROM chunks WHERE {where}"
         f" UNION ALL SELECT {columns}, 1 AS dropped FROM dropped_chunks WHERE {where}",
         {"run": run_id, "a": a, "b": b, "slice": slice_ticks},
     )
+    spans = pl.DataFrame(pl.from_arrow(table))
+    ids = chunk_ids(spans["link"].to_numpy(), spans["seq"].to_numpy())
     # One that is being put aside is seen in both tables.
-    return pl.DataFrame(pl.from_arrow(table)).sort("dropped").unique(["t_first", "id"], keep="last")
+    return spans.with_columns(id=ids).sort("dropped").unique(["t_first", "id"], keep="last")
 
 
 def read_arrivals(engine: Engine, run_id: int, seen: dict[int, int]) -> pl.DataFrame:
