@@ -29,6 +29,7 @@ from db.words.shards import write_by_shard
 from db.words.totals import link_totals
 from readout.link.chunker import Chunker
 from readout.link.unwrap import Anomaly, run_start
+from readout.link.wraps import tell_of_wraps
 
 SOURCE: Mapping[str, Any] = {"source": "posted"}
 """Setting of runs whose words are posted: their links have no other readout."""
@@ -83,6 +84,7 @@ class Posted:
         self._me = "" if alone else _me()
         self._lease_s, self._renewed = lease_s, -math.inf
         create_views(engine, run.detector)
+        tell_of_wraps(run.detector)
 
     def take(self, link: int, name: str, body: bytes) -> Receipt:
         """Store a body of little-endian 64-bit words of whole hits, in order of arrival.

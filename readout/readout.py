@@ -6,8 +6,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Self
 
-import structlog
-
 from db.catalogue.runs import Run
 from db.engine import Engine
 from db.errors import StoreError, UsageError
@@ -18,18 +16,14 @@ from readout.control.booking import Booking
 from readout.control.rules import Rules
 from readout.control.schedule import Schedule
 from readout.link.links import Links, reraise
-from readout.link.unwrap import Anomaly, longest_silence
+from readout.link.unwrap import Anomaly
+from readout.link.wraps import tell_of_wraps
 from readout.source.block import Block, Place
 from readout.spool.spool import Spool
 from readout.writer.batch import BLOCK_WORDS, LARGE_BLOCK_WORDS, Batch, in_parts
 from readout.writer.recovery import book_damage, check_spool, runs_of_spool
 from readout.writer.shard_sink import ShardSink
 from readout.writer.writer import Writer, Written
-
-_log = structlog.get_logger()
-
-# On a counter that wraps sooner, silences as long as a wrap are likely.
-_SHORT_WRAP_S = 3600.0
 
 # An insert costs the store some 20 ms, however small it is: cuts come so rarely that it spends this
 # share of the time on them, unless that would hold words back for too long.
@@ -84,7 +78,7 @@ class Readout:
     """Called as long as the store must be asked and can't be: waits, or raises."""
 
     def __post_init__(self) -> None:
-        _tell_of_wraps(self.run)
+        tell_of_wraps(self.run.detector)
         self._to_store = ShardSink(self.engine, {self.run.run_id: self.run.detector})
         if self.spool and not self.shared_writer:
             check_spool(self.spool, runs_of_spool(self.spool, catalogue(self.engine)))
@@ -290,20 +284,3 @@ class Readout:
         a, b, n = chunk.t_first, chunk.t_last + 1, chunk.n_hits
         self._booking.lost(chunk.link, "spool_overflow", a, b, n)
         return replace(chunk, n_hits=0, n_corrupt=0, n_suspect=0, words=chunk.words[:0])
-
-
-def _tell_of_wraps(run: Run) -> None:
-    """Say how long a link may be silent, where a run is likely to see that."""
-    detector = run.detector
-    longest = longest_silence(detector)
-    if detector.wrap is None or longest is None:
-        return
-    wrap_s, longest_s = (float(each * detector.tick) / 1e9 for each in (detector.wrap, longest))
-    if wrap_s < _SHORT_WRAP_S:
-        _log.warning(
-            "a counter that wraps can't tell a long silence from a short one: words behind a link's"
-            " silence that lasts longer, to its third word, come out early by whole wraps",
-            detector=detector.name,
-            wraps_after_s=round(wrap_s, 6),
-            longest_silence_s=round(longest_s, 6),
-        )

@@ -127,12 +127,6 @@ class Unwrapper:
         return turns * self._wrap - self._origin
 
 
-def longest_silence(detector: Detector) -> int | None:
-    """Return the ticks that a silence and the two words behind it may last on a counter that wraps;
-    None on one that doesn't."""
-    return detector.wrap - detector.wrap // 8 if detector.wrap else None
-
-
 _FAR = 100
 
 

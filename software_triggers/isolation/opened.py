@@ -58,6 +58,6 @@ _BROUGHT = {
     *map(Path, sysconfig.get_paths().values()),
     Path(sys.prefix),
     Path(__file__).parents[1],
-    Path.home() / ".cache",
+    Path(os.path.expanduser("~/.cache")),  # noqa: PTH111 - who has no home is no fault of ours
     *map(Path, ("/proc", "/sys", "/dev", "/usr/lib", "/usr/share")),
 }

@@ -3,11 +3,14 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 from toy import CORRUPT, DISORDER, HIT, NO_WRAP, SEGMENT, SLICE, TOY, UNTIMED, WRAP, toy_words
 
-from readout.link.unwrap import Anomaly, Unwrapper, longest_silence, run_start
+from db.detector import load
+from readout.link.unwrap import Anomaly, Unwrapper, run_start
+from readout.link.wraps import longest_silence, tell_of_wraps
 
 ORIGIN = 1000
 
@@ -180,6 +183,15 @@ def test_a_silence_longer_than_the_limit_comes_out_early_by_whole_wraps():
     t, _ = follow(clock, [later % WRAP])
     assert t.tolist() == [later - WRAP]
     assert longest_silence(NO_WRAP) is None
+
+
+def test_a_run_is_told_how_long_a_link_may_be_silent_if_its_counter_wraps_soon():
+    with structlog.testing.capture_logs() as logs:
+        tell_of_wraps(CHIP)
+        tell_of_wraps(NO_WRAP)
+        tell_of_wraps(load("drift_tubes_v2"))  # 4.4 days
+    (told,) = logs
+    assert (told["wraps_after_s"], told["longest_silence_s"]) == (26.843546, 23.488102)
 
 
 # The counter of a Timepix3 chip wraps after 26.84 s.
