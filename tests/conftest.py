@@ -16,6 +16,9 @@ from db.engine.server import connect
 from db.errors import StoreError
 from db.schema.migrate import migrate
 from db.servers.schema import create_schema
+from db.words.homes.address import know_homes, redacted_home
+from db.words.homes.home import Home
+from db.words.homes.opening import home_at
 from ops.servers.clickhouse import ClickHouse, clickhouse_servers, url
 from ops.servers.s3 import ObjectStore
 
@@ -169,3 +172,28 @@ def mongodb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
         _needed(fault)
     yield server
     server.kill()
+
+
+HOMES = (
+    "inline",
+    pytest.param("mongodb", marks=pytest.mark.mongodb),
+    pytest.param("s3", marks=pytest.mark.s3),
+)
+"""Where words may lie."""
+
+
+@pytest.fixture(scope="session", params=HOMES)
+def home_address(request: pytest.FixtureRequest) -> str:
+    """The address of a home of words, its password known; empty for the store's own table."""
+    if request.param == "inline":
+        return ""
+    server = {"s3": "object_store"}.get(request.param, request.param)
+    url = request.getfixturevalue(server).url()
+    know_homes([url])
+    return redacted_home(url)
+
+
+@pytest.fixture
+def home(engine: Engine, home_address: str) -> Home | None:
+    """The home at that address, of the engine's store; None for its own table."""
+    return home_at(engine, home_address) if home_address else None

@@ -13,7 +13,8 @@ from api.export.rows import Rows
 from db.catalogue.runs import Run
 from db.engine import Engine
 from db.errors import UsageError
-from db.relations.relation import Relation, read
+from db.relations.read import read
+from db.relations.relation import Relation
 from db.results.ranges import of_rows
 from db.results.rows import Lineage
 from db.selection import names, to_polars

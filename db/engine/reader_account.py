@@ -36,6 +36,7 @@ LIMITS = {
 _TABLES = (
     "chunks",
     "dropped_chunks",
+    "fetched_chunks",
     "rates",
     "gaps",
     "ledger",

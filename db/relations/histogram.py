@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from db.engine import Engine
 from db.errors import UsageError
+from db.relations.away import with_words
 from db.relations.query import bind, columns_of
 from db.relations.relation import Relation, select_of
 from db.user_sql.confine import confined
@@ -18,9 +19,13 @@ from db.user_sql.limits import limited
 def count_by(engine: Engine, rows: Relation, columns: Sequence[str]) -> pl.DataFrame:
     """Return how many rows there are of each combination of columns: those, and n, in order."""
     listed = ", ".join(f"`{name}`" for name in columns)
-    select = select_of(engine, replace(rows, columns=columns))
-    table = engine.fetch(
-        f"SELECT {listed}, count() AS n FROM ({select}) GROUP BY {listed} ORDER BY {listed}"
+    table = with_words(
+        engine,
+        {"": replace(rows, columns=columns)},
+        lambda of: engine.fetch(
+            f"SELECT {listed}, count() AS n FROM ({select_of(engine, of[''])})"
+            f" GROUP BY {listed} ORDER BY {listed}"
+        ),
     )
     return pl.DataFrame(pl.from_arrow(table))
 
@@ -57,8 +62,11 @@ def histogram(
     Without ``low`` or ``high`` the smallest and the largest value are the limits. Values that are
     not finite, or NULL, are left out. The caller has made sure that the column is one of numbers.
     """
-    select = select_of(engine, replace(rows, columns=(column,)))
-    return _count(engine, select, column, n, low, high, seconds)
+    return with_words(
+        engine,
+        {"": replace(rows, columns=(column,))},
+        lambda of: _count(engine, select_of(engine, of[""]), column, n, low, high, seconds),
+    )
 
 
 def histogram_of(
@@ -80,17 +88,21 @@ def histogram_of(
     """
     kept = f" WHERE {where}" if where else ""
     query = confined(engine, f"SELECT {value} AS value FROM `{name}`{kept}", relations)
-    select = bind(engine, query, relations)
-    (column, kind), *others = columns_of(engine, select)
+    (column, kind), *others = columns_of(engine, bind(engine, query, relations))
     if others:
         raise UsageError("a histogram counts one value: give one expression")
     if not kind.removeprefix("Nullable(").startswith(_NUMBERS):
         raise UsageError(f"{kind} can't be counted in bins: give an expression that is a number")
     whole = kind.removeprefix("Nullable(").startswith(("Int", "UInt"))
-    if not (whole and low is None and high is None):
-        return _count(engine, select, column, n, low, high, seconds)
-    n, low, high = _whole_bins(*_ends(engine, _finite(select, column), seconds), n)
-    return replace(_count(engine, select, column, n, low, high, seconds), whole=True)
+
+    def count(names: Mapping[str, Relation]) -> Histogram:
+        select = bind(engine, query, names)
+        if not (whole and low is None and high is None):
+            return _count(engine, select, column, n, low, high, seconds)
+        m, least, greatest = _whole_bins(*_ends(engine, _finite(select, column), seconds), n)
+        return replace(_count(engine, select, column, m, least, greatest, seconds), whole=True)
+
+    return with_words(engine, {name: relations[name]}, count)
 
 
 def _whole_bins(least: float, greatest: float, n: int) -> tuple[int, float, float]:
@@ -180,7 +192,20 @@ def histogram2d(
     Rows in which one of the values is not finite, or NULL, are left out. The caller has made sure
     that the columns are of numbers.
     """
-    select = select_of(engine, replace(rows, columns=columns))
+    return with_words(
+        engine,
+        {"": replace(rows, columns=columns)},
+        lambda of: _count2d(engine, select_of(engine, of[""]), columns, axes, seconds),
+    )
+
+
+def _count2d(
+    engine: Engine,
+    select: str,
+    columns: tuple[str, str],
+    axes: tuple[Axis, Axis],
+    seconds: float,
+) -> Histogram2d:
     x, y = (f"toFloat64(`{name}`)" for name in columns)
     finite = (
         f"SELECT assumeNotNull({x}) AS x, assumeNotNull({y}) AS y FROM ({select})"

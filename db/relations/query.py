@@ -1,16 +1,20 @@
 """Answers a user's SELECT over relations."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import TypeVar
 
 import polars as pl
 import pyarrow as pa
 
 from db.engine import Engine, Params
 from db.errors import StoreError, UnknownColumnError
+from db.relations.away import with_words
 from db.relations.relation import Relation, select_of
 from db.user_sql.confine import UserSelect, bound
 from db.user_sql.limits import fetch_limited
+
+T = TypeVar("T")
 
 
 def bind(engine: Engine, query: UserSelect, relations: Mapping[str, Relation]) -> str:
@@ -18,8 +22,12 @@ def bind(engine: Engine, query: UserSelect, relations: Mapping[str, Relation]) -
 
     Only relations that it reads are looked at.
     """
-    used = {name: each for name, each in relations.items() if name in query.tables}
+    used = _used(query, relations)
     return bound(query, {name: select_of(engine, each) for name, each in used.items()})
+
+
+def _used(query: UserSelect, relations: Mapping[str, Relation]) -> dict[str, Relation]:
+    return {name: each for name, each in relations.items() if name in query.tables}
 
 
 def fetch_query(
@@ -33,10 +41,13 @@ def fetch_query(
 
     Raises StoreError where it fails, or passes a bound.
     """
-    sql = bind(engine, query, relations)
-    if seconds is None:
-        return engine.reader.fetch(sql)
-    return fetch_limited(engine, sql, None, seconds, rows)
+
+    def ask(sql: str) -> pa.Table:
+        if seconds is None:
+            return engine.reader.fetch(sql)
+        return fetch_limited(engine, sql, None, seconds, rows)
+
+    return ask_bound(engine, query, relations, ask)
 
 
 def fetch_text(
@@ -46,9 +57,24 @@ def fetch_text(
 
     ``form`` is one of the engine's own: CSV, TSV, JSONEachRow. Raises StoreError where it fails.
     """
-    sql = bind(engine, query, relations)
-    lines = engine.reader.fetch(f"SELECT formatRow('{form}', *) AS line FROM ({sql})")["line"]
-    return columns_of(engine, sql), [line.removesuffix("\n") for line in lines.to_pylist()]
+
+    def ask(sql: str) -> pa.Table:
+        return engine.reader.fetch(f"SELECT formatRow('{form}', *) AS line FROM ({sql})")["line"]
+
+    lines = ask_bound(engine, query, relations, ask)
+    columns = columns_of(engine, bind(engine, query, relations))
+    return columns, [line.removesuffix("\n") for line in lines.to_pylist()]
+
+
+def ask_bound(
+    engine: Engine, query: UserSelect, relations: Mapping[str, Relation], ask: Callable[[str], T]
+) -> T:
+    """Return what ``ask`` makes of a checked SELECT over relations, which it gets as SQL.
+
+    Raises what it raises, and as ``with_words``.
+    """
+    used = _used(query, relations)
+    return with_words(engine, used, lambda names: ask(bind(engine, query, names)))
 
 
 def fetch_bound(engine: Engine, sql: str, params: Params) -> pl.DataFrame:

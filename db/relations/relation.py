@@ -3,8 +3,6 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 
-import pyarrow as pa
-
 from db.catalogue.runs import Run
 from db.engine import Engine
 from db.results.rows import Lineage, attempt_sql, committed_sql
@@ -32,6 +30,13 @@ class Relation:
     """A selection over its columns that rows must meet; None for all rows."""
     attempt: int | None = None
     """That which stored the trigger's rows, in place of those that the ledger says count."""
+    fetched: int | None = None
+    """The number under which words that lie in another home were fetched into the store."""
+
+    @property
+    def of_words(self) -> bool:
+        """Whether its rows are made of words."""
+        return self.lineage is None and self.name in ("hits", "words")
 
 
 def select_of(engine: Engine, relation: Relation) -> str:
@@ -43,14 +48,6 @@ def select_of(engine: Engine, relation: Relation) -> str:
     if relation.where is None:
         return select
     return f"SELECT * FROM ({select}) WHERE {to_sql(relation.where)}"
-
-
-def read(engine: Engine, relation: Relation, *, ordered: bool = True) -> pa.Table:
-    """Return a relation's rows with exactly its columns, ordered by t unless told not to."""
-    columns = relation.columns
-    listed = "*" if columns is None else ", ".join(f"`{name}`" for name in columns)
-    order = " ORDER BY t" if ordered else ""
-    return engine.fetch(f"SELECT {listed} FROM ({select_of(engine, relation)}){order}")
 
 
 def _source(engine: Engine, relation: Relation) -> str:
@@ -74,4 +71,6 @@ def _source(engine: Engine, relation: Relation) -> str:
             f" WHERE run_id = {run.run_id}"
         )
     hits_only = relation.name == "hits"
-    return hits_sql(run.detector, run.run_id, a, b, wanted, hits_only=hits_only)
+    return hits_sql(
+        run.detector, run.run_id, a, b, wanted, hits_only=hits_only, fetched=relation.fetched
+    )

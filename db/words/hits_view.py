@@ -6,6 +6,9 @@ from db.detector import Detector, bare_sql, column_sql
 from db.engine import Engine
 from db.words.overlap import BELIEVED, overlap
 
+AWAY = "words lie in another home than the store"
+"""What a statement over hits says of chunks whose words have to be fetched."""
+
 
 def key(detector: Detector) -> str:
     """Return the name under which the store keeps what it made of this declaration.
@@ -47,8 +50,12 @@ def hits_sql(
     columns: Collection[str] | None = None,
     *,
     hits_only: bool = True,
+    fetched: int | None = None,
 ) -> str:
     """Return the SELECT of what the views ``hits_`` and ``words_`` show of a run in [a, b).
+
+    Where words of it lie in another home the statement fails, see ``db.relations.away``, unless
+    they were ``fetched`` into the store under that number.
 
     With ``columns`` it has only these, and ``t``: the engine resolves every column of a view anew
     for each statement, which costs several times a small window's work (33 against 9 ms).
@@ -60,9 +67,32 @@ def hits_sql(
     shown += ["link" if name == "link" else f"{sql[name]} AS `{name}`" for name in wanted]
     kind, t = bare["hit"] if hits_only else bare["timed"], bare["t"]
     return (
-        f"SELECT {', '.join(shown)} FROM chunks {_unfold(detector)}"
+        f"SELECT {', '.join(shown)} FROM {_chunks(run_id, a, b, detector.slice, fetched)}"
+        f" {_unfold(detector)}"
         f" WHERE run_id = {run_id} AND {overlap(str(a), str(b), str(detector.slice))}"
         f" AND {BELIEVED} AND {kind} AND NOT {bare['corrupt']} AND {t} >= {a} AND {t} < {b}"
+        + (_guard(run_id, a, b) if fetched is None else "")
+    )
+
+
+def _guard(run_id: int, a: int, b: int) -> str:
+    """Return a condition that fails the statement for a chunk whose words are not here.
+
+    It repeats what chooses the chunks: the engine may look at it first.
+    """
+    chosen = f"run_id = {run_id} AND t_first < {b} AND t_last >= {a} AND {BELIEVED}"
+    return f" AND NOT throwIf(home != '' AND {chosen}, '{AWAY}')"
+
+
+def _chunks(run_id: int, a: int, b: int, slice_ticks: int, fetched: int | None) -> str:
+    """Return the table of chunks, or that of those whose words are here and of those fetched."""
+    if fetched is None:
+        return "chunks"
+    columns = "run_id, link, epoch, t_first, t_last, n_hits, n_corrupt, words"
+    which = f"run_id = {run_id} AND {overlap(str(a), str(b), str(slice_ticks))}"
+    return (
+        f"(SELECT {columns} FROM chunks WHERE {which} AND home = ''"
+        f" UNION ALL SELECT {columns} FROM fetched_chunks WHERE fetch = {fetched})"
     )
 
 

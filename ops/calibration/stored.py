@@ -9,7 +9,8 @@ from rich.progress import track
 
 from db.catalogue.runs import Run
 from db.engine import Engine
-from db.relations.relation import Relation, read
+from db.relations.read import read
+from db.relations.relation import Relation
 from db.results.rows import Lineage
 from db.words.totals import extent, link_totals
 from software_triggers.task.names import lineage_of

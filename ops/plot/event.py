@@ -13,8 +13,8 @@ from db.detector.words import Words
 from db.engine import Engine
 from db.errors import UsageError
 from db.relations.events import event_at
+from db.relations.read import read as read_rows
 from db.relations.relation import Relation
-from db.relations.relation import read as read_rows
 from software_triggers.library.mean_timer import SEGMENT
 from software_triggers.library.straight_track import TRACK
 

@@ -18,7 +18,7 @@ from db.user_sql.profile import Profile, profile_of
 from db.words.hits_view import create_views
 from db.words.rates import count_hits
 from db.words.totals import extent
-from software_triggers.task.bind import TIME, Stage, check_times, select
+from software_triggers.task.bind import TIME, Stage, ask, check_times
 from software_triggers.task.names import lineage_of
 from software_triggers.trigger import SOURCES, Trigger
 from software_triggers.window import Window
@@ -55,7 +55,14 @@ def dry_run(
     if trigger.kind != "sql":
         raise TriggerError(f"trigger {trigger.name} is no SQL: only SQL can be tried out here")
     stage = unstored_stage(engine, run, trigger, {})
-    found = select(engine, stage, window.widened(stage.reach))
+    read = window.widened(stage.reach)
+    return ask(engine, stage, read, lambda sql: _tried(engine, stage, sql, window, most, seconds))
+
+
+def _tried(
+    engine: Engine, stage: Stage, found: str, window: Window, most: int, seconds: float
+) -> DryRun:
+    trigger = stage.trigger
     columns = dict(columns_of(engine, found, stage.params))
     if not TIME.fullmatch(columns.get("t", "")):
         raise TriggerError(
@@ -90,14 +97,20 @@ def profile_trigger(
     a = max(window.a, first)
     cut = Window(a, max(a + 1, min(window.b, last)))
     stage = unstored_stage(engine, run, trigger, {})
-    found = select(engine, stage, cut.widened(stage.reach))
     known = bool(list_lineages(engine, run.run_id, trigger.name))
     lineage = lineage_of(engine, run, trigger.name, None, (cut.a, cut.b)) if known else None
     others = None
     if lineage is not None:
         ends = (f"toInt64({cut.a})", f"toInt64({cut.b})")
         others = committed_sql(lineage, run.cell, *ends, ("t",))
-    profile = profile_of(engine, found, stage.params, (cut.a, cut.b), bins, others, seconds)
+    profile = ask(
+        engine,
+        stage,
+        cut.widened(stage.reach),
+        lambda found: profile_of(
+            engine, found, stage.params, (cut.a, cut.b), bins, others, seconds
+        ),
+    )
     return TriedProfile(profile, cut, count_hits(engine, run, cut.a, cut.b), lineage)
 
 

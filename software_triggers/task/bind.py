@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import polars as pl
 import structlog
@@ -14,10 +14,11 @@ import structlog
 from db.catalogue.runs import Run
 from db.engine import Engine
 from db.errors import EveryhitError, StoreError, TriggerError, UnknownColumnError
+from db.relations.query import ask_bound, columns_of, fetch_bound
 from db.relations.query import bind as bind_query
-from db.relations.query import columns_of, fetch_bound
+from db.relations.relation import Relation
 from db.results.rows import Lineage, create_table, enter_lineage
-from db.user_sql.confine import confined
+from db.user_sql.confine import UserSelect, confined
 from db.words.hits_view import create_views
 from software_triggers.files import file_digest
 from software_triggers.isolation.process import CallError
@@ -33,6 +34,8 @@ from software_triggers.trigger import SOURCES, Trigger
 from software_triggers.window import Window
 
 _log = structlog.get_logger()
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -206,9 +209,29 @@ def _files(stage: Stage) -> dict[str, Path]:
 
 def select(engine: Engine, stage: Stage, read: Window, at_hand: AtHand = NOTHING) -> str:
     """Return the SQL of an SQL stage with every name bound to its rows in ``read``."""
+    return bind_query(engine, *_query(engine, stage, read, at_hand))
+
+
+def ask(
+    engine: Engine,
+    stage: Stage,
+    read: Window,
+    what: Callable[[str], T],
+    at_hand: AtHand = NOTHING,
+) -> T:
+    """Return what a function makes of the SQL of an SQL stage over ``read``.
+
+    Where words of it lie in another home it is called twice, with them fetched.
+    """
+    return ask_bound(engine, *_query(engine, stage, read, at_hand), what)
+
+
+def _query(
+    engine: Engine, stage: Stage, read: Window, at_hand: AtHand
+) -> tuple[UserSelect, dict[str, Relation]]:
     query = confined(engine, stage.trigger.source, stage.trigger.reads, repeatable=True)
     names = relations_of(stage.run, stage.trigger, stage.inputs, read, query.names, at_hand)
-    return bind_query(engine, query, names)
+    return query, names
 
 
 def find(engine: Engine, stage: Stage, window: Window, at_hand: AtHand = NOTHING) -> pl.DataFrame:
@@ -226,7 +249,7 @@ def compute(engine: Engine, stage: Stage, read: Window, at_hand: AtHand = NOTHIN
     Raises TriggerError when a function returns no frame or lacks a column.
     """
     if stage.trigger.kind == "sql":
-        rows = fetch_bound(engine, select(engine, stage, read, at_hand), stage.params)
+        rows = ask(engine, stage, read, lambda sql: fetch_bound(engine, sql, stage.params), at_hand)
     else:
         given = {**stage.params, **_files(stage)}
         given |= frames(engine, stage.run, stage.trigger, stage.inputs, read, at_hand)

@@ -10,7 +10,8 @@ from db.catalogue.runs import Run
 from db.detector.loop import reader
 from db.engine import Engine
 from db.errors import TriggerError
-from db.relations.relation import Relation, read
+from db.relations.read import read
+from db.relations.relation import Relation
 from db.results.rows import Lineage, read_committed
 from db.words.chunks import ChunkWords, read_words
 from software_triggers.window import Window

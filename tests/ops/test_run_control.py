@@ -16,7 +16,8 @@ import pytest
 from db.catalogue.configurations import configured_at
 from db.catalogue.runs import find_run
 from db.detector import decode, load
-from db.relations.relation import Relation, read
+from db.relations.read import read
+from db.relations.relation import Relation
 from db.words.gaps import read_gaps
 from ops.demo.front_end import Sender
 from ops.servers.clickhouse import url

@@ -11,7 +11,8 @@ from toy import LONG, TOY, toy_words
 
 from db.catalogue.runs import open_run
 from db.errors import StoreError
-from db.relations.relation import Relation, read
+from db.relations.read import read
+from db.relations.relation import Relation
 from db.time import WHOLE
 from db.words.chunks import write_chunks
 from db.words.gaps import read_gaps

@@ -5,32 +5,18 @@ from itertools import count
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from conftest import HOMES
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from ticks import CORRUPT, HIT, MARK, NOW, SLICE, TOY, Hit, toy_chunks
 
 from db.errors import StoreError
 from db.words.chunks import read_arrivals, read_words, write_chunks
-from db.words.homes.address import know_homes, redacted_home
-from db.words.homes.opening import home_at
 
-HOMES = [
-    "inline",
-    pytest.param("mongodb", marks=pytest.mark.mongodb),
-    pytest.param("s3", marks=pytest.mark.s3),
-]
+pytestmark = pytest.mark.every_store
+
 _runs = count(3_000_000)
 _hours = count(1)
-
-
-@pytest.fixture(scope="module", params=HOMES)
-def home(request, chdb_engine):
-    """A home of words; None for the table itself."""
-    if request.param == "inline":
-        return None
-    url = request.getfixturevalue({"s3": "object_store"}.get(request.param, request.param)).url()
-    know_homes([url])
-    return home_at(chdb_engine, redacted_home(url))
 
 
 hits = st.lists(
@@ -50,49 +36,47 @@ def words_of(engine, run, a=-(10**6), b=10**6):
     return read_words(engine, run, a, b, SLICE)
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(hits, st.integers(-100, 3500), st.integers(0, 1000))
-def test_a_range_brings_the_words_of_its_chunks(chdb_engine, home, made, a, length):
+def test_a_range_brings_the_words_of_its_chunks(engine, home, made, a, length):
     run, b = next(_runs), a + length
     chunks = toy_chunks(run, made)
-    write_chunks(chdb_engine, chunks, TOY, NOW, home)
+    write_chunks(engine, chunks, TOY, NOW, home)
     expected = sorted(
         (c for c in chunks if c.n_hits > c.n_corrupt and c.t_first < b and c.t_last >= a),
         key=lambda c: (c.t_first, c.link, c.seq),
     )
-    read = words_of(chdb_engine, run, a, b)
+    read = words_of(engine, run, a, b)
     assert read.words.tolist() == [w for c in expected for w in c.words.tolist()]
     assert read.lengths.tolist() == [len(c.words) for c in expected]
     assert read.epochs.tolist() == [c.epoch for c in expected]
     assert read.links.tolist() == [c.link for c in expected]
 
 
-def test_what_is_written_twice_is_there_once(chdb_engine, home):
+def test_what_is_written_twice_is_there_once(engine, home):
     run = next(_runs)
     chunks = toy_chunks(run, [Hit(t, 0, t % 7) for t in range(0, 2000, 40)])
     for _ in range(3):
-        write_chunks(chdb_engine, chunks, TOY, NOW, home)
-    assert len(words_of(chdb_engine, run).words) == 50
-    assert len(read_arrivals(chdb_engine, run, {})) == len(chunks)
+        write_chunks(engine, chunks, TOY, NOW, home)
+    assert len(words_of(engine, run).words) == 50
+    assert len(read_arrivals(engine, run, {})) == len(chunks)
 
 
-def test_a_run_may_lie_in_several_homes(chdb_engine, home):
+def test_a_run_may_lie_in_several_homes(engine, home):
     run = next(_runs)
     chunks = toy_chunks(run, [Hit(t, link, 3) for t in range(0, 3000, 50) for link in (0, 1)])
-    write_chunks(chdb_engine, chunks[::2], TOY, NOW, home)
-    write_chunks(chdb_engine, chunks[1::2], TOY, NOW)
+    write_chunks(engine, chunks[::2], TOY, NOW, home)
+    write_chunks(engine, chunks[1::2], TOY, NOW)
     ordered = sorted((c for c in chunks if c.n_hits), key=lambda c: (c.t_first, c.link, c.seq))
-    assert words_of(chdb_engine, run).words.tolist() == [
-        w for c in ordered for w in c.words.tolist()
-    ]
+    assert words_of(engine, run).words.tolist() == [w for c in ordered for w in c.words.tolist()]
 
 
-@pytest.mark.parametrize("home", HOMES[1:], indirect=True)
+@pytest.mark.parametrize("home_address", HOMES[1:], indirect=True)
 class TestAway:
-    def test_a_header_names_its_home_and_the_table_has_no_words(self, chdb_engine, home):
+    def test_a_header_names_its_home_and_the_table_has_no_words(self, engine, home):
         run = next(_runs)
-        write_chunks(chdb_engine, toy_chunks(run, [Hit(5, 0, 1)]), TOY, NOW, home)
-        found = chdb_engine.fetch(
+        write_chunks(engine, toy_chunks(run, [Hit(5, 0, 1)]), TOY, NOW, home)
+        found = engine.fetch(
             "SELECT home, sum(length(words)) AS n FROM chunks WHERE run_id = {run:UInt32}"
             " GROUP BY home",
             {"run": run},
@@ -100,13 +84,13 @@ class TestAway:
         assert found == [{"home": home.address, "n": 0}]
         assert "@" not in home.address and "word" not in home.address.partition("/words")[0]
 
-    def test_an_hour_is_removed_as_a_whole(self, chdb_engine, home):
+    def test_an_hour_is_removed_as_a_whole(self, engine, home):
         run = next(_runs)
         chunks = toy_chunks(run, [Hit(t, 0, 1) for t in range(0, 2000, 40)])
         first = NOW + timedelta(hours=next(_hours))
         hours = [first, first + timedelta(hours=1000)]
         for at, half in zip(hours, (chunks[::2], chunks[1::2]), strict=True):
-            write_chunks(chdb_engine, half, TOY, at, home)
+            write_chunks(engine, half, TOY, at, home)
         numbers = [int(at.timestamp()) // 3600 for at in hours]
         assert set(numbers) <= set(home.hours())
         kept = {(p.link, p.seq, p.n_hits) for p in home.stored(numbers[1])}
@@ -116,25 +100,25 @@ class TestAway:
         assert numbers[0] not in home.hours()
         assert len(home.stored(numbers[1])) == len(kept)
         with pytest.raises(StoreError, match="lacks the words of chunk 0 of link 0"):
-            words_of(chdb_engine, run)
+            words_of(engine, run)
         home.remove(numbers[1])
 
-    def test_payloads_without_a_header_can_be_discarded(self, chdb_engine, home):
+    def test_payloads_without_a_header_can_be_discarded(self, engine, home):
         run, other = next(_runs), next(_runs)
         at = NOW + timedelta(hours=500 + next(_hours))
         hour = int(at.timestamp()) // 3600
         for each in (run, other):
-            write_chunks(chdb_engine, toy_chunks(each, [Hit(5, 0, 1)]), TOY, at, home)
+            write_chunks(engine, toy_chunks(each, [Hit(5, 0, 1)]), TOY, at, home)
         orphans = [each for each in home.stored(hour) if each.run_id == other]
         assert home.discard(orphans) == 1
         assert {each.run_id for each in home.stored(hour)} == {run}
-        assert words_of(chdb_engine, run).lengths.tolist() == [1]
+        assert words_of(engine, run).lengths.tolist() == [1]
         home.remove(hour)
 
-    def test_large_chunks_come_back_bit_for_bit(self, chdb_engine, home):
+    def test_large_chunks_come_back_bit_for_bit(self, engine, home):
         run = next(_runs)
         words = np.random.default_rng(1).integers(0, 2**64, 300_000, np.uint64)
         (chunk, *_) = toy_chunks(run, [Hit(5, 0, 1)])
         big = chunk.__class__(**{**vars(chunk), "words": words, "n_hits": 150_000})
-        write_chunks(chdb_engine, [big], TOY, NOW, home)
-        assert np.array_equal(words_of(chdb_engine, run).words, words)
+        write_chunks(engine, [big], TOY, NOW, home)
+        assert np.array_equal(words_of(engine, run).words, words)

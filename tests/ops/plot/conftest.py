@@ -7,7 +7,8 @@ import pytest
 from db.catalogue.runs import Run, close_run, open_run
 from db.detector import decode, encode, load
 from db.engine import Engine
-from db.relations.relation import Relation, read
+from db.relations.read import read
+from db.relations.relation import Relation
 from db.words.hits_view import create_views
 from db.words.totals import extent
 from readout.readout import Readout

@@ -11,7 +11,8 @@ from workbench import TRIGGERS, finished
 from db.catalogue.runs import open_run
 from db.detector import decode, load
 from db.errors import EveryhitError
-from db.relations.relation import Relation, read, select_of
+from db.relations.read import read
+from db.relations.relation import Relation, select_of
 from db.words.chunk import Chunk
 from readout.link.chunker import Chunker
 from readout.simulator.noise import noise
