@@ -26,6 +26,9 @@ def _listed(given: object, separators: str) -> object:
 Paths = Annotated[
     tuple[Path, ...], NoDecode, BeforeValidator(lambda given: _listed(given, f",{os.pathsep}"))
 ]
+Addresses = Annotated[
+    tuple[str, ...], NoDecode, BeforeValidator(lambda given: _listed(given, r"\s"))
+]
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(lambda given: _listed(given, ","))]
 
 
@@ -37,6 +40,11 @@ class Settings(BaseSettings):
     store: str = Field(
         default_factory=lambda: f"chdb://{platformdirs.user_data_path('everyhit') / 'store'}",
         description="address of the store, when no --store is given",
+    )
+    homes: Addresses = Field(
+        default=(),
+        description="addresses, with passwords, of homes in which words lie beside the store:"
+        " mongodb://user:password@host/db s3://key:secret@bucket/prefix; one space between them",
     )
     detectors: Paths = Field(
         default=(),

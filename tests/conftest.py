@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from _pytest.runner import runtestprotocol
+from homes import HOMES
 from hypothesis import settings
 
 from db.engine import Engine
@@ -16,7 +17,7 @@ from db.engine.server import connect
 from db.errors import StoreError
 from db.schema.migrate import migrate
 from db.servers.schema import create_schema
-from db.words.homes.address import know_homes, redacted_home
+from db.words.homes.address import know_homes, redacted_home, whole_address
 from db.words.homes.home import Home
 from db.words.homes.opening import home_at
 from ops.servers.clickhouse import ClickHouse, clickhouse_servers, url
@@ -174,26 +175,28 @@ def mongodb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     server.kill()
 
 
-HOMES = (
-    "inline",
-    pytest.param("mongodb", marks=pytest.mark.mongodb),
-    pytest.param("s3", marks=pytest.mark.s3),
-)
-"""Where words may lie."""
-
-
 @pytest.fixture(scope="session", params=HOMES)
 def home_address(request: pytest.FixtureRequest) -> str:
     """The address of a home of words, its password known; empty for the store's own table."""
-    if request.param == "inline":
-        return ""
-    server = {"s3": "object_store"}.get(request.param, request.param)
-    url = request.getfixturevalue(server).url()
-    know_homes([url])
-    return redacted_home(url)
+    url = _url(request)
+    know_homes([url] if url else [])
+    return redacted_home(url) if url else ""
+
+
+@pytest.fixture(scope="session")
+def home_url(request: pytest.FixtureRequest, home_address: str) -> str:
+    """The same with the password."""
+    return whole_address(home_address)
 
 
 @pytest.fixture
 def home(engine: Engine, home_address: str) -> Home | None:
     """The home at that address, of the engine's store; None for its own table."""
     return home_at(engine, home_address) if home_address else None
+
+
+def _url(request: pytest.FixtureRequest) -> str:
+    if request.param == "inline":
+        return ""
+    server = {"s3": "object_store"}.get(request.param, request.param)
+    return str(request.getfixturevalue(server).url())

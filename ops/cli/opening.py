@@ -13,6 +13,7 @@ from db.engine.owner import RemoteEngine, find_endpoint
 from db.errors import StoreBusyError, StoreError, UsageError
 from db.store import Store, open_store, store_folder
 from db.time import parse_range
+from db.words.homes.address import know_homes
 from ops.settings import settings
 
 
@@ -32,6 +33,7 @@ def opened(
     embedded store, unless the command may ``create`` one, or must have it alone.
     """
     url = url or settings().store
+    know_homes(settings().homes)
     if not (create or alone or is_clickhouse(url) or (store_folder(url) / "engine").exists()):
         raise StoreError(
             f"there is no store in {store_folder(url)}: name another --store; everyhit demo, up and"

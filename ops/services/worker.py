@@ -22,8 +22,9 @@ from db.catalogue.heartbeat import BEAT_S, beat
 from db.child_process import start_python
 from db.errors import StoreError
 from db.store import open_store
+from db.words.homes.address import know_homes
 from ops.services.broker import set_broker
-from ops.settings import trigger_limits
+from ops.settings import settings, trigger_limits
 from software_triggers.isolation.limits import set_limits
 from software_triggers.running.celery_tasks import WorkerContext, app, attach
 
@@ -87,6 +88,7 @@ def start_worker(work: WorkerSettings) -> "subprocess.Popen[bytes]":
 def main() -> None:
     """Be one worker process: what it works for comes on stdin."""
     set_limits(trigger_limits())
+    know_homes(settings().homes)
     work = _WORK.validate_json(sys.stdin.read())
     signals.setup_logging.connect(lambda **_: None, weak=False)
     # The worker never takes code from a message: being root adds nothing to fear here.

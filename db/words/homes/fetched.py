@@ -1,7 +1,7 @@
 """Words from other homes, put into the store for the length of a statement."""
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,10 +10,10 @@ import pyarrow as pa
 
 from db.engine import Engine
 from db.words.homes.away import PAYLOAD, Away, fetch_payloads, payloads_away
+from db.words.homes.home import Payload
 from db.words.overlap import BELIEVED, OVERLAP
 
-_AT_ONCE = 1 << 22
-"""Words that are in memory at once on their way."""
+_HEADER = ("epoch", "t_first", "t_last", "n_hits", "n_corrupt")
 
 Range = dict[str, Any]
 
@@ -42,7 +42,7 @@ def fetch_away(engine: Engine, run_id: int, a: int, b: int, slice_ticks: int) ->
 
     ``forget_fetched`` removes them. Raises StoreError where they are not to be had.
     """
-    number, where = secrets.randbits(63), _range(run_id, a, b, slice_ticks)
+    number, where = new_number(), _range(run_id, a, b, slice_ticks)
     rows = engine.fetch(
         f"SELECT epoch, t_first, t_last, n_corrupt, cityHash64(link, seq) AS id, {PAYLOAD}"
         f" FROM chunks WHERE {_LIE_AWAY} ORDER BY t_first, link, seq",
@@ -51,7 +51,7 @@ def fetch_away(engine: Engine, run_id: int, a: int, b: int, slice_ticks: int) ->
     away = list(payloads_away(run_id, rows).values())
     try:
         for start, stop in blocks(away):
-            put_fetched(engine, number, rows.slice(start, stop - start), away[start:stop])
+            put_fetched(engine, engine, number, rows.slice(start, stop - start), away[start:stop])
     except BaseException:
         forget_fetched(engine, number)
         raise
@@ -59,8 +59,15 @@ def fetch_away(engine: Engine, run_id: int, a: int, b: int, slice_ticks: int) ->
     return Fetched(number, where, (len(away), int(ids.sum(dtype=np.uint64))))
 
 
-def put_fetched(engine: Engine, number: int, rows: pa.Table, away: list[Away]) -> None:
-    """Fetch the words of chunks, of which ``rows`` are headers, and put them under a number."""
+def new_number() -> int:
+    """Return a number under which words are fetched."""
+    return secrets.randbits(63)
+
+
+def put_fetched(
+    engine: Engine, here: Engine, number: int, rows: pa.Table | None, away: list[Away]
+) -> None:
+    """Fetch the words of chunks and put them here under a number; ``rows`` are headers."""
     words = fetch_payloads(engine, away)
     offsets = np.zeros(len(words) + 1, np.int32)
     np.cumsum([len(each) for each in words], out=offsets[1:])
@@ -69,12 +76,26 @@ def put_fetched(engine: Engine, number: int, rows: pa.Table, away: list[Away]) -
         {
             "fetch": pa.array([number] * n, pa.uint64()),
             "run_id": pa.array([each.payload.run_id for each in away], pa.uint32()),
+            "link": pa.array([each.payload.link for each in away], pa.uint16()),
+            "seq": pa.array([each.payload.seq for each in away], pa.uint64()),
             "words": pa.ListArray.from_arrays(offsets, np.concatenate(words)),
         }
-        | {name: rows[name] for name in ("link", "seq", "epoch", "t_first", "t_last")}
-        | {name: rows[name] for name in ("n_hits", "n_corrupt")}
+        | ({} if rows is None else {name: rows[name] for name in _HEADER})
     )
-    engine.insert("fetched_chunks", block)
+    here.insert("fetched_chunks", block)
+
+
+def note_moved(here: Engine, number: int, payloads: Sequence[Payload]) -> None:
+    """Note chunks under a number, without their words."""
+    block = pa.table(
+        {
+            "fetch": pa.array([number] * len(payloads), pa.uint64()),
+            "run_id": pa.array([each.run_id for each in payloads], pa.uint32()),
+            "link": pa.array([each.link for each in payloads], pa.uint16()),
+            "seq": pa.array([each.seq for each in payloads], pa.uint64()),
+        }
+    )
+    here.insert("fetched_chunks", block)
 
 
 def forget_fetched(engine: Engine, number: int) -> None:
@@ -92,11 +113,11 @@ def is_unchanged(engine: Engine, fetched: Fetched) -> bool:
     return (row["n"], row["ids"]) == fetched.chunks
 
 
-def blocks(away: list[Away]) -> Iterator[tuple[int, int]]:
-    """Yield [start, stop) of payloads that come into memory together."""
+def blocks(away: Sequence[Away], most: int = 1 << 22) -> Iterator[tuple[int, int]]:
+    """Yield [start, stop) of payloads that come into memory together: about so many words."""
     start = n = 0
     for k, each in enumerate(away):
-        if n and n + each.payload.n_hits > _AT_ONCE:
+        if n and n + each.payload.n_hits > most:
             yield start, k
             start, n = k, 0
         n += each.payload.n_hits

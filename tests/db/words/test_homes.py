@@ -5,7 +5,7 @@ from itertools import count
 
 import numpy as np
 import pytest
-from conftest import HOMES
+from homes import OTHERS
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from ticks import CORRUPT, HIT, MARK, NOW, SLICE, TOY, Hit, toy_chunks
@@ -71,7 +71,7 @@ def test_a_run_may_lie_in_several_homes(engine, home):
     assert words_of(engine, run).words.tolist() == [w for c in ordered for w in c.words.tolist()]
 
 
-@pytest.mark.parametrize("home_address", HOMES[1:], indirect=True)
+@pytest.mark.parametrize("home_address", OTHERS, indirect=True)
 class TestAway:
     def test_a_header_names_its_home_and_the_table_has_no_words(self, engine, home):
         run = next(_runs)

@@ -2,7 +2,7 @@
 
 import polars as pl
 import pytest
-from conftest import HOMES
+from homes import OTHERS
 from hypothesis import HealthCheck, given, settings
 from ticks import NOW, TOY, Hit, toy_chunks, toy_run
 from workbench import TRIGGERS, WANTED, expected, finished, rows, some_hits
@@ -75,7 +75,7 @@ def answers(engine, run):
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("home_address", HOMES[1:], indirect=True)
+@pytest.mark.parametrize("home_address", OTHERS, indirect=True)
 class TestAway:
     def test_every_question_has_the_same_answer(self, engine, home):
         inline, mixed = (stored(engine, HITS, each) for each in (None, home))
