@@ -13,10 +13,13 @@ from db.relations.distinct import distinct
 from db.relations.histogram import Axis, count_by, histogram, histogram2d, histogram_of
 from db.relations.query import fetch_query, fetch_text
 from db.relations.read import read
-from db.relations.relation import Relation
+from db.relations.relation import Relation, select_of
 from db.user_sql.confine import confined
 from db.words.chunks import write_chunks
+from db.words.hits_view import AWAY
 from db.words.homes.fetched import words_away
+from db.words.homes.opening import home_at
+from db.words.shards import by_shard
 from software_triggers.running.dry_run import dry_run
 from software_triggers.task.bind import bind
 from software_triggers.task.relations import read_frame
@@ -110,6 +113,34 @@ class TestAway:
         found = away.with_words(engine, {"hits": Relation("hits", run, -FAR, FAR)}, ask)
         assert found == len(HITS) + 1
 
+    def test_a_server_gives_the_same_answers(self, server_engine, home_address):
+        home = home_at(server_engine, home_address)
+        inline, mixed = (stored(server_engine, HITS, each) for each in (None, home))
+        assert answers(server_engine, mixed) == answers(server_engine, inline)
+
+    def test_shards_give_the_same_answers(self, shards_engine, home_address):
+        # The library that stands in for a server ends when the first shard to find words away
+        # lets a statement fail: here it fails before it is sent.
+        home = home_at(shards_engine, home_address)
+        run = toy_run(shards_engine)
+        parts = by_shard(toy_chunks(run.run_id, HITS), TOY.slice, 2)
+        assert len(parts) == 2
+        for k, chunks in parts:
+            for third in range(3):
+                at = shards_engine.shards[k]
+                write_chunks(at, chunks[third::3], TOY, NOW, home if third else None)
+
+        def ask(names):
+            if names["hits"].fetched is None:
+                raise StoreError(AWAY)
+            return sorted(
+                shards_engine.fetch(select_of(shards_engine, names["hits"]))["t"].to_pylist()
+            )
+
+        hits = {"hits": Relation("hits", run, 0, 1500)}
+        found = away.with_words(shards_engine, hits, ask)
+        assert found == sorted(hit.t for hit in HITS if 0 <= hit.t < 1500)
+
     def test_words_that_are_gone_are_told(self, engine, home):
         run = stored(engine, HITS, home)
         for payload in [p for h in home.hours() for p in home.stored(h) if p.run_id == run.run_id]:
@@ -124,7 +155,5 @@ class TestAway:
 
 
 def read_count(engine, hits):
-    from db.relations.relation import select_of
-
     found = engine.fetch(f"SELECT count() AS n FROM ({select_of(engine, hits)})")
     return found["n"][0].as_py()
