@@ -20,6 +20,7 @@ from db.engine import Engine
 from db.engine.address import is_clickhouse, parse_address
 from db.errors import StoreBusyError, StoreError, UsageError
 from db.schema.migrate import migrate
+from db.words.homes.home import Home
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,8 @@ class Store:
     engine: Engine
     owned: bool = True
     """Whether nobody else can have it open."""
+    words: Home | None = None
+    """Where words that are written get their home; None: in the engine, beside their headers."""
 
 
 def store_folder(url: str) -> Path:

@@ -41,6 +41,11 @@ class Settings(BaseSettings):
         default_factory=lambda: f"chdb://{platformdirs.user_data_path('everyhit') / 'store'}",
         description="address of the store, when no --store is given",
     )
+    words: str = Field(
+        default="",
+        description="address of the home of the words that a readout writes, when no --words is"
+        " given; empty: in the store",
+    )
     homes: Addresses = Field(
         default=(),
         description="addresses, with passwords, of homes in which words lie beside the store:"

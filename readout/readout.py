@@ -11,6 +11,7 @@ from db.engine import Engine
 from db.errors import StoreError, UsageError
 from db.words.chunk import Chunk
 from db.words.gaps import Gap
+from db.words.homes.home import Home
 from db.words.shards import catalogue
 from readout.control.booking import Booking
 from readout.control.rules import Rules
@@ -76,10 +77,12 @@ class Readout:
     and no shard need be asked."""
     away: Callable[[StoreError], None] = reraise
     """Called as long as the store must be asked and can't be: waits, or raises."""
+    words: Home | None = None
+    """Where its words get their home; None: beside their headers."""
 
     def __post_init__(self) -> None:
         tell_of_wraps(self.run.detector)
-        self._to_store = ShardSink(self.engine, {self.run.run_id: self.run.detector})
+        self._to_store = ShardSink(self.engine, {self.run.run_id: self.run.detector}, self.words)
         if self.spool and not self.shared_writer:
             check_spool(self.spool, runs_of_spool(self.spool, catalogue(self.engine)))
         self._writer = self.shared_writer or self._to_store.writer(

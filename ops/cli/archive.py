@@ -37,7 +37,9 @@ def archive(
     know_homes([to])
     with opened(store) as at:
         run = _closed(find_run(at.engine, which))
-        moved = move_words(at.engine, run, home_at(at.engine, address))
+        home = home_at(at.engine, address)
+        home.check()
+        moved = move_words(at.engine, run, home)
         _tell(run, moved, lies_in(at.engine, run.run_id), as_json=as_json)
 
 

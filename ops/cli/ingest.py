@@ -19,10 +19,10 @@ from db.words.hits_view import create_views
 from db.words.totals import check_stored
 from ops.cli import app
 from ops.cli.annotations import Fields, Tags, edit_of, who_asks
-from ops.cli.opening import detector_named, opened, wanted_triggers
+from ops.cli.opening import detector_named, opened_to_write, wanted_triggers
 from ops.cli.outcome import end_with_failures
 from ops.cli.runs import results_of
-from ops.cli.show import AsJson, Store, show, show_json
+from ops.cli.show import AsJson, Store, Words, show, show_json
 from ops.cli.sources import Force, Form, Tree
 from ops.cli.triggers import Events, Triggers, progress_of_job
 from ops.plain import visible
@@ -70,6 +70,7 @@ def ingest(
     tree: Tree = None,
     force: Force = False,
     store: Store = None,
+    words: Words = None,
     as_json: AsJson = False,
 ) -> None:
     """Write recorded words into a new run, and run triggers on it if any are named."""
@@ -80,7 +81,7 @@ def ingest(
     sources = [open_source(file, declared, force=force, form=form, tree=tree) for file in files]
     watched = zip(files, sources, strict=True)
     blocks = chain.from_iterable(_watched(f, source, quiet=as_json) for f, source in watched)
-    with opened(store, alone=True) as at:
+    with opened_to_write(store, words, alone=True) as at:
         began = datetime.now(UTC)
         first = next(blocks, None)
         if first is None:
@@ -128,7 +129,9 @@ def _write(
     create_views(engine, run.detector)
     origin = 0 if first.epoch is not None else run_start(run.detector, first.words)
     fault: SourceError | None = None
-    readout = Readout(engine, run, origin, flush_s=settings().flush_s, rules=keep)
+    readout = Readout(
+        engine, run, origin, flush_s=settings().flush_s, rules=keep, words=store.words
+    )
     try:
         stream = paced(blocks, run.detector, origin, pace) if pace else blocks
         with interruptible() as wish:

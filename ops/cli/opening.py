@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
+from dataclasses import replace
 from typing import Any
 
 import typer
@@ -13,8 +14,35 @@ from db.engine.owner import RemoteEngine, find_endpoint
 from db.errors import StoreBusyError, StoreError, UsageError
 from db.store import Store, open_store, store_folder
 from db.time import parse_range
-from db.words.homes.address import know_homes
+from db.words.homes.address import know_homes, redacted_home
+from db.words.homes.home import HomeAwayError
+from db.words.homes.opening import home_at
 from ops.settings import settings
+
+
+@contextmanager
+def opened_to_write(
+    url: str | None, words: str | None, *, spooled: bool = False, **how: bool
+) -> Iterator[Store]:
+    """Open a store as ``opened``, with the home that its new words get, by address.
+
+    Raises StoreError where the home does not take words; one that is away for a while is waited
+    for, in a log line, if they are ``spooled`` meanwhile.
+    """
+    words = words or settings().words
+    know_homes([words] if words else [])
+    with opened(url, **how) as at:
+        if not words:
+            yield at
+            return
+        home = home_at(at.engine, redacted_home(words))
+        try:
+            home.check()
+        except HomeAwayError as fault:
+            if not spooled:
+                raise
+            typer.echo(f"{fault}; words wait in the spool meanwhile", err=True)
+        yield replace(at, words=home)
 
 
 @contextmanager

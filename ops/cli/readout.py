@@ -22,8 +22,8 @@ from ops.cli.front_ends import (
     devices,
     size_in_bytes,
 )
-from ops.cli.opening import detector_named, opened, wanted_triggers
-from ops.cli.show import AsJson, Store, show, show_json
+from ops.cli.opening import detector_named, opened_to_write, wanted_triggers
+from ops.cli.show import AsJson, Store, Words, show, show_json
 from ops.cli.triggers import Events, Params, Triggers
 from ops.services.front_ends import FrontEnds, readout_service
 from ops.services.health import health
@@ -60,6 +60,7 @@ def readout(
         int | None, typer.Option("--health", help="Serve /healthz and /metrics on this port.")
     ] = None,
     store: Store = None,
+    words: Words = None,
     as_json: AsJson = False,
 ) -> None:
     """Take data as a service that loses nothing: what is acknowledged is on the disk.
@@ -84,7 +85,9 @@ def readout(
     redis = settings().redis if ordered else ""
     with ExitStack() as stack:
         wish = stack.enter_context(interruptible())
-        at = stack.enter_context(opened(store, create=True, allow_missing_shards=True))
+        at = stack.enter_context(
+            opened_to_write(store, words, spooled=True, create=True, allow_missing_shards=True)
+        )
         kept = stack.enter_context(Spool(folder, most_bytes))
         here, new = known_here(at, kept, run), False
         if here is None and run is not None:

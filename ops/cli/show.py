@@ -15,6 +15,15 @@ from ops.plain import plain, visible
 Store = Annotated[
     str | None, typer.Option("--store", help="Address or folder of the store.", metavar="URL")
 ]
+Words = Annotated[
+    str | None,
+    typer.Option(
+        "--words",
+        help="Home of the words that are written, beside the store: mongodb://user:password@host/db"
+        " or s3://key:secret@bucket/prefix.",
+        metavar="URL",
+    ),
+]
 MOST_ROWS = 50
 Limit = Annotated[int, typer.Option("--limit", min=1, help="Rows to show at most.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]

@@ -25,9 +25,9 @@ from ops.cli.front_ends import (
     devices,
     size_in_bytes,
 )
-from ops.cli.opening import detector_named, opened, wanted_triggers
+from ops.cli.opening import detector_named, opened_to_write, wanted_triggers
 from ops.cli.outcome import end_with_failures
-from ops.cli.show import AsJson, Store, show, show_json
+from ops.cli.show import AsJson, Store, Words, show, show_json
 from ops.cli.sources import Force, Form, Tree
 from ops.cli.triggers import Events, Params, Triggers
 from ops.services.data_taking import WantedRun, data_taking
@@ -75,6 +75,7 @@ def up(
     certificate: Certificate = None,
     key: Key = None,
     store: Store = None,
+    words: Words = None,
     as_json: AsJson = False,
 ) -> None:
     """Be the whole system in one process: readout, store, triggers, alarms, retention, API.
@@ -104,7 +105,7 @@ def up(
     if source is not None and declared is not None:
         blocks = open_source(source, declared, force=force, form=form, tree=tree).blocks
     with ExitStack() as stack:
-        at = stack.enter_context(opened(store, alone=True))
+        at = stack.enter_context(opened_to_write(store, words, spooled=True, alone=True))
         wish = stack.enter_context(interruptible())
         process = stack.enter_context(one_process(at))
         stack.enter_context(served_beside(at, port, host, process=process, tls=tls))

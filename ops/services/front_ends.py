@@ -109,7 +109,7 @@ def readout_service(
             str(path): read_device(path, detector, stop, link)
             for path, link in front_ends.devices.items()
         }
-        to_store = ShardSink(at.engine)
+        to_store = ShardSink(at.engine, words=at.words)
         writer = to_store.writer(spool, _GIVE_UP_S, committed)
         stack.callback(writer.close)
         book_damage(spool, to_store, writer)

@@ -10,6 +10,7 @@ from db.engine import Engine
 from db.words.chunk import Chunk
 from db.words.chunks import has_chunk, write_chunks
 from db.words.gaps import Gap, book_gaps
+from db.words.homes.home import Home
 from db.words.shards import catalogue, shard_of
 from readout.spool.spool import Spool
 from readout.writer.batch import LARGE_BLOCK_WORDS, Part
@@ -23,6 +24,8 @@ class ShardSink:
     engine: Engine
     detectors: dict[int, Detector] = field(default_factory=dict)
     """Of the runs that are known; others are looked up, since a spool may hold an earlier run's."""
+    words: Home | None = None
+    """Where words get their home; None: on the shard, beside their headers."""
 
     def writer(
         self, spool: Spool | None, give_up_s: float, committed: Callable[[], None]
@@ -58,7 +61,9 @@ class ShardSink:
     ) -> None:
         """Store chunks of one run, which may have been tried before."""
         detector = self.detector(chunks[0].run_id)
-        write_chunks(self.engine.shards[shard], chunks, detector, recorded_at, tried=tried)
+        write_chunks(
+            self.engine.shards[shard], chunks, detector, recorded_at, self.words, tried=tried
+        )
 
     def book(self, shard: int, gaps: Sequence[Gap], token: str, tried: bool) -> None:
         """Record gaps, which may have been tried before."""

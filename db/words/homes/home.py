@@ -28,11 +28,18 @@ class Payload:
         return f"chunk {self.seq} of link {self.link} in run {self.run_id}"
 
 
+class HomeAwayError(StoreError):
+    """A home does not answer: it may come back, and what is written waits for it."""
+
+
 class Home(Protocol):
     """Keeps payloads of one store. All methods raise StoreError, in one line, when it fails."""
 
     address: str
     """Without a password, as headers name it."""
+
+    def check(self) -> None:
+        """Make sure that words can be kept there; HomeAwayError where nobody answers."""
 
     def put(self, payloads: Sequence[Payload], words: Sequence[Words]) -> None:
         """Keep the words of each payload; on return they are safe. Done twice, it is done once."""

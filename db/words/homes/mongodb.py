@@ -24,7 +24,7 @@ from pymongo.errors import (
 from db.detector.words import Words
 from db.errors import StoreError
 from db.words.homes.address import redacted_home
-from db.words.homes.home import Payload, check_words, missing
+from db.words.homes.home import HomeAwayError, Payload, check_words, missing
 from db.words.homes.packing import pack, unpack
 
 _AT_ONCE = 32 << 20
@@ -53,6 +53,12 @@ class MongoHome:
                 timeoutMS=30_000,
             )
             self._database = self._client.get_default_database()
+
+    def check(self) -> None:
+        """Make sure that documents can be kept there."""
+        with self._faults():
+            which = {"_id": self._store}
+            self._database["stores"].replace_one(which, which, upsert=True)
 
     def put(self, payloads: Sequence[Payload], words: Sequence[Words]) -> None:
         """Keep the words of each payload, a document each."""
@@ -150,7 +156,7 @@ class MongoHome:
         except (OperationFailure, BulkWriteError) as fault:
             raise StoreError(self._refused(fault)) from None
         except AutoReconnect as fault:
-            raise StoreError(self._away(str(fault))) from None
+            raise self._away(str(fault)) from None
         except PyMongoError as fault:
             raise StoreError(f"{self.address}: {_line(str(fault))}") from None
 
@@ -167,12 +173,14 @@ class MongoHome:
             )
         return f"{self.address}: {_line(str(fault))}"
 
-    def _away(self, said: str) -> str:
+    def _away(self, said: str) -> StoreError:
         if "certificate" in said.lower():
-            return f"{self.address}: its certificate is not good: {_line(said)}"
+            return StoreError(f"{self.address}: its certificate is not good: {_line(said)}")
         if "SSL" in said or "TLS" in said:
-            return f"{self.address} does not speak TLS as we do ({_line(said)}): mend ?tls="
-        return f"{self.address} does not answer: start it, or mend its address ({_line(said)})"
+            return StoreError(f"{self.address} does not speak TLS as we do: mend ?tls=")
+        return HomeAwayError(
+            f"{self.address} does not answer: start it, or mend its address ({_line(said)})"
+        )
 
 
 def _document(payload: Payload, words: Words) -> Document:

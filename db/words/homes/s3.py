@@ -24,7 +24,7 @@ from obstore.store import S3Store
 from db.detector.words import Words
 from db.errors import StoreError
 from db.words.homes.address import redacted_home
-from db.words.homes.home import Payload, check_words, missing
+from db.words.homes.home import HomeAwayError, Payload, check_words, missing
 from db.words.homes.packing import pack, unpack
 
 _NAME = re.compile(r"(?P<stem>(?P<hour>\d+)/(?P<run>\d+)/(?P<a>-?\d+)_(?P<b>-?\d+)_\w+)\.index$")
@@ -68,6 +68,11 @@ class S3Home:
                 **given,
             )
         self._index = lru_cache(maxsize=256)(self._read_index)
+
+    def check(self) -> None:
+        """Make sure that objects can be kept there."""
+        with self._faults():
+            obstore.put(self._at, "store", b"words of an everyhit store")
 
     def put(self, payloads: Sequence[Payload], words: Sequence[Words]) -> None:
         """Keep the words of each payload: one object for each hour and run among them."""
@@ -209,14 +214,17 @@ class S3Home:
         try:
             yield
         except (BaseError, FileNotFoundError, PermissionError, OSError) as fault:
-            raise StoreError(self._line(str(fault))) from None
+            said = str(fault)
+            if "error sending request" in said or "timed out" in said:
+                raise HomeAwayError(
+                    f"{self.address} does not answer: start it, or mend the address of its endpoint"
+                ) from None
+            raise StoreError(self._line(said)) from None
 
     def _line(self, said: str) -> str:
         for code, advice in _ADVICE.items():
             if code in said:
                 return f"{self.address}: {advice.format(bucket=self._bucket)}"
-        if "error sending request" in said:
-            return f"{self.address} does not answer: start it, or mend the address of its endpoint"
         return f"{self.address}: {' '.join(said.partition('Debug source')[0].split())[:300]}"
 
 

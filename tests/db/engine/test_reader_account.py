@@ -102,7 +102,9 @@ def test_what_is_seen_of_other_tables_is_nothing(store):
     names = {row["name"] for row in seen.to_pylist() if row["database"] in own}
     assert "chunks" in names
     assert all(
-        re.fullmatch(r"(dropped_)?chunks|rates(_of_chunks)?|gaps|ledger|(rows|hits|words)_.*", n)
+        re.fullmatch(
+            r"((dropped|fetched)_)?chunks|rates(_of_chunks)?|gaps|ledger|(rows|hits|words)_.*", n
+        )
         for n in names
     )
     others = {row["database"] for row in seen.to_pylist()} - own

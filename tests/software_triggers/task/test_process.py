@@ -395,7 +395,7 @@ def test_a_chain_reads_its_words_once_and_writes_the_ledger_once(engine):
     stages = prepared(engine, SOME, wanted={"second_echoes": {}})
     watched = Watched(engine)
     process(watched, stages, -2, 10, complete=True)
-    assert watched.times("epoch, words FROM chunks") == 1
+    assert watched.times("epoch, words, link, seq") == 1
     assert watched.times("insert ledger") == 1
     assert watched.times("insert rows_") == 2
     assert len(watched.asked) == 7
@@ -411,7 +411,7 @@ def test_what_is_up_to_date_is_read_not_computed_again(engine):
     assert late[0] == first[0]
     watched = Watched(engine)
     process(watched, late, -2, 10, complete=True)
-    assert watched.times("epoch, words FROM chunks") == 0
+    assert watched.times("epoch, words, link, seq") == 0
     assert watched.times("insert rows_") == 1
     made = [(h.t + a + b, h.wire) for h in SOME for a in (-40, 40) for b in (-20, 20)]
     assert rows(engine, late)["second_echoes"] == sorted(map(repr, made))
