@@ -33,7 +33,7 @@ class TestWords:
                 for store in (inline, away)
             ]
             assert asked[0] == asked[1] != ""
-        (back,) = json.loads(everyhit("run", "restore", "rows", "--json", "--store", away, env=env))
+        (back,) = json.loads(everyhit("run", "restore", "1", "--json", "--store", away, env=env))
         assert back["words_in"] == {"this store": 4}
 
     def test_mistakes_are_one_line_and_leave_no_run(self, tmp_path, home_url):
