@@ -198,5 +198,7 @@ def home(engine: Engine, home_address: str) -> Home | None:
 def _url(request: pytest.FixtureRequest) -> str:
     if request.param == "inline":
         return ""
+    if given := os.environ.get(f"EVERYHIT_TEST_{request.param.upper()}"):
+        return given
     server = {"s3": "object_store"}.get(request.param, request.param)
     return str(request.getfixturevalue(server).url())

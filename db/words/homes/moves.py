@@ -67,7 +67,8 @@ def bring_back(
 ) -> Moved:
     """Bring the words of a run back into the store's table, and return how many.
 
-    The other homes keep their copies until orphans are swept. Raises StoreError, with nothing lost.
+    The other homes keep their copies, which no header names any more. Raises StoreError, with
+    nothing lost.
     """
     moved = Moved()
     for shard in engine.shards:
