@@ -184,10 +184,10 @@ def _all_chambers(hits: pl.DataFrame, min_hits: int, cuts: list[Cuts]) -> tuple[
     n = 0
     for c in by_chamber(hits):
         own = cuts[min(hits["chamber"][c.row], len(cuts) - 1)]
-        pattern, several, found = search(c.t, c.layer, c.x_mm, min_hits, own)
+        pattern, several, found, less = search(c.t, c.layer, c.x_mm, min_hits, own)
         hit_t = c.t[found]
         t_first, fit, other, line, likely = fit_lines(
-            hit_t, c.x_mm[found], pattern, several, patterns(), own
+            hit_t, c.x_mm[found], pattern, several, less, patterns(), own
         )
         other[:, 0] += n
         n += len(found)

@@ -122,7 +122,8 @@ def oracle(hits: pl.DataFrame, limits: Limits) -> dict[frozenset[int], dict[str,
         for combination in product(*layers):
             taken = [r for r in combination if r is not None]
             if len(taken) == n_hits and all(r["index"] in free for r in taken):
-                fit = best_line(taken, limits)
+                seen = [r for r in rows if r["index"] in free] if n_hits == 3 else []
+                fit = best_line(taken, seen, limits)
                 if fit:
                     fits[tuple(-1 if r is None else r["index"] for r in combination)] = fit
         # of equals, the one with the earlier first hit wins, then in order of layers from the last
@@ -146,7 +147,10 @@ def lines_of(layers: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
     return signs, np.stack([np.column_stack([np.ones(len(z)), z, s * MM_PER_NS]) for s in signs])
 
 
-def best_line(hits: list[dict[str, float]], limits: Limits) -> dict[str, float] | None:
+def best_line(
+    hits: list[dict[str, float]], seen: list[dict[str, float]], limits: Limits
+) -> dict[str, float] | None:
+    """The likeliest line of three or four hits, beside others that are ``seen``."""
     layers = tuple(h["layer"] for h in hits)
     t_first = min(h["t"] for h in hits)
     tau = np.array([(h["t"] - t_first) * TICK_NS for h in hits])
@@ -163,6 +167,9 @@ def best_line(hits: list[dict[str, float]], limits: Limits) -> dict[str, float] 
     volume = np.linalg.slogdet(models.transpose(0, 2, 1) @ models)[1]
     cost = np.rint(1e6 * (chi2 + 4 * np.log(1 + slope**2) + volume))
     cost[room.min(axis=1) < 0] = np.inf
+    for p in np.flatnonzero(cost < np.inf):
+        early = [is_early(r, layers, t_first, lines[p, :, 0], limits) for r in seen]
+        cost[p] -= 1e6 * segment_search.EARLY * any(early)
     best, second = np.argsort(cost)[:2]
     if cost[best] == np.inf:
         return None
@@ -176,6 +183,26 @@ def best_line(hits: list[dict[str, float]], limits: Limits) -> dict[str, float] 
         "chi2": chi2[best],
         "sides": [sides.get(layer, 0) for layer in (1, 2, 3, 4)],
     }
+
+
+def is_early(
+    hit: dict[str, float],
+    layers: tuple[int, ...],
+    t_first: float,
+    line: np.ndarray,
+    limits: Limits,
+) -> bool:
+    """Whether a hit in the layer that is none of ``layers`` comes before that of a line there."""
+    tolerance = max(limits.tolerance_ns, 3 * limits.resolution_ns)
+    longest = (T_MAX_NS + 2 * tolerance) / TICK_NS
+    if hit["layer"] in layers or abs(hit["t"] - t_first) > longest:
+        return False
+    x_mm, slope, t0 = line
+    drift = abs(hit["x_mm"] - x_mm - slope * (hit["layer"] - 2.5) * LAYER_MM) / MM_PER_NS
+    late = (hit["t"] - t_first) * TICK_NS - t0
+    room = [T_MAX_NS + tolerance - drift, late + tolerance, drift - late]
+    assume(min(abs(r) for r in room) > 1e-6)
+    return min(room) >= 0
 
 
 def some_muons(rng: np.random.Generator) -> pl.DataFrame:
