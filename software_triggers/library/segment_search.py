@@ -273,6 +273,7 @@ def _look_for_early(
     # the layer without a hit has one.
     wire, tau = np.empty(4), np.empty(4)
     half_mm = cuts.drift_mm_per_ns * (cuts.t_max_ns + cuts.tolerance_ns)
+    apart = 2 * half_mm + cuts.max_slope + 1e-6
     for i in range(chosen.size):
         empty, a = 0, t.size
         for k in range(4):
@@ -280,14 +281,15 @@ def _look_for_early(
                 empty = k
             else:
                 a = min(a, members[i, k])
+        beside = x_mm[members[i, empty - 1 if empty else 1]]
         begin, end, b = t.size, 0, a  # of the hits that may be early
         while b > 0 and t[a] - t[b - 1] <= span:
             b -= 1
-            if layer[b] == empty and free[b]:
+            if layer[b] == empty and free[b] and abs(x_mm[b] - beside) <= apart:
                 begin, end = b, max(end, b + 1)
         b = a + 1
         while b < t.size and t[b] - t[a] <= span:
-            if layer[b] == empty and free[b]:
+            if layer[b] == empty and free[b] and abs(x_mm[b] - beside) <= apart:
                 begin, end = min(begin, b), b + 1
             b += 1
         if begin == t.size:
