@@ -7,10 +7,12 @@ from typing import Annotated
 import platformdirs
 import typer
 
+from db.catalogue.annotations import annotate
 from db.catalogue.runs import close_run, find_run
 from db.errors import UsageError
 from db.words.shards import catalogue
 from ops.cli import app
+from ops.cli.annotations import Fields, Tags, edit_of, who_asks
 from ops.cli.front_ends import (
     DeadAfter,
     Device,
@@ -52,6 +54,8 @@ def readout(
     trigger: Triggers = None,
     param: Params = None,
     events: Events = None,
+    fields: Fields = None,
+    tag: Tags = None,
     spool: Annotated[
         Path | None, typer.Option("--spool", help="Folder for what is not yet stored.")
     ] = None,
@@ -80,6 +84,9 @@ def readout(
         raise UsageError("there is no source: name --tcp, --udp or --device")
     if run is None and wanted:
         raise UsageError("triggers are named when a run is started: leave --trigger out")
+    annotations = edit_of(fields, tag)
+    if annotations and run is None:
+        raise UsageError("a run gets --set and --tag when it begins: name it with --run")
     called = name or f"{socket.gethostname()}:{folder.absolute()}"
     ordered = run is None or "redis" in settings().model_fields_set
     redis = settings().redis if ordered else ""
@@ -93,6 +100,8 @@ def readout(
         if here is None and run is not None:
             here, new = named_run(catalogue(at.engine), run, declared, wanted, candidates)
             here = with_triggers(at.engine, here, wanted, candidates)
+            if new:
+                annotate(catalogue(at.engine), here.run_id, annotations, who_asks())
         if redis:
             refuse_twin(called)
         service = stack.enter_context(

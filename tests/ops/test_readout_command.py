@@ -17,6 +17,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from db.catalogue.annotations import read_annotations
 from db.detector import load
 from db.store import open_store
 from db.words.frame import WORDS, Header
@@ -115,6 +116,24 @@ def said(process, text) -> str:
     while text not in (line := process.stderr.readline()):
         assert line, "it ended"
     return line
+
+
+def said_of_runs(folder):
+    with open_store(str(folder / "store")) as store:
+        return read_annotations(store.engine, [1])[1]
+
+
+def test_a_new_run_gets_its_fields_and_tags_once(tmp_path):
+    options = ("--tcp", f"127.0.0.1:{free_port()}", "--health", "0")
+    for value in (
+        "22",
+        "23",
+    ):  # the second goes on with the run, of which people may say more since
+        with readout(tmp_path, *options, "--set", f"energy={value}", "--tag", "cal") as process:
+            said(process, "health on")
+            process.send_signal(signal.SIGKILL)
+    found = elsewhere(said_of_runs, tmp_path)
+    assert (dict(found.fields), list(found.tags)) == ({"energy": 22}, ["cal"])
 
 
 def test_packets_and_pipes_are_taken_and_its_health_is_told(tmp_path):
