@@ -19,6 +19,19 @@ def fetch_limited(
     )
 
 
+def fetch_first(
+    engine: Engine, select: str, params: Params, span: tuple[int, int], most: int, seconds: float
+) -> tuple[int, pa.Table]:
+    """Return how many rows a SELECT has with t in [a, b), and the first ``most`` of them by t.
+
+    Each statement has so many seconds; raises StoreError where a bound is passed.
+    """
+    own = f"SELECT * FROM ({select}) WHERE t >= {span[0]} AND t < {span[1]}"
+    counted = fetch_limited(engine, f"SELECT count() AS n FROM ({own})", params, seconds)
+    rows = fetch_limited(engine, f"{own} ORDER BY t LIMIT {most}", params, seconds)
+    return int(counted["n"][0].as_py()), rows
+
+
 def limited(sql: str, seconds: float, rows: int | None = None) -> str:
     """Return a SELECT with bounds: so many seconds of work, so many rows in the result, 2 GB.
 

@@ -13,7 +13,7 @@ from db.engine import Engine
 from db.errors import EveryhitError, StoreError, TriggerError
 from db.relations.query import columns_of
 from db.results.rows import Lineage, committed_sql, count_without_time, list_lineages
-from db.user_sql.limits import fetch_limited
+from db.user_sql.limits import fetch_first
 from db.user_sql.profile import Profile, profile_of
 from db.words.hits_view import create_views
 from db.words.rates import count_hits
@@ -71,10 +71,9 @@ def _tried(
         )
     if columns["t"].startswith("Nullable("):
         check_times(trigger.name, count_without_time(engine, found, stage.params))
-    own = f"SELECT * FROM ({found}) WHERE t >= {window.a} AND t < {window.b}"
-    counted = fetch_limited(engine, f"SELECT count() AS n FROM ({own})", stage.params, seconds)
-    rows = fetch_limited(engine, f"{own} ORDER BY t LIMIT {most}", stage.params, seconds)
-    return DryRun(int(counted["n"][0].as_py()), pl.DataFrame(pl.from_arrow(rows)), columns)
+    span = window.a, window.b
+    n_rows, rows = fetch_first(engine, found, stage.params, span, most, seconds)
+    return DryRun(n_rows, pl.DataFrame(pl.from_arrow(rows)), columns)
 
 
 @dataclass(frozen=True)
