@@ -30,6 +30,23 @@ def count_by(engine: Engine, rows: Relation, columns: Sequence[str]) -> pl.DataF
     return pl.DataFrame(pl.from_arrow(table))
 
 
+def count_over_time(
+    engine: Engine, rows: Relation, by: str | None, begin: int, length: int
+) -> pl.DataFrame:
+    """Return how many rows lie in each bin of ``length`` ticks from ``begin`` on.
+
+    Columns: bin, from 0, the one called ``by`` if there is one, and n; bins without rows are left
+    out.
+    """
+    keys = "bin" if by is None else f"bin, `{by}`"
+    select = select_of(engine, replace(rows, columns=() if by is None else (by,)))
+    table = engine.fetch(
+        f"SELECT intDiv(t - {begin}, {length}) AS {keys}, count() AS n FROM ({select})"
+        f" WHERE t >= {begin} GROUP BY {keys} ORDER BY {keys}"
+    )
+    return pl.DataFrame(pl.from_arrow(table))
+
+
 @dataclass(frozen=True)
 class Histogram:
     """Counts of a column's values in equal bins over [low, high]; the last bin includes high."""
@@ -67,6 +84,8 @@ def histogram(
         {"": replace(rows, columns=(column,))},
         lambda of: _count(engine, select_of(engine, of[""]), column, n, low, high, seconds),
     )
+    select = select_of(engine, replace(rows, columns=(column,)))
+    return count_values(engine, select, column, n, low, high, seconds)
 
 
 def histogram_of(
@@ -103,10 +122,17 @@ def histogram_of(
         return replace(_count(engine, select, column, m, least, greatest, seconds), whole=True)
 
     return with_words(engine, {name: relations[name]}, count)
+    if not (whole and low is None and high is None):
+        return count_values(engine, select, column, n, low, high, seconds)
+    n, low, high = whole_bins(*_ends(engine, _finite(select, column), seconds), n)
+    return replace(count_values(engine, select, column, n, low, high, seconds), whole=True)
 
 
-def _whole_bins(least: float, greatest: float, n: int) -> tuple[int, float, float]:
-    """Return up to n bins with edges between whole numbers, as many of them in each bin."""
+def whole_bins(least: float, greatest: float, n: int) -> tuple[int, float, float]:
+    """Return number, begin and end of up to n bins with as many whole numbers in each.
+
+    Their edges lie between whole numbers; the last bin may end beyond the greatest one.
+    """
     width = -(-(greatest - least + 1) // n)
     n = int(-(-(greatest - least + 1) // width))
     return n, least - 0.5, least - 0.5 + n * width
@@ -127,7 +153,7 @@ def _ends(engine: Engine, finite: str, seconds: float) -> tuple[float, float]:
     return (ends["low"], ends["high"]) if ends["n"] else (0.0, 1.0)
 
 
-def _count(
+def count_values(
     engine: Engine,
     select: str,
     column: str,
@@ -136,6 +162,7 @@ def _count(
     high: float | None,
     seconds: float,
 ) -> Histogram:
+    """Return the histogram of a column of a SELECT that may be trusted, as ``histogram`` does."""
     finite = _finite(select, column)
     if low is None or high is None:
         least, greatest = _ends(engine, finite, seconds)
@@ -200,6 +227,39 @@ def histogram2d(
 
 
 def _count2d(
+    select = select_of(engine, replace(rows, columns=columns))
+    return _count_pairs(engine, select, columns, axes, seconds)
+
+
+def histogram2d_of(
+    engine: Engine,
+    values: tuple[str, str],
+    name: str,
+    where: str,
+    relations: Mapping[str, Relation],
+    axes: tuple[Axis, Axis],
+    seconds: float,
+) -> Histogram2d:
+    """Return the histogram of two SQL expressions over a relation's rows, as ``histogram2d`` does.
+
+    They and ``where`` are confined as a user's SELECT is. Raises SqlError, and UsageError for what
+    is no number.
+    """
+    kept = f" WHERE {where}" if where else ""
+    query = confined(
+        engine, f"SELECT {values[0]} AS x, {values[1]} AS y FROM `{name}`{kept}", relations
+    )
+    select = bind(engine, query, relations)
+    kinds = [kind.removeprefix("Nullable(") for _, kind in columns_of(engine, select)]
+    if len(kinds) != 2:
+        raise UsageError("a map counts pairs: give two expressions, each one value")
+    for value, kind in zip(values, kinds, strict=True):
+        if not kind.startswith(_NUMBERS):
+            raise UsageError(f"{value} is {kind}: give an expression that is a number")
+    return _count_pairs(engine, select, ("x", "y"), axes, seconds)
+
+
+def _count_pairs(
     engine: Engine,
     select: str,
     columns: tuple[str, str],

@@ -16,7 +16,7 @@ COMMANDS = {
     "events": ("query", "List events of a run, selected by an expression over their columns."),
     "export": ("export", "Write hits, events or results to a file, however many there are."),
     "hist": ("hist", "Count values in bins, in the database, and draw them in the terminal."),
-    "plot": ("plot", "Pictures of a run, as PNG, PDF or SVG."),
+    "plot": ("plot_counts", "Pictures of a run, as PNG, PDF or SVG."),
     "trigger": ("triggers", "Triggers: questions to the hits."),
     "reprocess": ("reprocess", "Run triggers over a range again, and see how far that is."),
     "calibrate": ("calibrate", "Measure a detector's constants from stored results."),

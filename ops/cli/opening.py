@@ -3,21 +3,26 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
+from dataclasses import dataclass
 from typing import Any
 
 import typer
 
-from db.catalogue.runs import Run, close_orphans
+from db.catalogue.runs import Run, close_orphans, find_run
 from db.detector import Detector, load
+from db.engine import Engine
 from db.engine.address import is_clickhouse
 from db.engine.owner import RemoteEngine, find_endpoint
 from db.errors import StoreBusyError, StoreError, UsageError
+from db.relations.relation import Relation
 from db.store import Store, open_store, store_folder
 from db.time import parse_range
 from db.words.homes.address import know_homes, redacted_home
 from db.words.homes.home import HomeAwayError
 from db.words.homes.opening import home_at
+from ops.cli.dropped import warn_of_dropped
 from ops.settings import settings
+from software_triggers.task.names import partial_of, relations
 
 
 @contextmanager
@@ -82,6 +87,41 @@ def opened(
                 f"run {run.run_id} was interrupted; what was committed is all there", err=True
             )
         yield store
+
+
+@dataclass(frozen=True)
+class RowsAsked:
+    """A run, and the rows by name over which a command counts."""
+
+    engine: Engine
+    run: Run
+    a: int
+    b: int
+    """The range [a, b) asked for."""
+    relations: dict[str, Relation]
+    said: str
+    """For which part of the range there is nothing; empty if for none."""
+
+
+@contextmanager
+def rows_asked(
+    store: str | None, run: str | None, start: str | None, stop: str | None, of: str
+) -> Iterator[RowsAsked]:
+    """Open a store and look up rows of a run by name, and say what they lack.
+
+    Raises UsageError where there are none of that name.
+    """
+    with opened(store) as at:
+        found = find_run(at.engine, run)
+        span = span_of(found, start, stop)
+        names = relations(at.engine, found, span)
+        if of not in names:
+            raise UsageError(f"there is no {of} in this run; there are: {', '.join(names)}")
+        if of in ("hits", "words"):
+            warn_of_dropped(at.engine, found, span, "they are not in this histogram")
+        if said := partial_of(at.engine, names, [of]):
+            typer.echo(said, err=True)
+        yield RowsAsked(at.engine, found, *span, names, said)
 
 
 def detector_named(name: str) -> Detector:

@@ -13,7 +13,6 @@ from db.engine import Engine
 from db.errors import UsageError
 from db.relations.relation import Relation
 from db.time import parse_moment
-from db.words.gaps import read_gaps
 from db.words.totals import extent
 from ops.cli import app
 from ops.cli.opening import opened, span_of
@@ -24,33 +23,6 @@ plots = typer.Typer(help="Pictures of a run, as PNG, PDF or SVG.", no_args_is_he
 app.add_typer(plots, name="plot")
 
 Out = Annotated[Path, typer.Option("--out", help="The file to write: .png, .pdf or .svg.")]
-
-
-@plots.command("rates")
-def rates(
-    out: Out,
-    by: Annotated[
-        str | None, typer.Option("--by", help="link, or what elements are grouped by: chamber, ...")
-    ] = None,
-    run: RunOption = None,
-    start: From = None,
-    stop: To = None,
-    store: Store = None,
-) -> None:
-    """Draw hits a second against time, from counts taken at insert; dead time is shaded."""
-    from db.detector.elements import elements
-    from ops.plot import rates as picture
-    from ops.plot import save
-
-    with _asked(out, store, run, start, stop) as of:
-        shape = of.run.detector.shape
-        groups = [shape.element[0]] if shape and len(elements(of.run.detector)) else []
-        groups.append("link")
-        if by is not None and by not in groups:
-            raise UsageError(f"can't draw rates by {by}; by {' or '.join(groups)}")
-        counted = picture.count(of.engine, of.run, of.a, of.b, by or groups[0])
-        gaps = read_gaps(of.engine, of.run.run_id)
-    save(picture.draw(of.run, counted, gaps), out)
 
 
 @plots.command("occupancy")

@@ -1,13 +1,31 @@
+from typing import TYPE_CHECKING
+
 import numpy as np
 from matplotlib.figure import Figure
 
 from db.catalogue.runs import Run
+from db.errors import UsageError
 from db.relations.histogram import Histogram
 from ops.plot import styled, title
 
+if TYPE_CHECKING:
+    from ops.plot.fit import Fit
 
-def draw(run: Run, counted: Histogram, value: str, said: str, *, log: bool = False) -> Figure:
-    """Return a picture of counts in equal bins, with their statistical errors."""
+
+def draw(
+    run: Run,
+    counted: Histogram,
+    value: str,
+    said: str,
+    *,
+    log: bool = False,
+    log_x: bool = False,
+    fit: "Fit | None" = None,
+) -> Figure:
+    """Return a picture of counts in equal bins, with their statistical errors, and a fit of them.
+
+    Raises UsageError where values that are not positive should lie on a logarithmic axis.
+    """
     counts = np.array(counted.counts)
     edges = np.linspace(counted.low, counted.high, len(counts) + 1)
     with styled():
@@ -17,7 +35,19 @@ def draw(run: Run, counted: Histogram, value: str, said: str, *, log: bool = Fal
         axes.stairs(counts, edges, color="C0")
         middle = (edges[:-1] + edges[1:]) / 2
         axes.errorbar(middle, counts, np.sqrt(counts), fmt="none", ecolor="C0", elinewidth=0.8)
-        axes.set_xlim(edges[0], edges[-1])
+        if fit is not None:
+            axes.stairs(
+                fit.expected, fit.edges, baseline=None, color="C1", label="\n".join(fit.lines)
+            )
+            axes.legend(loc="best")
+        least = float(edges[0])
+        if log_x and least <= 0:
+            least = min(float(edges[edges > 0][0]), 0.5) if (edges > 0).any() else 0
+            if least == 0:
+                raise UsageError("--log-x: all values are below 0; they have no logarithm")
+        axes.set_xlim(least, edges[-1])
+        if log_x:
+            axes.set_xscale("log")
         if log:
             axes.set_yscale("log", nonpositive="clip")
             axes.set_ylim(bottom=0.5)

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 from matplotlib.figure import Figure
@@ -7,11 +9,15 @@ from db.catalogue.runs import Run
 from db.detector.elements import elements
 from db.engine import Engine
 from db.errors import UsageError
+from db.relations.histogram import count_over_time
+from db.relations.relation import Relation
 from db.words.headers import last_time
 from db.words.rates import Bins, count_rates
 from ops.plot import GREY, styled, title, utc
 
 MOST_BINS = 400
+MOST_CHOSEN = 10_000
+"""Bins that somebody may choose."""
 MOST_LINES = 10
 _UNITS = ((3 * 86400, 86400, "days"), (3 * 3600, 3600, "h"), (600, 60, "min"), (0, 1, "s"))
 """From how many seconds on, a unit of time in seconds, and its name."""
@@ -45,14 +51,44 @@ def count(engine: Engine, run: Run, a: int, b: int, by: str) -> pl.DataFrame:
         )
         known = known.with_columns(pl.when("hit").then(by))
     counted = known.group_by("bin", by, "hit").agg(pl.col("n").sum())
-    bins = pl.DataFrame({"bin": range(n_bins)}, schema={"bin": pl.Int64})
-    full = bins.join(counted.select(by, "hit").unique(), how="cross").join(
+    return _every_bin(counted, by, Bins(a, length, n_bins), last)
+
+
+def count_rows(
+    engine: Engine, rows: Relation, a: int, b: int, by: str | None, length: int | None
+) -> pl.DataFrame:
+    """Return how many rows lie in each bin of time from a to b, as ``count`` does.
+
+    ``by`` is any column of theirs; without, all are counted together. ``length`` is that of a bin
+    in ticks; without, there are some hundred bins. The last one may end earlier: its ``t_end`` is
+    that of the range, so that a rate is right at the border, too.
+    Raises UsageError where there are no rows, or too many bins.
+    """
+    length = length or max(1, -(-(b - a) // MOST_BINS))
+    n_bins = -(-(b - a) // length)
+    if n_bins > MOST_CHOSEN:
+        raise UsageError(f"{n_bins:,} bins are more than {MOST_CHOSEN:,}: choose a longer --bin")
+    counted = count_over_time(engine, replace(rows, a=a, b=b), by, a, length)
+    if counted.is_empty():
+        raise UsageError(f"{rows.name} has no rows in this range: ask for another one")
+    if by is None:
+        by = "all"
+        counted = counted.with_columns(pl.lit(rows.name).alias(by))
+    counted = counted.select("bin", by, pl.lit(value=True).alias("hit"), "n")
+    return _every_bin(counted, by, Bins(a, length, n_bins), b)
+
+
+def _every_bin(counted: pl.DataFrame, by: str, bins: Bins, last: int) -> pl.DataFrame:
+    """Return counts with those of bins in which there were none."""
+    every = pl.DataFrame({"bin": range(bins.n)}, schema={"bin": pl.Int64})
+    counted = counted.cast({"bin": pl.Int64})
+    full = every.join(counted.select(by, "hit").unique(), how="cross").join(
         counted, on=("bin", by, "hit"), how="left", nulls_equal=True
     )
-    begin = a + pl.col("bin") * length
+    begin = bins.start + pl.col("bin") * bins.width
     return full.select(
         begin.alias("t"),
-        pl.min_horizontal(begin + length, last).alias("t_end"),
+        pl.min_horizontal(begin + bins.width, last).alias("t_end"),
         by,
         "hit",
         pl.col("n").fill_null(0),

@@ -173,7 +173,7 @@ ODD = (
         ("run", "list"),
         ("query", "SELECT 1"),
         ("alarms", "list"),
-        ("plot", "rates", "--out", "x.png"),
+        ("plot", "rate", "--out", "x.png"),
     ],
 )
 def test_a_question_makes_no_store(tmp_path, asked):

@@ -54,7 +54,7 @@ def test_the_command_writes_a_picture_of_a_run(tmp_path):
 
 def test_without_the_extra_one_line_says_how_to_get_it(tmp_path):
     done = everyhit(
-        "plot", "rates", "--out", tmp_path / "a.png",
+        "plot", "rate", "--out", tmp_path / "a.png",
         "--store", tmp_path / "store",
         before="import sys; sys.modules['mplhep'] = None",
     )  # fmt: skip

@@ -1,0 +1,295 @@
+"""Pictures of what any detector has: values, times between hits, two columns, rates."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import polars as pl
+import typer
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from db.catalogue.runs import Run
+from db.detector.elements import elements
+from db.engine import Engine
+from db.errors import UsageError
+from db.relations.histogram import Axis, Histogram, histogram2d_of
+from db.relations.relation import Relation
+from db.relations.time_differences import between, count_rows, to_previous
+from db.selection import Node
+from db.time import duration_ticks
+from db.words.gaps import read_gaps
+from db.words.totals import extent
+from ops.cli.counted import (
+    PATIENCE_S,
+    Bins,
+    Counted,
+    FitOption,
+    FitRange,
+    High,
+    Log,
+    LogX,
+    Low,
+    OutFile,
+    Where,
+    answer,
+    check_out,
+)
+from ops.cli.hist import Of, Value, count
+from ops.cli.opening import rows_asked
+from ops.cli.plot import plots
+from ops.cli.show import AsJson, From, RunOption, Store, To, show_json
+from software_triggers.task.names import selection_over
+
+MEAN_GAPS = 10
+"""Without --within, times up to so many mean ones are shown."""
+MOST_CELLS = 200
+_UNITS = ((1e9, "s"), (1e6, "ms"), (1e3, "us"), (0.0, "ns"))
+"""From how many ns on, a unit."""
+
+
+@plots.command("spectrum")
+def spectrum(
+    value: Value,
+    of: Of = "hits",
+    where: Where = "",
+    bins: Bins = 200,
+    low: Low = None,
+    high: High = None,
+    log: Log = False,
+    log_x: LogX = False,
+    fit: FitOption = None,
+    fit_range: FitRange = None,
+    out: OutFile = None,
+    run: RunOption = None,
+    start: From = None,
+    stop: To = None,
+    store: Store = None,
+    as_json: AsJson = False,
+) -> None:
+    """Draw how often each value occurs, with a fit where one is asked for."""
+    check_out(out, fit, fit_range)
+    counted = count(value, of, where, bins, low, high, run, start, stop, store)
+    answer(counted, out, as_json=as_json, log=log, log_x=log_x, fit=fit, fit_range=fit_range)
+
+
+@plots.command("time-difference")
+def time_difference(
+    first: Annotated[
+        str, typer.Option("--first", help='From these, a selection as "channel == 0" ...')
+    ] = "",
+    second: Annotated[
+        str, typer.Option("--second", help="... to these; default to each from the one before.")
+    ] = "",
+    by: Annotated[
+        str | None, typer.Option("--by", help="Without them: among those of equal value of this.")
+    ] = None,
+    within: Annotated[
+        str | None, typer.Option("--within", help="How far apart, as 2us; default what suits.")
+    ] = None,
+    of: Of = "hits",
+    bins: Bins = 100,
+    log: Log = False,
+    log_x: LogX = False,
+    fit: FitOption = None,
+    fit_range: FitRange = None,
+    out: OutFile = None,
+    run: RunOption = None,
+    start: From = None,
+    stop: To = None,
+    store: Store = None,
+    as_json: AsJson = False,
+) -> None:
+    """Draw times from each hit to the one before, or of all pairs of two selections.
+
+    --first and --second count each pair within the time, on both sides: what belongs together is a
+    peak there, what does not is flat.
+    """
+    check_out(out, fit, fit_range)
+    if bool(first) != bool(second):
+        raise UsageError("pairs need both --first and --second")
+    if first and by is not None:
+        raise UsageError("--by is for times to the hit before: leave it out with --first")
+    with rows_asked(store, run, start, stop, of) as asked:
+        rows = _within_hits(asked.engine, asked.relations[of])
+        if by is not None and by not in _columns(rows):
+            raise UsageError(f"{of} have no column {by}; they have: {', '.join(_columns(rows))}")
+        if within is not None:
+            reach = duration_ticks(within, asked.run.detector.tick)
+        else:
+            n = max(count_rows(asked.engine, rows), 1)
+            reach = max(MEAN_GAPS * (rows.b - rows.a) // n, 10)
+        if reach < 1:
+            raise UsageError(f"--within {within}: that is less than a tick")
+        with Progress(
+            TextColumn("counting"),
+            BarColumn(),
+            TimeElapsedColumn(),
+            disable=as_json,
+            transient=True,
+        ) as bar:
+            task = bar.add_task("", total=1.0)
+
+            def told(done: float) -> None:
+                bar.update(task, completed=done)
+
+            if first:
+                pair = _selection(rows, first), _selection(rows, second)
+                ticks = between(asked.engine, rows, *pair, reach, bins, PATIENCE_S, told)
+                title = f"from {first} to {second}, {of}"
+            else:
+                ticks = to_previous(asked.engine, rows, by, reach, bins, PATIENCE_S, told)
+                title = f"from {of} to the next" + (f" of equal {by}" if by else "")
+    counted, unit = _in_time(asked.run, ticks)
+    told_of = Counted(asked.run, counted, "time difference", title, unit, asked.said)
+    answer(told_of, out, as_json=as_json, log=log, log_x=log_x, fit=fit, fit_range=fit_range)
+
+
+@plots.command("scatter")
+def scatter(
+    x: Value,
+    y: Value,
+    of: Of = "hits",
+    where: Where = "",
+    bins: Annotated[
+        str, typer.Option("--bins", help="How many along x and y, as 60x40.")
+    ] = "100x100",
+    x_range: Annotated[str, typer.Option("--x-range", help="low:high; default all.")] = ":",
+    y_range: Annotated[str, typer.Option("--y-range", help="low:high; default all.")] = ":",
+    log: Log = False,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Draw it into this file: .png, .pdf or .svg.")
+    ] = None,
+    run: RunOption = None,
+    start: From = None,
+    stop: To = None,
+    store: Store = None,
+    as_json: AsJson = False,
+) -> None:
+    """Draw how often pairs of values occur, as a map of cells."""
+    if out is None and not as_json:
+        raise UsageError("a map is drawn into a file, --out map.png, or told as numbers, --json")
+    if out is not None:
+        from ops.plot import checked
+
+        checked(out)
+    n_x, n_y = _cells(bins)
+    axes = Axis(*_ends("--x-range", x_range), n_x), Axis(*_ends("--y-range", y_range), n_y)
+    with rows_asked(store, run, start, stop, of) as asked:
+        counted = histogram2d_of(asked.engine, (x, y), of, where, asked.relations, axes, PATIENCE_S)
+    if out is not None:
+        from ops.plot import save
+        from ops.plot.scatter import draw
+
+        title = f"{y} against {x} of {of}" + (f" where {where}" if where else "")
+        save(draw(asked.run, counted, x, y, title, log=log), out, asked.said)
+    if as_json:
+        edges = {
+            name: np.linspace(axis.low or 0, axis.high or 0, axis.n + 1).tolist()
+            for name, axis in (("x", counted.x), ("y", counted.y))
+        }
+        numbers = counted.counts.astype(np.int64).tolist()
+        show_json({**edges, "counts": numbers, "outside": counted.outside})
+
+
+@plots.command("rate")
+@plots.command("rates", hidden=True)  # its name until there were others
+def rate(
+    by: Annotated[
+        str | None,
+        typer.Option("--by", help="Any column, a line each; default what the detector has."),
+    ] = None,
+    of: Of = "hits",
+    where: Annotated[
+        str, typer.Option("--where", help='Which rows, a selection as "chamber == 2".')
+    ] = "",
+    bin_: Annotated[
+        str | None, typer.Option("--bin", help="Length of a bin, as 10s; default what suits.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Draw it into this file: .png, .pdf or .svg.")
+    ] = None,
+    run: RunOption = None,
+    start: From = None,
+    stop: To = None,
+    store: Store = None,
+    as_json: AsJson = False,
+) -> None:
+    """Draw hits a second against time; dead time is shaded.
+
+    Without --where and --bin, and by link or by what elements are grouped by, they are counts taken
+    at insert, which cost nothing; else rows are counted now.
+    """
+    if out is None and not as_json:
+        raise UsageError("rates are drawn into a file, --out rate.png, or told as numbers, --json")
+    from ops.plot import checked, save
+    from ops.plot import rates as picture
+
+    if out is not None:
+        checked(out)
+    with rows_asked(store, run, start, stop, of) as asked:
+        engine, rows = asked.engine, _within_hits(asked.engine, asked.relations[of])
+        shape = asked.run.detector.shape
+        groups = [shape.element[0]] if shape and len(elements(asked.run.detector)) else []
+        groups.append("link")
+        if of == "hits" and not where and bin_ is None and (by is None or by in groups):
+            counted = picture.count(engine, asked.run, rows.a, rows.b, by or groups[0])
+        else:
+            if by is not None and by not in _columns(rows):
+                known = ", ".join(_columns(rows))
+                raise UsageError(f"{of} have no column {by}; they have: {known}")
+            kept = replace(rows, where=_selection(rows, where) if where else None)
+            length = None if bin_ is None else duration_ticks(bin_, asked.run.detector.tick)
+            counted = picture.count_rows(engine, kept, kept.a, kept.b, by, length)
+        gaps = read_gaps(engine, asked.run.run_id)
+    if out is not None:
+        save(picture.draw(asked.run, counted, gaps), out, asked.said)
+    if as_json:
+        second = 1e9 / float(asked.run.detector.tick)
+        per_s = pl.col("n") / (pl.col("t_end") - pl.col("t")) * second
+        show_json(counted.with_columns(per_s=per_s).to_dicts())
+
+
+def _within_hits(engine: Engine, rows: Relation) -> Relation:
+    """Return the rows with a range that ends where the run's hits do."""
+    first, last = extent(engine, rows.run)
+    a, b = max(rows.a, first), min(rows.b, last)
+    return replace(rows, a=a, b=max(a, b))
+
+
+def _columns(rows: Relation) -> list[str]:
+    if rows.lineage is not None:
+        return list(rows.lineage.columns)
+    return ["link", *rows.run.detector.column_names]
+
+
+def _selection(rows: Relation, text: str) -> Node:
+    if rows.lineage is not None:
+        return selection_over(rows.lineage, text)
+    return rows.run.detector.selection(text)
+
+
+def _in_time(run: Run, ticks: Histogram) -> tuple[Histogram, str]:
+    """Return counts over a unit of time that suits them, and the unit."""
+    tick_ns = float(run.detector.tick)
+    widest = max(abs(ticks.low), abs(ticks.high)) * tick_ns
+    unit_ns, unit = next((ns or 1.0, name) for ns, name in _UNITS if widest >= ns)
+    scale = tick_ns / unit_ns
+    return replace(ticks, low=ticks.low * scale, high=ticks.high * scale, whole=False), unit
+
+
+def _cells(text: str) -> tuple[int, int]:
+    x, _, y = text.partition("x")
+    if not (x.isdecimal() and y.isdecimal()) or not all(1 <= int(n) <= MOST_CELLS for n in (x, y)):
+        raise UsageError(f"--bins {text}: write them as 60x40, up to {MOST_CELLS}x{MOST_CELLS}")
+    return int(x), int(y)
+
+
+def _ends(option: str, text: str) -> tuple[float | None, float | None]:
+    low, colon, high = text.partition(":")
+    try:
+        if colon:
+            return float(low) if low else None, float(high) if high else None
+    except ValueError:
+        pass
+    raise UsageError(f"{option} {text}: write low:high, as 0:100; either may be left out")
