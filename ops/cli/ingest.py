@@ -12,8 +12,9 @@ from db import store as storage
 from db.catalogue.annotations import annotate
 from db.catalogue.runs import Run, close_run, name_of_file, open_run, planned_run
 from db.engine import Engine
-from db.errors import SourceError
-from db.time import duration_ticks, parse_date
+from db.errors import SourceError, UsageError
+from db.time import duration_ticks, parse_date, parse_moment
+from db.words.gaps import Gap, book_gaps
 from db.words.headers import last_time
 from db.words.hits_view import create_views
 from db.words.totals import check_stored
@@ -36,6 +37,7 @@ from readout.readout import Readout
 from readout.source.block import Block
 from readout.source.open import Source, open_source
 from readout.source.pace import paced
+from readout.source.series import Pause, in_series
 from software_triggers.registry import triggers_of_run
 from software_triggers.running.threads import run_stages
 
@@ -66,6 +68,18 @@ def ingest(
             " else now.",
         ),
     ] = None,
+    after: Annotated[
+        bool,
+        typer.Option("--after", help="A file whose clock starts anew follows the one before it."),
+    ] = False,
+    at_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--at",
+            help="When the first hit of the second file was, as 2h or 2013-09-10T14:00:00Z; once"
+            " more for the third, ...",
+        ),
+    ] = None,
     form: Form = None,
     tree: Tree = None,
     force: Force = False,
@@ -73,7 +87,16 @@ def ingest(
     words: Words = None,
     as_json: AsJson = False,
 ) -> None:
-    """Write recorded words into a new run, and run triggers on it if any are named."""
+    """Write recorded words into a new run, and run triggers on it if any are named.
+
+    Several files are one run, in the order in which they are named. A file whose clock starts anew
+    is refused unless --after or --at says when it began.
+    """
+    if at_ and (after or len(at_) != len(files) - 1):
+        raise UsageError(
+            f"--at says when each file but the first began: give it {len(files) - 1} times, without"
+            " --after"
+        )
     declared, annotations = detector_named(detector), edit_of(fields, tag)
     keep = always(keeping(declared, prefilter)) if prefilter else None
     named = parse_date(started) if started else None
@@ -82,10 +105,14 @@ def ingest(
     watched = zip(files, sources, strict=True)
     blocks = chain.from_iterable(_watched(f, source, quiet=as_json) for f, source in watched)
     with opened_to_write(store, words, alone=True) as at:
+    sources = [open_source(file, declared, force=force, form=form) for file in files]
+    watched = [
+        (str(file), _watched(file, source, quiet=as_json))
+        for file, source in zip(files, sources, strict=True)
+    ]
+    with opened(store, alone=True) as at:
         began = datetime.now(UTC)
-        first = next(blocks, None)
-        if first is None:
-            raise SourceError(f"there are no words in {', '.join(map(str, files))}")
+        first = _first(watched)
         cell = duration_ticks(settings().cell, declared.tick)
         told = {"events": events.split(",")} if events else {}
         wanted = [*(trigger or []), *(["events"] if events else [])]
@@ -99,7 +126,12 @@ def ingest(
             settings=told,
         )
         annotate(at.engine, new.run_id, annotations, who_asks())
-        summary, fault = _write(at, new, chain([first], blocks), first, keep, pace)
+        origin = 0 if first.epoch is not None else run_start(declared, first.words)
+        pauses: list[Pause] = []
+        begins = [parse_moment(text, declared.tick, new.started_at) for text in at_ or ()]
+        blocks = in_series(watched, declared, origin, begins, after=after, paused=pauses.append)
+        summary, fault = _write(at, new, blocks, origin, keep, pace)
+        book_gaps(at.engine, [Gap(new.run_id, p.link, "between files", p.a, p.b) for p in pauses])
         new = close_run(at.engine, new, _end(at.engine, new) if new.started_at < began else None)
         summary |= _left_out(files, sources)
         results = []
@@ -116,18 +148,26 @@ def ingest(
         end_with_failures(at.engine, new, results)
 
 
+def _first(files: list[tuple[str, Iterator[Block]]]) -> Block:
+    """Return the first block of all, which stays in its file; SourceError where there is none."""
+    for k, (name, blocks) in enumerate(files):
+        if (first := next(blocks, None)) is not None:
+            files[k] = name, chain([first], blocks)
+            return first
+    raise SourceError(f"there are no words in {', '.join(name for name, _ in files)}")
+
+
 def _write(
     store: storage.Store,
     run: Run,
     blocks: Iterator[Block],
-    first: Block,
+    origin: int,
     keep: Schedule | None,
     pace: float | None,
 ) -> tuple[dict[str, Any], SourceError | None]:
     """Write the blocks and return what came of it, and what was wrong with the source."""
     began, engine = time.perf_counter(), store.engine
     create_views(engine, run.detector)
-    origin = 0 if first.epoch is not None else run_start(run.detector, first.words)
     fault: SourceError | None = None
     readout = Readout(
         engine, run, origin, flush_s=settings().flush_s, rules=keep, words=store.words

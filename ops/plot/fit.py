@@ -64,9 +64,15 @@ def fitted(of: Histogram, kind: str, low: float | None, high: float | None) -> F
         )
     cost = ExtendedBinnedNLL(counts, edges, model)
     fit = Minuit(cost, **start)
+    ends, bin_ = (float(edges[0]), float(edges[-1])), float(edges[1] - edges[0])
     for name in fit.parameters:
-        fit.limits[name] = (None, None) if name == "mean" else (0, None)
+        fit.limits[name] = (0, None)
+    if kind == "peak":  # one much narrower than a bin looks like one that is narrower still
+        fit.limits["mean"], fit.limits["sigma"] = ends, (bin_ / 10, ends[1] - ends[0])
+    fit.strategy = 2
     fit.migrad(ncall=20_000)
+    if not fit.valid:
+        fit.simplex(ncall=20_000).migrad(ncall=20_000)
     fit.hesse()
     if not fit.valid:
         raise UsageError(f"can't fit {kind}: nothing fits well there; try another --fit-range")

@@ -81,6 +81,13 @@ class Unwrapper:
         """What must be added to the own time of a word as new as the clock."""
         return int(self._state[1])
 
+    def place(self, time: int) -> int:
+        """Return where a sound word of that own time would be placed next."""
+        t = time + self.epoch
+        if self._wrap and not -self._latest <= t - self.newest < self._wrap - self._latest:
+            t += -self._wrap if t > self.newest else self._wrap
+        return t
+
     def follow(
         self, times: Ticks, sound: Mask, epoch: int | None = None, clock: Ticks | None = None
     ) -> tuple[Ticks, Ticks]:
