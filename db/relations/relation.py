@@ -37,6 +37,8 @@ class Relation:
     def of_words(self) -> bool:
         """Whether its rows are made of words."""
         return self.lineage is None and self.name in ("hits", "words")
+    shuffled: bool = False
+    """In an order of chance: to see whether an answer depends on it."""
 
 
 def select_of(engine: Engine, relation: Relation) -> str:
@@ -45,6 +47,8 @@ def select_of(engine: Engine, relation: Relation) -> str:
     Raises StoreError where rates are asked for and their counts can't be read.
     """
     select = _source(engine, relation)
+    if relation.shuffled:
+        select = f"SELECT * FROM ({select}) ORDER BY rand()"
     if relation.where is None:
         return select
     return f"SELECT * FROM ({select}) WHERE {to_sql(relation.where)}"

@@ -32,6 +32,7 @@ from software_triggers.registry import (
 )
 from software_triggers.running.threads import run_stages
 from software_triggers.running.tilings import compare_tilings
+from software_triggers.running.trials import try_out
 from software_triggers.task.bind import bind
 from software_triggers.task.chain import names_of
 from software_triggers.trigger import Trigger
@@ -109,7 +110,7 @@ def new(
         raise UsageError(f"{path} is there already: name another --out, or remove it") from None
     except OSError as fault:
         raise UsageError(f"can't write {path}: {fault.strerror}") from None
-    typer.echo(f"wrote {path}; try it: everyhit trigger run {path} --check")
+    typer.echo(f"wrote {path}; try it: everyhit trigger test {path}")
 
 
 @triggers.command("add")
@@ -164,6 +165,56 @@ def run_(
     with opened(store) as at:
         go = _check if check else _run
         go(at.engine, loaded, wanted, run, start, stop, param or [], as_json=as_json)
+
+
+@triggers.command("test")
+def test(
+    file: Annotated[str, typer.Argument(help="A .sql or .py file, or a trigger's name.")],
+    run: RunOption = None,
+    start: From = None,
+    stop: To = None,
+    param: Params = None,
+    store: Store = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say on what a trigger's results depend that they must not, with the first row that differs.
+
+    It is asked again, with hits in another order, and with windows cut in several ways; nothing is
+    stored. Ends with 1 if results depend on any of it.
+    """
+    loaded = load_file(Path(file)) if file.endswith((".sql", ".py")) else []
+    names = [trigger.name for trigger in loaded] or [file]
+    with opened(store) as at:
+        found, known, wanted = _asked(at.engine, loaded, names, run, param or [])
+        a, b = span_of(found, start, stop)
+        trials = {
+            name: try_out(at.engine, found, _one(known, name), params, a, b)
+            for name, params in wanted.items()
+        }
+    show(
+        [
+            {
+                "trigger": name,
+                "check": check.name,
+                "rows": trial.n_rows,
+                "different": check.n_different,
+                "verdict": check.verdict or "passed",
+                "first": asdict(check.first) if check.first else None,
+            }
+            for name, trial in trials.items()
+            for check in trial.checks
+        ],
+        as_json=as_json,
+        title=f"tried on run {found.run_id}",
+    )
+    for name, trial in trials.items():
+        for check in trial.checks:
+            if first := check.first:
+                raise TriggerError(
+                    f"trigger {name}: {check.verdict}; the first row that differs, at t ="
+                    f" {first.t}, was found {first.uncut} times and then {first.cut} times:"
+                    f" {first.row[:200]}"
+                )
 
 
 def _run(

@@ -12,7 +12,8 @@ from db.engine import Engine
 from db.words.hits_view import create_views
 from db.words.ranges import of_hits
 from software_triggers.running.dry_run import unstored_stage
-from software_triggers.task.bind import Stage, find
+from software_triggers.task.bind import Stage, compute
+from software_triggers.task.relations import NOTHING, AtHand
 from software_triggers.trigger import Trigger
 from software_triggers.window import Window
 
@@ -61,31 +62,49 @@ def compare_tilings(
     window = next(
         (Window(*part) for part in of_hits(engine, run, a, b, MOST_HITS)), Window(a, a + 1)
     )
-    whole = _found(engine, stage, [window.a, window.b])
+    whole = found_in(engine, stage, [window.a, window.b])
     times = whole["t"].unique().sort()
     some = times.gather_every(max(1, -(-len(times) // MOST_CUTS))).to_list()
     n_windows, differences = 1, []
-    for later in (0, 1):
-        inside = {t + later for t in some if window.a < t + later < window.b}
-        edges = [window.a, *sorted(inside), window.b]
-        differences += _differences(whole, _found(engine, stage, edges), edges)
+    for edges in tilings(window, some):
+        differences += differing(whole, found_in(engine, stage, edges), edges)
         n_windows += len(edges) - 1
     first = min(differences, key=lambda each: each.t, default=None)
     return Tilings(window, len(whole), n_windows, len({d.row for d in differences}), first)
 
 
-def _found(engine: Engine, stage: Stage, edges: Sequence[int]) -> pl.DataFrame:
-    """Return t and the whole row as JSON of what is found in the windows between the edges."""
+def tilings(window: Window, times: Sequence[int]) -> list[list[int]]:
+    """Return two ways to cut a window: at each time, and a tick behind."""
+    return [
+        [window.a, *sorted({t + later for t in times if window.a < t + later < window.b}), window.b]
+        for later in (0, 1)
+    ]
+
+
+def found_in(
+    engine: Engine,
+    stage: Stage,
+    edges: Sequence[int],
+    reach: int | None = None,
+    at_hand: AtHand = NOTHING,
+) -> pl.DataFrame:
+    """Return t and the whole row as JSON of what is found in the windows between the edges.
+
+    ``reach`` is how far the stage looks beyond them; default what it says.
+    """
+    reach = stage.reach if reach is None else reach
     parts = []
     for window in (Window(*pair) for pair in pairwise(edges)):
-        rows = find(engine, stage, window)
+        rows = compute(engine, stage, window.widened(reach), at_hand)
+        rows = rows.filter(pl.col("t").is_between(window.a, window.b, closed="left"))
         parts.append(
             rows.select(pl.col("t").cast(pl.Int64), row=pl.struct(pl.all()).struct.json_encode())
         )
     return pl.concat(parts)
 
 
-def _differences(whole: pl.DataFrame, cut: pl.DataFrame, edges: Sequence[int]) -> list[Difference]:
+def differing(whole: pl.DataFrame, cut: pl.DataFrame, edges: Sequence[int]) -> list[Difference]:
+    """Return the rows of two answers that one has more often than the other."""
     counts = (
         pl.concat([whole.with_columns(uncut=1, cut=0), cut.with_columns(uncut=0, cut=1)])
         .group_by("t", "row")

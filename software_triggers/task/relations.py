@@ -30,6 +30,8 @@ class AtHand:
     """Rows of triggers, by name; those of others are read as they are committed."""
     attempts: dict[str, int] = field(default_factory=dict)
     """Attempts as which these rows are stored, where nobody sees them yet: for SQL."""
+    shuffled: bool = False
+    """Rows come in an order of chance: to see whether a trigger depends on theirs."""
 
 
 NOTHING = AtHand()
@@ -56,6 +58,7 @@ def relations_of(
             lineages.get(name),
             columns,
             attempt=at_hand.attempts.get(name),
+            shuffled=at_hand.shuffled,
         )
         for name in trigger.reads
     }
@@ -89,6 +92,8 @@ def frames(
             out[name] = read_frame(
                 engine, run, window, uses, hits_only=hits_only, stored=at_hand.words
             )
+    if at_hand.shuffled:
+        out = {name: each.sample(fraction=1.0, shuffle=True) for name, each in out.items()}
     return {name: _signed(frame) for name, frame in out.items()} if trigger.signed else out
 
 

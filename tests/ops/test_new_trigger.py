@@ -39,6 +39,16 @@ def test_it_runs_as_it_is(tmp_path):
         (checked,) = json.loads(everyhit("trigger", "run", file, "--check", "--json", *store))
         assert (checked["rows"], checked["different"]) == (expected, 0)
         assert checked["windows"] > 20
+        passed = json.loads(everyhit("trigger", "test", file, "--json", *store))
+        assert [(row["check"], row["verdict"]) for row in passed] == [
+            (check, "passed") for check in ("again", "order", "windows")
+        ]
+        text = file.read_text()
+        short = tmp_path / f"short_{file.name}"
+        short.write_text(text.replace("reach: within", "reach: 1 ns").replace("1 us", "1 ns"))
+        said = everyhit("trigger", "test", short, *store, code=1)
+        assert "its reach is too short: with" in said
+        assert "the first row that differs, at t = " in said
         everyhit("trigger", "run", file, *store)
         (n,) = everyhit("query", f"SELECT count() AS n FROM {name}", "--json", *store).splitlines()
         assert int(json.loads(n)["n"]) == expected
