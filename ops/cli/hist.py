@@ -18,6 +18,7 @@ from ops.cli.counted import (
 )
 from ops.cli.opening import rows_asked
 from ops.cli.show import AsJson, From, RunOption, Store, To
+from ops.cli.waiting import shown_while_asked
 
 Value = Annotated[
     str, typer.Argument(help="A column, or an expression of them, as 'adc / 4' or 't % 1000'.")
@@ -62,6 +63,9 @@ def count(
     """Return the counts of an expression over rows of a run."""
     with rows_asked(store, run, start, stop, of) as asked:
         names = asked.relations
-        counted = histogram_of(asked.engine, value, of, where, names, bins, low, high, PATIENCE_S)
+        with shown_while_asked(asked.engine):
+            counted = histogram_of(
+                asked.engine, value, of, where, names, bins, low, high, PATIENCE_S
+            )
     title = f"{value} of {of}" + (f" where {where}" if where else "")
     return Counted(asked.run, counted, value, title, said=asked.said)

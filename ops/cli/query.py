@@ -24,6 +24,7 @@ from ops.cli.described import described
 from ops.cli.dropped import warn_of_dropped
 from ops.cli.opening import opened, span_of
 from ops.cli.show import From, RunOption, Store, To, show
+from ops.cli.waiting import shown_while_asked
 from ops.plain import plain
 from software_triggers.task.names import lineage_of, partial, partial_of, relations, selection_over
 
@@ -78,7 +79,8 @@ def query(
             )
         if said := partial_of(at.engine, names, query.tables):
             typer.echo(said, err=True)
-        written = written_as(fmt, at.engine, query, names)
+        with shown_while_asked(at.engine):
+            written = written_as(fmt, at.engine, query, names)
     write(written, fmt, out)
 
 
@@ -117,7 +119,8 @@ def events(
         tree = exp.select(*listed).from_(exp.to_table("events")).order_by("t").limit(limit)
         query = confined(at.engine, tree.sql(dialect="clickhouse"), ["events"])
         chosen = Relation(name, found, a, b, lineage, where=selection_over(lineage, where))
-        written = written_as(fmt, at.engine, query, {"events": chosen})
+        with shown_while_asked(at.engine):
+            written = written_as(fmt, at.engine, query, {"events": chosen})
     write(written, fmt, out)
 
 

@@ -1,0 +1,29 @@
+import io
+import time
+
+from rich.console import Console
+
+from ops.cli.waiting import shown_while_asked
+
+
+def shown(engine, seconds, *, terminal):
+    out = io.StringIO()
+    console = Console(file=out, force_terminal=terminal, width=80)
+    with shown_while_asked(engine, console):
+        engine.fetch(
+            f"SELECT sum(sleepEachRow(0.02)) FROM numbers({round(seconds * 50)})"
+            " SETTINGS max_block_size = 5"
+        )
+    return out.getvalue()
+
+
+def test_long_work_is_shown_to_a_terminal_alone(engine):
+    assert "rows read" in shown(engine, 2.8, terminal=True)
+    assert shown(engine, 0.1, terminal=True) == ""
+    assert shown(engine, 1.5, terminal=False) == ""
+
+
+def test_it_ends_with_what_it_waits_for(engine):
+    began = time.monotonic()
+    shown(engine, 0.1, terminal=True)
+    assert time.monotonic() - began < 1
