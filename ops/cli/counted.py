@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 MOST_BINS, WIDEST_BAR, PATIENCE_S = 1000, 50, 600.0
 NUMBERS = ".csv"
+_LINES, _DRAWN = 40, 200
 
 Bins = Annotated[int, typer.Option("--bins", min=1, max=MOST_BINS, help="How many at most.")]
 Low = Annotated[
@@ -28,6 +29,10 @@ High = Annotated[
     float | None, typer.Option("--high", help="End of the last; default the greatest value.")
 ]
 Log = Annotated[bool, typer.Option("--log", help="Draw counts logarithmically.")]
+SomeBins = Annotated[
+    int | None,
+    typer.Option("--bins", min=1, max=MOST_BINS, help="How many at most; default what suits."),
+]
 LogX = Annotated[bool, typer.Option("--log-x", help="Draw values logarithmically.")]
 Where = Annotated[str, typer.Option("--where", help="Which rows, in SQL.")]
 OutFile = Annotated[
@@ -67,6 +72,11 @@ def check_out(out: Path | None, fit: str | None = None, fit_range: str | None = 
     ends_of(fit_range)
     if fit_range is not None and fit is None:
         raise UsageError("--fit-range needs --fit peak or --fit exponential")
+
+
+def bins_for(bins: int | None, out: Path | None, *, as_json: bool) -> int:
+    """Return how many bins there are: in a terminal, unless something is said, fewer."""
+    return bins or (_LINES if out is None and not as_json else _DRAWN)
 
 
 def ends_of(fit_range: str | None) -> tuple[float | None, float | None]:

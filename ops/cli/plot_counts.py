@@ -22,7 +22,6 @@ from db.words.gaps import read_gaps
 from db.words.totals import extent
 from ops.cli.counted import (
     PATIENCE_S,
-    Bins,
     Counted,
     FitOption,
     FitRange,
@@ -31,8 +30,10 @@ from ops.cli.counted import (
     LogX,
     Low,
     OutFile,
+    SomeBins,
     Where,
     answer,
+    bins_for,
     check_out,
 )
 from ops.cli.hist import Of, Value, count
@@ -53,7 +54,7 @@ def spectrum(
     value: Value,
     of: Of = "hits",
     where: Where = "",
-    bins: Bins = 200,
+    bins: SomeBins = None,
     low: Low = None,
     high: High = None,
     log: Log = False,
@@ -69,7 +70,8 @@ def spectrum(
 ) -> None:
     """Draw how often each value occurs, with a fit where one is asked for."""
     check_out(out, fit, fit_range)
-    counted = count(value, of, where, bins, low, high, run, start, stop, store)
+    n = bins_for(bins, out, as_json=as_json)
+    counted = count(value, of, where, n, low, high, run, start, stop, store)
     answer(counted, out, as_json=as_json, log=log, log_x=log_x, fit=fit, fit_range=fit_range)
 
 
@@ -88,7 +90,7 @@ def time_difference(
         str | None, typer.Option("--within", help="How far apart, as 2us; default what suits.")
     ] = None,
     of: Of = "hits",
-    bins: Bins = 100,
+    bins: SomeBins = None,
     log: Log = False,
     log_x: LogX = False,
     fit: FitOption = None,
@@ -110,6 +112,7 @@ def time_difference(
         raise UsageError("pairs need both --first and --second")
     if first and by is not None:
         raise UsageError("--by is for times to the hit before: leave it out with --first")
+    n_bins = bins_for(bins, out, as_json=as_json)
     with rows_asked(store, run, start, stop, of) as asked:
         rows = _within_hits(asked.engine, asked.relations[of])
         if by is not None and by not in _columns(rows):
@@ -135,10 +138,10 @@ def time_difference(
 
             if first:
                 pair = _selection(rows, first), _selection(rows, second)
-                ticks = between(asked.engine, rows, *pair, reach, bins, PATIENCE_S, told)
+                ticks = between(asked.engine, rows, *pair, reach, n_bins, PATIENCE_S, told)
                 title = f"from {first} to {second}, {of}"
             else:
-                ticks = to_previous(asked.engine, rows, by, reach, bins, PATIENCE_S, told)
+                ticks = to_previous(asked.engine, rows, by, reach, n_bins, PATIENCE_S, told)
                 title = f"from {of} to the next" + (f" of equal {by}" if by else "")
     counted, unit = _in_time(asked.run, ticks)
     told_of = Counted(asked.run, counted, "time difference", title, unit, asked.said)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import erf, sqrt
+from math import erf, floor, inf, log10, sqrt
 
 import numpy as np
 from iminuit import Minuit
@@ -40,9 +40,15 @@ class Fit:
     def lines(self) -> list[str]:
         """What a legend says."""
         told = [
-            f"{name} = {value:.6g} ± {self.errors[name]:.2g}" for name, value in self.values.items()
+            f"{name} = {_to_error(value, self.errors[name])}" for name, value in self.values.items()
         ]
         return [*told, f"χ²/ndf = {self.chi2:.1f}/{self.ndf}"]
+
+
+def _to_error(value: float, error: float) -> str:
+    """Return a value with as many digits as its error has two of."""
+    digits = max(0, 1 - floor(log10(error))) if 0 < error < inf else 6
+    return f"{value:.{digits}f} ± {error:.{digits}f}"
 
 
 def fitted(of: Histogram, kind: str, low: float | None, high: float | None) -> Fit:
