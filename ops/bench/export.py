@@ -71,15 +71,15 @@ def export(folder: Path, hits: int) -> list[Export]:
 
 
 def _measured(http: httpx.Client, pid: int, name: str, hits: int) -> Export:
-    base = _memory(pid, "VmRSS")
-    _reset_peak(pid)
+    base = memory_mb(pid, "VmRSS")
+    reset_peak(pid)
     _take(http, "quarter", name)
-    quarter = _memory(pid, "VmHWM")
-    _reset_peak(pid)
+    quarter = memory_mb(pid, "VmHWM")
+    reset_peak(pid)
     began = time.perf_counter()
     size = _take(http, "whole", name)
     seconds = time.perf_counter() - began
-    return Export(name, hits, seconds, size, base, quarter, _memory(pid, "VmHWM"))
+    return Export(name, hits, seconds, size, base, quarter, memory_mb(pid, "VmHWM"))
 
 
 def _take(http: httpx.Client, run: str, name: str, **more: str) -> int:
@@ -126,11 +126,12 @@ def _serve(folder: Path, end: Connection) -> None:
         end.recv()
 
 
-def _memory(pid: int, what: str) -> float:
+def memory_mb(pid: int | str, what: str) -> float:
     """Return a figure of a process's memory in MB."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     return next(int(line.split()[1]) / 1e3 for line in lines if line.startswith(what))
 
 
-def _reset_peak(pid: int) -> None:
+def reset_peak(pid: int | str) -> None:
+    """Let a process's peak of memory begin anew."""
     Path(f"/proc/{pid}/clear_refs").write_text("5")

@@ -215,6 +215,21 @@ def export(hits: Hits = 8_000_000, store: Store = None, as_json: AsJson = False)
     show(rows, as_json=as_json, title=f"{hits:,} hits over HTTP; a quarter of them for comparison")
 
 
+@bench.command()
+def tables(
+    rows: Annotated[
+        int, typer.Option("--rows", min=40_000, help="How many rows a file has.")
+    ] = 10_000_000,
+    as_json: AsJson = False,
+) -> None:
+    """Take CSV and Parquet files of any size: how fast, beside Polars, and does memory grow?"""
+    from ops.bench.tables import tables as run_tables
+
+    with _folder() as folder:
+        found = [each.as_row() for each in run_tables(folder, rows)]
+    show(found, as_json=as_json, title=f"{rows:,} rows into a store; a quarter for comparison")
+
+
 @contextmanager
 def _room(store: str | None) -> Iterator[OpenStore]:
     """Open the store that is named, or one in a temporary folder."""
