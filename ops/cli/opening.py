@@ -13,7 +13,7 @@ from db.detector import Detector, load
 from db.engine import Engine
 from db.engine.address import is_clickhouse
 from db.engine.owner import RemoteEngine, find_endpoint
-from db.errors import StoreBusyError, StoreError, UsageError
+from db.errors import StoreBusyError, StoreError, UnknownColumnError, UsageError
 from db.relations.relation import Relation
 from db.store import Store, open_store, store_folder
 from db.time import parse_range
@@ -121,7 +121,17 @@ def rows_asked(
             warn_of_dropped(at.engine, found, span, "they are not in this histogram")
         if said := partial_of(at.engine, names, [of]):
             typer.echo(said, err=True)
-        yield RowsAsked(at.engine, found, *span, names, said)
+        try:
+            yield RowsAsked(at.engine, found, *span, names, said)
+        except UnknownColumnError as fault:
+            raise UsageError(f"{fault}; {of} have {', '.join(columns_of(names[of]))}") from None
+
+
+def columns_of(rows: Relation) -> list[str]:
+    """Return the columns by which rows can be counted, beside t."""
+    if rows.lineage is not None:
+        return [name for name in rows.lineage.columns if name != "t"]
+    return ["link", *rows.run.detector.column_names]
 
 
 def detector_named(name: str) -> Detector:

@@ -37,7 +37,7 @@ from ops.cli.counted import (
     check_out,
 )
 from ops.cli.hist import Of, Value, count
-from ops.cli.opening import rows_asked
+from ops.cli.opening import columns_of, rows_asked
 from ops.cli.plot import plots
 from ops.cli.show import AsJson, From, RunOption, Store, To, show_json
 from software_triggers.task.names import selection_over
@@ -115,8 +115,8 @@ def time_difference(
     n_bins = bins_for(bins, out, as_json=as_json)
     with rows_asked(store, run, start, stop, of) as asked:
         rows = _within_hits(asked.engine, asked.relations[of])
-        if by is not None and by not in _columns(rows):
-            raise UsageError(f"{of} have no column {by}; they have: {', '.join(_columns(rows))}")
+        if by is not None and by not in columns_of(rows):
+            raise UsageError(f"{of} have no column {by}; they have: {', '.join(columns_of(rows))}")
         if within is not None:
             reach = duration_ticks(within, asked.run.detector.tick)
         else:
@@ -238,8 +238,8 @@ def rate(
         if of == "hits" and not where and bin_ is None and (by is None or by in groups):
             counted = picture.count(engine, asked.run, rows.a, rows.b, by or groups[0])
         else:
-            if by is not None and by not in _columns(rows):
-                known = ", ".join(_columns(rows))
+            if by is not None and by not in columns_of(rows):
+                known = ", ".join(columns_of(rows))
                 raise UsageError(f"{of} have no column {by}; they have: {known}")
             kept = replace(rows, where=_selection(rows, where) if where else None)
             length = None if bin_ is None else duration_ticks(bin_, asked.run.detector.tick)
@@ -258,12 +258,6 @@ def _within_hits(engine: Engine, rows: Relation) -> Relation:
     first, last = extent(engine, rows.run)
     a, b = max(rows.a, first), min(rows.b, last)
     return replace(rows, a=a, b=max(a, b))
-
-
-def _columns(rows: Relation) -> list[str]:
-    if rows.lineage is not None:
-        return list(rows.lineage.columns)
-    return ["link", *rows.run.detector.column_names]
 
 
 def _selection(rows: Relation, text: str) -> Node:

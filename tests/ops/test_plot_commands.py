@@ -166,7 +166,7 @@ def test_rates_by_any_column_are_right_at_the_border(store, hits, tmp_path):
             "no bins in --fit-range",
         ),
         (("spectrum", "adc", "--where", "adc > 90000", "--fit", "peak"), "too few"),
-        (("spectrum", "adcc"), "there is no column adcc"),
+        (("spectrum", "adcc"), "there is no column adcc; hits have link, ts, adc, ch"),
         (("spectrum", "adc", "--out", "a.bmp"), "its suffix names the kind"),
         (("time-difference", "--first", "ch == 0"), "both --first and --second"),
         (("time-difference", "--by", "colour"), "have no column colour; they have: link"),
