@@ -99,7 +99,7 @@ class Unwrapper:
         ``clock``, if given, is filled with where the clock stands after each word.
         """
         if epoch is not None:
-            self._state[1] = epoch
+            self._state[1] = self._state[3] = epoch  # also of a jump that is still in doubt
         if clock is None:
             clock = np.empty(0, np.int64)
         t, epochs = np.empty_like(times), np.empty_like(times)

@@ -3,11 +3,15 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from db.detector import Detector
 from db.errors import SourceError
-from readout.link.unwrap import Unwrapper, longest_silence, run_start
+from readout.link.unwrap import Ticks, Unwrapper, longest_silence
 from readout.link.word_times import word_times
 from readout.source.block import Block
+
+_FAR = 100
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,7 @@ def in_series(
     Raises SourceError for a file that starts anew if nothing says when it began.
     """
     clocks: dict[int, Unwrapper] = {}
-    times_of, before = word_times(detector), max(detector.disorder, detector.slice)
+    times_of = word_times(detector)
     for k, (name, blocks) in enumerate(files):
         met, epoch, decided = set[int](), None, not clocks
         said = begins[k - 1] if begins and k else None
@@ -49,7 +53,7 @@ def in_series(
             link = block.link
             times, sound, _ = times_of(block.words)
             if block.epoch is None and link not in met and sound.any():
-                own = run_start(detector, block.words) + before  # of the first words, none wild
+                own = _earliest(times[sound][:3], detector)
                 if not decided and (link in clocks or said is not None):
                     if said is not None:
                         epoch = _checked(name, detector, said, end) - own
@@ -68,6 +72,17 @@ def in_series(
             yield block
         for clock in clocks.values():  # of this file no word comes that could contradict its last
             clock.settle((detector.wrap or 2**62) // 2)
+
+
+def _earliest(first: Ticks, detector: Detector) -> int:
+    """Return the earliest of a file's first times on its counter; a wild one does not count."""
+    away, wrap = first - first[0], detector.wrap or 0
+    if wrap:  # so that a wrap between them doesn't tear them apart
+        away = (away + wrap // 2) % wrap - wrap // 2
+    away = np.sort(away)
+    middle = away[len(away) // 2]
+    alike = middle - away[0] <= _FAR * max(detector.disorder, detector.slice)
+    return int(first[0] + (away[0] if alike else middle))
 
 
 def _checked(name: str, detector: Detector, begin: int, end: int) -> int:

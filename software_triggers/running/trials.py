@@ -25,6 +25,7 @@ from software_triggers.trigger import Trigger
 from software_triggers.window import Window
 
 _FURTHER = (2, 16, 256)
+_PART = 4
 _LEAST_NS = 100
 """A reach of nothing is tried as so much."""
 _SHUFFLES = 3
@@ -119,6 +120,8 @@ def _windows(engine: Engine, stage: Stage, window: Window, whole: pl.DataFrame) 
         return check
     base = max(stage.reach, int(_LEAST_NS / stage.run.detector.tick), 1)
     for reach in (base * factor for factor in _FURTHER):
+        if _PART * reach > window.b - window.a:  # whoever sees all of it finds the same
+            break
         wide = found_in(engine, stage, [window.a, window.b], reach)
         if all(not differing(wide, found_in(engine, stage, edges, reach), edges) for edges in cuts):
             ns = float(reach * stage.run.detector.tick)

@@ -140,11 +140,11 @@ def everyhit(*arguments, code=0):
 
 @pytest.mark.slow
 def test_the_command_takes_days_of_files(tmp_path):
-    (tmp_path / "d.toml").write_text(DECLARED)
+    (tmp_path / "long.toml").write_text(DECLARED)
     t = np.arange(1, 2000, dtype="<u8") * 10**6
     for name in ("one", "two"):
         t.tofile(tmp_path / name)
-    files = ("ingest", tmp_path / "one", tmp_path / "two", "--detector", tmp_path / "d.toml")
+    files = ("ingest", tmp_path / "one", tmp_path / "two", "--detector", tmp_path / "long.toml")
     store = ("--store", tmp_path / "s")
     told = everyhit(*files, *store, code=1)
     assert f"{tmp_path}/two: its clock starts anew" in told

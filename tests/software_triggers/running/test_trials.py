@@ -61,7 +61,7 @@ def test_a_good_trigger_passes_and_leaves_nothing(engine, run, found):
 def test_a_reach_that_is_too_short_is_told_with_one_that_does(engine, run):
     trial = try_out(engine, run, neighbours("10 ns"), {}, *WHOLE)
     assert verdicts(trial)["order"] == ""
-    assert verdicts(trial)["windows"].startswith("its reach is too short: with 160 ns")
+    assert verdicts(trial)["windows"].startswith("its reach is too short: with 200 ns")
     first = trial.checks[-1].first
     assert (first.t, first.uncut, first.cut) == (40, 1, 0)
 
