@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import lru_cache
+from html import escape
 from pathlib import Path
 from typing import Any, Literal
 
@@ -66,6 +67,15 @@ class Trigger:
     def files(self) -> tuple[str, ...]:
         """The names of parameters that are files, whose bytes are part of a lineage."""
         return tuple(name for name in self.params if self._kind(name) == FILE)
+
+    def _repr_html_(self) -> str:
+        params = ", ".join(f"{name} = {value}" for name, value in self.params.items()) or "none"
+        told = f"reads {', '.join(self.reads)}; reach {self.reach}; parameters: {params}"
+        about = f"<p>{escape(self.doc)}</p>" if self.doc else ""
+        return (
+            f"<p><b>{escape(self.name)}</b> ({self.kind}) {escape(told)}</p>{about}"
+            f"<pre>{escape(self.source)}</pre>"
+        )
 
     def with_code(self) -> "Trigger":
         """Return the trigger with the hash of what its function can reach by now."""

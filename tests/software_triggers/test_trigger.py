@@ -171,3 +171,13 @@ def test_durations_reach_a_trigger_in_ticks():
     timed = sql_trigger(SQL)
     told = timed.in_ticks({"within": "25 ns", "least": 2, "name": "25 ns"}, Fraction(25, 30))
     assert told == {"within": 30, "least": 2, "name": "25 ns"}
+
+
+def test_a_notebook_shows_a_trigger_as_text():
+    found = sql_trigger(
+        "-- trigger: early\n-- reach: 1 us\n-- params: most Int64 = 5\n"
+        "SELECT t FROM hits WHERE t < {most:Int64}"
+    )
+    shown = found._repr_html_()
+    assert "<b>early</b> (sql) reads hits; reach 1 us; parameters: most = 5" in shown
+    assert "WHERE t &lt; {most:Int64}</pre>" in shown
