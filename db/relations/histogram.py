@@ -39,10 +39,14 @@ def count_over_time(
     out.
     """
     keys = "bin" if by is None else f"bin, `{by}`"
-    select = select_of(engine, replace(rows, columns=() if by is None else (by,)))
-    table = engine.fetch(
-        f"SELECT intDiv(t - {begin}, {length}) AS {keys}, count() AS n FROM ({select})"
-        f" WHERE t >= {begin} GROUP BY {keys} ORDER BY {keys}"
+    table = with_words(
+        engine,
+        {"": replace(rows, columns=() if by is None else (by,))},
+        lambda of: engine.fetch(
+            f"SELECT intDiv(t - {begin}, {length}) AS {keys}, count() AS n"
+            f" FROM ({select_of(engine, of[''])})"
+            f" WHERE t >= {begin} GROUP BY {keys} ORDER BY {keys}"
+        ),
     )
     return pl.DataFrame(pl.from_arrow(table))
 
@@ -82,10 +86,8 @@ def histogram(
     return with_words(
         engine,
         {"": replace(rows, columns=(column,))},
-        lambda of: _count(engine, select_of(engine, of[""]), column, n, low, high, seconds),
+        lambda of: count_values(engine, select_of(engine, of[""]), column, n, low, high, seconds),
     )
-    select = select_of(engine, replace(rows, columns=(column,)))
-    return count_values(engine, select, column, n, low, high, seconds)
 
 
 def histogram_of(
@@ -117,15 +119,13 @@ def histogram_of(
     def count(names: Mapping[str, Relation]) -> Histogram:
         select = bind(engine, query, names)
         if not (whole and low is None and high is None):
-            return _count(engine, select, column, n, low, high, seconds)
-        m, least, greatest = _whole_bins(*_ends(engine, _finite(select, column), seconds), n)
-        return replace(_count(engine, select, column, m, least, greatest, seconds), whole=True)
+            return count_values(engine, select, column, n, low, high, seconds)
+        m, least, greatest = whole_bins(*_ends(engine, _finite(select, column), seconds), n)
+        return replace(
+            count_values(engine, select, column, m, least, greatest, seconds), whole=True
+        )
 
     return with_words(engine, {name: relations[name]}, count)
-    if not (whole and low is None and high is None):
-        return count_values(engine, select, column, n, low, high, seconds)
-    n, low, high = whole_bins(*_ends(engine, _finite(select, column), seconds), n)
-    return replace(count_values(engine, select, column, n, low, high, seconds), whole=True)
 
 
 def whole_bins(least: float, greatest: float, n: int) -> tuple[int, float, float]:
@@ -222,13 +222,8 @@ def histogram2d(
     return with_words(
         engine,
         {"": replace(rows, columns=columns)},
-        lambda of: _count2d(engine, select_of(engine, of[""]), columns, axes, seconds),
+        lambda of: _count_pairs(engine, select_of(engine, of[""]), columns, axes, seconds),
     )
-
-
-def _count2d(
-    select = select_of(engine, replace(rows, columns=columns))
-    return _count_pairs(engine, select, columns, axes, seconds)
 
 
 def histogram2d_of(
@@ -249,14 +244,18 @@ def histogram2d_of(
     query = confined(
         engine, f"SELECT {values[0]} AS x, {values[1]} AS y FROM `{name}`{kept}", relations
     )
-    select = bind(engine, query, relations)
-    kinds = [kind.removeprefix("Nullable(") for _, kind in columns_of(engine, select)]
+    typed = columns_of(engine, bind(engine, query, relations))
+    kinds = [kind.removeprefix("Nullable(") for _, kind in typed]
     if len(kinds) != 2:
         raise UsageError("a map counts pairs: give two expressions, each one value")
     for value, kind in zip(values, kinds, strict=True):
         if not kind.startswith(_NUMBERS):
             raise UsageError(f"{value} is {kind}: give an expression that is a number")
-    return _count_pairs(engine, select, ("x", "y"), axes, seconds)
+    return with_words(
+        engine,
+        {name: relations[name]},
+        lambda names: _count_pairs(engine, bind(engine, query, names), ("x", "y"), axes, seconds),
+    )
 
 
 def _count_pairs(

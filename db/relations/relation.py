@@ -33,12 +33,13 @@ class Relation:
     fetched: int | None = None
     """The number under which words that lie in another home were fetched into the store."""
 
+    shuffled: bool = False
+    """In an order of chance: to see whether an answer depends on it."""
+
     @property
     def of_words(self) -> bool:
         """Whether its rows are made of words."""
         return self.lineage is None and self.name in ("hits", "words")
-    shuffled: bool = False
-    """In an order of chance: to see whether an answer depends on it."""
 
 
 def select_of(engine: Engine, relation: Relation) -> str:

@@ -7,6 +7,7 @@ from itertools import pairwise
 import numpy as np
 
 from db.engine import Engine
+from db.relations.away import with_words
 from db.relations.histogram import Histogram, count_values, whole_bins
 from db.relations.relation import Relation, select_of
 from db.selection import Node, names, to_sql
@@ -21,7 +22,7 @@ Bins = tuple[int, float, float]
 
 def count_rows(engine: Engine, rows: Relation) -> int:
     """Return how many rows a relation has."""
-    return _one(engine, f"SELECT count() AS n FROM ({select_of(engine, rows)})")
+    return _one(engine, rows, lambda select: f"SELECT count() AS n FROM ({select})")
 
 
 def to_previous(
@@ -56,8 +57,8 @@ def to_previous(
 
     counted = _in_pieces(engine, rows, differences, bins, reach + 1, seconds, told)
     groups = "least(count(), 1)" if by is None else f"uniqExact(tuple(`{by}`))"
-    whole = select_of(engine, replace(rows, columns=columns))
-    first = _one(engine, f"SELECT {groups} AS n FROM ({whole})")
+    whole = replace(rows, columns=columns)
+    first = _one(engine, whole, lambda select: f"SELECT {groups} AS n FROM ({select})")
     return replace(counted, above=counted.above - first)
 
 
@@ -91,8 +92,11 @@ def between(
         )
 
     counted = _in_pieces(engine, rows, differences, bins, reach, seconds, told)
-    whole = select_of(engine, replace(rows, columns=columns))
-    with_itself = _one(engine, f"SELECT countIf(({starts}) AND ({ends})) AS n FROM ({whole})")
+    with_itself = _one(
+        engine,
+        replace(rows, columns=columns),
+        lambda select: f"SELECT countIf(({starts}) AND ({ends})) AS n FROM ({select})",
+    )
     counts = list(counted.counts)
     counts[int(-counted.low // counted.width)] -= with_itself
     return replace(counted, counts=counts)
@@ -114,12 +118,20 @@ def _in_pieces(
     counts, below, above = np.zeros(n, np.int64), 0, 0
     for k, (a, b) in enumerate(pairwise(cuts), 1):
         piece = replace(rows, a=max(rows.a, a - margin), b=min(rows.b, b + margin))
-        found = count_values(engine, differences(piece, a, b), "d", n, low, high, seconds)
+        found = with_words(
+            engine,
+            {"": piece},
+            lambda of, a=a, b=b: count_values(  # type: ignore[misc]
+                engine, differences(of[""], a, b), "d", n, low, high, seconds
+            ),
+        )
         counts += found.counts
         below, above = below + found.below, above + found.above
         told(k / n_pieces)
     return Histogram(low, high, counts.tolist(), below, above, whole=True)
 
 
-def _one(engine: Engine, sql: str) -> int:
-    return int(engine.fetch(sql)["n"][0].as_py())
+def _one(engine: Engine, rows: Relation, ask: Callable[[str], str]) -> int:
+    """Return the number n of a statement over the SELECT of a relation's rows."""
+    found = with_words(engine, {"": rows}, lambda of: engine.fetch(ask(select_of(engine, of[""]))))
+    return int(found["n"][0].as_py())

@@ -102,15 +102,11 @@ def ingest(
     named = parse_date(started) if started else None
     # All of them are looked at before there is a run.
     sources = [open_source(file, declared, force=force, form=form, tree=tree) for file in files]
-    watched = zip(files, sources, strict=True)
-    blocks = chain.from_iterable(_watched(f, source, quiet=as_json) for f, source in watched)
-    with opened_to_write(store, words, alone=True) as at:
-    sources = [open_source(file, declared, force=force, form=form) for file in files]
     watched = [
         (str(file), _watched(file, source, quiet=as_json))
         for file, source in zip(files, sources, strict=True)
     ]
-    with opened(store, alone=True) as at:
+    with opened_to_write(store, words, alone=True) as at:
         began = datetime.now(UTC)
         first = _first(watched)
         cell = duration_ticks(settings().cell, declared.tick)

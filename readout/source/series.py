@@ -7,8 +7,9 @@ import numpy as np
 
 from db.detector import Detector
 from db.errors import SourceError
-from readout.link.unwrap import Ticks, Unwrapper, longest_silence
+from readout.link.unwrap import Ticks, Unwrapper
 from readout.link.word_times import word_times
+from readout.link.wraps import longest_silence
 from readout.source.block import Block
 
 _FAR = 100
