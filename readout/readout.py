@@ -169,6 +169,9 @@ class Readout:
             words = words[known:]
             self._booking.lost(block.link, "packets_lost", a, b, block.lost)
         self._take(chunker.push(words, block.epoch))
+        if block.suppressed:
+            a, b = chunker.place(block.suppressed.a), chunker.place(block.suppressed.b)
+            self._booking.suppressed(block.link, a, b, block.suppressed)
         if not block.can_wait:
             self._cannot_wait.add(block.link)
         if block.place:

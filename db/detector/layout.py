@@ -12,13 +12,14 @@ from typing import Any
 
 from db.detector.detector import Field
 from db.detector.keys import Keys
-from db.detector.table import TIME, Table, TimeColumn, ValueColumn
+from db.detector.table import OF_A_PIXEL, TIME, Table, TimeColumn, ValueColumn
 from db.errors import UsageError
 from db.time import parse_duration
 
 TIME_BITS = 61
 _TYPE = re.compile(r"(u?)int([1-9]\d?)")
 _DATE = "UTC"
+_MOST = 1e300
 
 
 def lay_out(declared: Mapping[str, Any], file: str) -> tuple[dict[str, Any], Table]:
@@ -45,8 +46,14 @@ def lay_out(declared: Mapping[str, Any], file: str) -> tuple[dict[str, Any], Tab
         missing=tuple(map(str, own.get("missing", list) or ())),
         skip_bad=_one_of(own, "bad_rows", ("refuse", "skip")) == "skip",
         place=own.get("place", str) or "",
+        threshold=_threshold(own),
     )
     own.close()
+    if table.threshold is not None:
+        for each in times:
+            if each.column in OF_A_PIXEL:
+                problem = "a frame's pixels share its time: name frame, or a dataset of times"
+                raise own.table("time").wrong(each.column, problem)
     if lost := [name for name in table.columns if table.order and name not in table.order]:
         raise own.wrong("order", f"{lost[0]} is not among them: name all columns of a row")
     fields, n_words = _places(values)
@@ -144,6 +151,16 @@ def _value_unit(keys: Keys) -> Fraction:
     if unit <= 0:
         raise keys.wrong("unit", f"{value!r}: write what one count is worth, as 0.1 or '1/8'")
     return unit
+
+
+def _threshold(keys: Keys) -> float | str | None:
+    value = keys.get("threshold", object)
+    if value is None or (isinstance(value, str) and value):
+        return value
+    if not isinstance(value, int | float) or not -_MOST < value < _MOST:
+        problem = f"{value!r}: write a number, or in quotes a .npy file or a dataset with a map"
+        raise keys.wrong("threshold", problem)
+    return value
 
 
 def _one_of(keys: Keys, key: str, known: tuple[Any, ...]) -> Any:

@@ -4,6 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
 
+FRAME = "frame"
+"""The column of a stack of frames that has the number of each pixel's frame."""
+OF_A_PIXEL = ("x", "y", "value")
+"""Its columns that differ from pixel to pixel: the pixel's column and row, and what it measured."""
 TIME = "table_time"
 """The field that holds a row's time."""
 
@@ -49,7 +53,11 @@ class Table:
     skip_bad: bool
     """Whether rows that can't be a hit are counted and left out. Else the first one ends it."""
     place: str
-    """The tree of a ROOT file, or the group of an HDF5 file; empty for the only one."""
+    """The tree of a ROOT file, the group of an HDF5 file, or its dataset of frames; empty for the
+    only one."""
+    threshold: float | str | None
+    """Of a stack of frames, whose pixels above it are the rows: a number, or a map with one for
+    each pixel, a .npy file or a dataset. None where rows are rows."""
 
     @property
     def columns(self) -> tuple[str, ...]:

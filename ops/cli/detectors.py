@@ -99,6 +99,8 @@ def check_file(
     bad = source.rows.bad if source.rows else []
     span = None if first is None or last is None else float((last - first) * declared.tick) / 1e9
     answer = {"hits": hits, "corrupt": corrupt, "rows_left_out": left_out, "span_s": span}
+    if source.rows and source.rows.frames:
+        answer |= {"frames": source.rows.frames, "suppressed": source.rows.suppressed}
     if as_json:
         show_json(answer | {"bad_rows": bad})
     else:

@@ -200,7 +200,7 @@ def _write(
 
 
 def _left_out(files: list[Path], sources: list[Source]) -> dict[str, int]:
-    """Say which rows of tables were no hits; return how many, if any source is a table."""
+    """Say what of tables was no hit; return how much, if any source is a table."""
     tables = [(file, source.rows) for file, source in zip(files, sources, strict=True)]
     for file, rows in tables:
         if rows is not None and rows.n_bad:
@@ -209,8 +209,13 @@ def _left_out(files: list[Path], sources: list[Source]) -> dict[str, int]:
                 f" {visible('; '.join(rows.bad))}",
                 err=True,
             )
-    found = [rows.n_bad for _, rows in tables if rows is not None]
-    return {"rows_left_out": sum(found)} if found else {}
+    found = [rows for _, rows in tables if rows is not None]
+    if not found:
+        return {}
+    told = {"rows_left_out": sum(rows.n_bad for rows in found)}
+    if n_frames := sum(rows.frames for rows in found):
+        told |= {"frames": n_frames, "suppressed": sum(rows.suppressed for rows in found)}
+    return told
 
 
 def _told(source: Source) -> datetime | None:

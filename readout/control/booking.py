@@ -8,6 +8,7 @@ from db.words.gaps import Gap
 from readout.control.removed import Removed
 from readout.control.rules import Rule
 from readout.link.unwrap import Anomaly
+from readout.source.block import Suppressed
 
 MOST_ANOMALIES = 100
 
@@ -47,6 +48,11 @@ class Booking:
             self.gaps.append(
                 Gap(self.run_id, link, rule.cause, a, b, False, removed.n_hits, rule.text)
             )
+
+    def suppressed(self, link: int, a: int, b: int, suppressed: Suppressed) -> None:
+        """Hits of times [a, b), less what lies before the run, that their source left out."""
+        a, n, rule = max(a, 0), suppressed.n_hits, suppressed.rule
+        self.gaps.append(Gap(self.run_id, link, "threshold", a, max(b, a + 1), False, n, rule))
 
     def _note(self, link: int, cause: str, at: int, detail: str) -> None:
         self.gaps.append(Gap(self.run_id, link, cause, at, at + 1, dead=False, detail=detail))

@@ -104,6 +104,10 @@ class Chunker:
         """Where the link's clock stands, in ticks since the run's start."""
         return self._clock.newest
 
+    def place(self, time: int) -> int:
+        """Return the time since the run's start of a sound word of that own time."""
+        return self._clock.place(time)
+
     def push(self, words: Words, epoch: int | None = None) -> list[Chunk]:
         """Take the next words of the link, whole hits; the chunks that are complete by now.
 

@@ -14,6 +14,8 @@ from db.detector.words import Words
 class Block:
     """Words of one link in order of arrival, a few MB at most; whole hits only.
 
+    There are none in a last block that only tells what was suppressed.
+
     The words are the receiver's to keep: a source never writes to them again. ``epoch`` is what
     must be added to a word's own time to give ticks since the run's start, where the source knows
     it; None leaves it to the link's clock.
@@ -26,6 +28,8 @@ class Block:
     """Where the block ends in its sender's count, if the sender counts."""
     lost: int = 0
     """Hits that are known to be missing just before these."""
+    suppressed: "Suppressed | None" = None
+    """Hits that the source left out by its rule."""
     can_wait: bool = True
     """False if the source loses what isn't taken in time."""
 
@@ -38,6 +42,16 @@ class Place:
     """Names the count: another number means that the sender began anew."""
     words: int
     """Words of the stream before this place."""
+
+
+@dataclass(frozen=True)
+class Suppressed:
+    """Hits of times [a, b), in ticks on the detector's counter, that a rule left out."""
+
+    a: int
+    b: int
+    n_hits: int
+    rule: str
 
 
 def by_link(detector: Detector, words: Words, link: int) -> Iterator[Block]:

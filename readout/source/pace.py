@@ -38,6 +38,9 @@ def paced(
     for block in blocks:
         start = clock() if start is None else start
         link = links.setdefault(block.link, Unwrapper(detector, block.link, origin))
+        if not len(block.words):
+            yield block
+            continue
         times, sound, _ = timing(block.words)
         newest = np.empty_like(times)
         t, _ = link.follow(times, sound, block.epoch, newest)
@@ -51,4 +54,5 @@ def paced(
             wait = start + int(due[last - 1]) / second - clock()
             if wait > 0:
                 sleep(wait)
-            yield replace(block, words=hits[first:last].reshape(-1))
+            words = hits[first:last].reshape(-1)
+            yield replace(block, words=words, suppressed=None if first else block.suppressed)

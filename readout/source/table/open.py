@@ -22,6 +22,7 @@ from readout.source.table.text import PIECE_BYTES, read_lines
 PIECE_ROWS = 1 << 20
 _LOOK_BYTES, _LOOK_ROWS = 1 << 16, 1 << 11
 _MARKS = {b"PAR1": "Parquet", b"ARROW1": "Arrow", b"\xff\xff\xff\xff": "Arrow", b"\x89HDF": "HDF5"}
+_MARKS |= dict.fromkeys([b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"], "TIFF")
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +77,16 @@ class _Reading:
 
     def _pieces(self, piece_bytes: int, piece_rows: int) -> Iterator[Rows]:
         table = _table(self.detector)
-        if self.kind == "text":
+        if table.threshold is not None or self.kind == "TIFF":
+            try:
+                from readout.source.table.frames import read_frames
+
+                yield from read_frames(self.path, self.kind, table, piece_rows)
+            except ModuleNotFoundError as error:
+                raise SourceError(
+                    f"{self.path}: frames need {error.name}: pip install 'everyhit[frames]'"
+                ) from None
+        elif self.kind == "text":
             with self.path.open("rb") as stream:
                 plain = decompressed(stream)
                 yield from read_lines(plain, table, str(self.path), piece_bytes)
@@ -104,7 +114,7 @@ class _Reading:
 
 
 def kind_of(path: Path) -> str:
-    """Parquet, Arrow, HDF5, ROOT, CoMPASS, or text, by the file's first bytes."""
+    """Parquet, Arrow, HDF5, TIFF, ROOT, CoMPASS, or text, by the file's first bytes."""
     with path.open("rb") as stream:
         start = stream.read(8)
     if not start:

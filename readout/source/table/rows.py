@@ -1,7 +1,7 @@
 """Rows of a table become hit words; rows that can't be are named."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any
 
@@ -14,7 +14,7 @@ from db.detector.layout import TIME_BITS
 from db.detector.table import TIME, Table, TimeColumn, ValueColumn
 from db.detector.words import Words
 from db.errors import SourceError
-from readout.source.block import Block, by_link
+from readout.source.block import Block, Suppressed, by_link
 
 Numbers = NDArray[np.int64]
 _MANY = 2**62
@@ -28,6 +28,21 @@ class Tally:
     bad: list[str] = field(default_factory=list)
     """What is wrong with the first bad rows, a sentence each."""
     n_bad: int = 0
+    frames: int = 0
+    """Frames that were read, if it is a stack of frames."""
+    suppressed: int = 0
+    """Their pixels that are no hits, and not 0."""
+
+
+@dataclass(frozen=True, eq=False)
+class Dark:
+    """What was left out of some frames."""
+
+    n_pixels: int
+    """Pixels that are not 0."""
+    rule: str
+    frames: pl.DataFrame
+    """The declared time columns of these frames, a row for each."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +56,8 @@ class Rows:
     """What the file's reader counts: rows, or lines."""
     numbers: NDArray[np.int64] | None = None
     """The number of each row, where some between them hold no data."""
+    dark: Dark | None = None
+    """What was left out, if these are pixels of frames."""
 
     def place(self, row: int) -> str:
         """Where a row of the piece is in the file."""
@@ -56,11 +73,18 @@ def blocks_of(
     Raises SourceError for a row that is no hit, after all rows before it were delivered, unless the
     declaration says that bad rows are skipped: then ``tally`` counts them.
     """
+    waiting: Suppressed | None = None
     for piece in pieces:
         words, bad = words_of(piece, detector)
         tally.rows += piece.frame.height
+        if piece.dark is not None:
+            tally.frames += piece.dark.frames.height
+            tally.suppressed += piece.dark.n_pixels
+            waiting = _together(waiting, piece.dark, detector)
         if len(words):
-            yield from by_link(detector, words, link)
+            for block in by_link(detector, words, link):
+                yield replace(block, suppressed=waiting)
+                link, waiting = block.link, None
         if bad:
             tally.n_bad += len(bad)
             tally.bad += [f"{piece.place(row)}: {why}" for row, why in bad[: 5 - len(tally.bad)]]
@@ -68,8 +92,26 @@ def blocks_of(
                 row, why = bad[0]
                 hint = "mend it, or let the declaration say bad_rows = 'skip'"
                 raise SourceError(f"{name}: {piece.place(row)}: {why}; {hint}")
+    if not tally.rows and tally.frames:
+        raise SourceError(
+            f"{name}: none of its {tally.frames} frames has a pixel above the threshold"
+        )
     if not tally.rows:
         raise SourceError(f"{name}: there is not a single row in it")
+    if waiting is not None:
+        yield Block(link, np.empty(0, np.uint64), suppressed=waiting)
+
+
+def _together(before: Suppressed | None, dark: Dark, detector: Detector) -> Suppressed | None:
+    """What was suppressed before and in some more frames; nothing of frames without a time."""
+    t, wrong = _times(dark.frames, detector)
+    t = t[[row not in wrong for row in range(len(t))]]
+    if not dark.n_pixels or not len(t):
+        return before
+    a, b, n = int(t.min()), int(t.max()) + 1, dark.n_pixels
+    if before is not None:
+        a, b, n = min(a, before.a), max(b, before.b), n + before.n_hits
+    return Suppressed(a, b, n, dark.rule)
 
 
 def words_of(piece: Rows, detector: Detector) -> tuple[Words, list[tuple[int, str]]]:
@@ -78,17 +120,8 @@ def words_of(piece: Rows, detector: Detector) -> tuple[Words, list[tuple[int, st
     Without ``bad_rows = 'skip'`` the words are those before the first bad row.
     """
     table = _table(detector)
-    fields: dict[str, Numbers] = {}
-    wrong: dict[int, str] = {}
-    total = np.zeros(piece.frame.height, np.int64)
-    for time in table.times:
-        ticks, bad = _ticks(piece.frame[time.column], time, detector.tick, table)
-        _note(wrong, bad, piece.frame[time.column], "is no time")
-        total += ticks
-    beyond = (total < 0) | (total >= 2**TIME_BITS)
-    first = piece.frame[table.times[0].column]
-    _note(wrong, beyond, first, f"is no time from 0 to 2**{TIME_BITS} ticks of {detector.tick} ns")
-    fields[TIME] = total
+    times, wrong = _times(piece.frame, detector)
+    fields = {TIME: times}
     for value in table.values:
         counts, bad = _counts(piece.frame[value.column], value, table)
         low = value.lowest * value.unit
@@ -102,6 +135,21 @@ def words_of(piece: Rows, detector: Detector) -> tuple[Words, list[tuple[int, st
         keep[rows if table.skip_bad else np.arange(rows[0], len(keep))] = False
         fields = {name: numbers[keep] for name, numbers in fields.items()}
     return encode(detector, fields), [(int(row), wrong[int(row)]) for row in rows]
+
+
+def _times(frame: pl.DataFrame, detector: Detector) -> tuple[Numbers, dict[int, str]]:
+    """The ticks of each row, and what is wrong with rows that have no time."""
+    table = _table(detector)
+    wrong: dict[int, str] = {}
+    total = np.zeros(frame.height, np.int64)
+    for time in table.times:
+        ticks, bad = _ticks(frame[time.column], time, detector.tick, table)
+        _note(wrong, bad, frame[time.column], "is no time")
+        total += ticks
+    beyond = (total < 0) | (total >= 2**TIME_BITS)
+    first = frame[table.times[0].column]
+    _note(wrong, beyond, first, f"is no time from 0 to 2**{TIME_BITS} ticks of {detector.tick} ns")
+    return total, wrong
 
 
 def _table(detector: Detector) -> Table:

@@ -1,0 +1,93 @@
+"""Frames in a dataset of an HDF5 file."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from db.detector.keys import suggest
+from db.detector.table import Table
+from db.errors import SourceError
+from readout.source.table.frames import Stack
+
+if find_spec("hdf5plugin"):
+    import hdf5plugin  # noqa: F401  its import brings filters to HDF5
+
+
+@contextmanager
+def opened(path: Path, table: Table) -> Iterator[Stack]:
+    """The declared dataset of frames, or the only one.
+
+    Raises SourceError if there is none, or if a filter is missing; OSError if it is damaged.
+    """
+    with h5py.File(path) as file:
+        data = _frames(file, table.place, str(path))
+
+        def dataset(name: str) -> Any:
+            found = file.get(name)
+            if not isinstance(found, h5py.Dataset) or found.dtype.kind not in "iufb":
+                raise SourceError(f"{path}: it has no dataset of numbers {name}")
+            return _native(found[()])
+
+        def read(first: int, stop: int) -> Any:
+            return _native(data[first:stop])
+
+        _check_filters(data, str(path))
+        at_once = data.chunks[0] if data.chunks else 1
+        yield Stack(data.shape, at_once, read, dataset)
+
+
+def _frames(file: Any, place: str, name: str) -> Any:
+    found: list[Any] = []
+
+    def look(_: str, each: Any) -> None:
+        if is_stack(each):
+            found.append(each)
+
+    file.visititems(look)
+    if place:
+        data = file.get(place)
+        if data is None:
+            known = (each.name.lstrip("/") for each in found)
+            raise SourceError(f"{name}: it has no dataset {place}; {suggest(place, known)}")
+        if not is_stack(data):
+            held = f"{data.shape} of {data.dtype}" if isinstance(data, h5py.Dataset) else "a group"
+            raise SourceError(
+                f"{name}: {place} is {held}: frames are a dataset of numbers of the shape (frames,"
+                " rows, columns)"
+            )
+        return data
+    if len(found) != 1:
+        there = ", ".join(each.name for each in found) or "none"
+        raise SourceError(
+            f"{name}: one dataset must have the shape (frames, rows, columns), there is {there}:"
+            " name it in [table] place"
+        )
+    return found[0]
+
+
+def _check_filters(data: Any, name: str) -> None:
+    created = data.id.get_create_plist()
+    for n in range(created.get_nfilters()):
+        number, *_, title = created.get_filter(n)
+        if not h5py.h5z.filter_avail(number):
+            title = title.decode(errors="replace").split(";")[0] or "of no name"
+            raise SourceError(
+                f"{name}: {data.name} was written with filter {number} ({title}), which isn't"
+                " there: pip install 'everyhit[frames]'"
+            )
+
+
+def is_stack(each: Any) -> bool:
+    """Whether it is a dataset of frames."""
+    return isinstance(each, h5py.Dataset) and each.ndim == 3 and each.dtype.kind in "iufb"
+
+
+def _native(values: Any) -> Any:
+    """Numbers that Polars knows."""
+    kind = np.dtype(np.float32) if values.dtype == np.float16 else values.dtype
+    return values.astype(kind.newbyteorder("="), copy=False)
