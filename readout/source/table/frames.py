@@ -47,7 +47,7 @@ def read_frames(path: Path, kind: str, table: Table, piece_rows: int) -> Iterato
     shape; OSError for a damaged file.
     """
     name = str(path)
-    with _opened(path, kind, table) as stack:
+    with opened(path, kind, table.place) as stack:
         n_frames = stack.shape[0]
         threshold, rule = _threshold(path, table, stack)
         others = [column for column in table.columns if column not in (FRAME, *OF_A_PIXEL)]
@@ -83,13 +83,29 @@ def _step(stack: Stack) -> int:
 
 
 @contextmanager
-def _opened(path: Path, kind: str, table: Table) -> Iterator[Stack]:
+def opened(path: Path, kind: str, place: str) -> Iterator[Stack]:
+    """The stack in a file; ``place`` is its dataset, empty for the only one.
+
+    Raises SourceError if there is none.
+    """
     if kind == "HDF5":
-        from readout.source.table.frames_hdf5 import opened
+        from readout.source.table import frames_hdf5
+
+        with frames_hdf5.opened(path, place) as stack:
+            yield stack
+    elif kind == "TIFF":
+        from readout.source.table import frames_tiff
+
+        with frames_tiff.opened(path) as stack:
+            yield stack
     else:
-        raise SourceError(f"{path}: frames are read from HDF5, this is {kind}")
-    with opened(path, table) as stack:
-        yield stack
+        raise SourceError(f"{path}: frames are read from HDF5 and TIFF, this is {kind}")
+
+
+def native(values: Pixels) -> Pixels:
+    """The same numbers, of a kind that Polars knows."""
+    kind = np.dtype(np.float32) if values.dtype == np.float16 else values.dtype
+    return values.astype(kind.newbyteorder("="), copy=False)
 
 
 def _threshold(path: Path, table: Table, stack: Stack) -> tuple[Any, str]:

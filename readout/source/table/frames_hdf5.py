@@ -7,34 +7,32 @@ from pathlib import Path
 from typing import Any
 
 import h5py
-import numpy as np
 
 from db.detector.keys import suggest
-from db.detector.table import Table
 from db.errors import SourceError
-from readout.source.table.frames import Stack
+from readout.source.table.frames import Stack, native
 
 if find_spec("hdf5plugin"):
     import hdf5plugin  # noqa: F401  its import brings filters to HDF5
 
 
 @contextmanager
-def opened(path: Path, table: Table) -> Iterator[Stack]:
+def opened(path: Path, place: str) -> Iterator[Stack]:
     """The declared dataset of frames, or the only one.
 
     Raises SourceError if there is none, or if a filter is missing; OSError if it is damaged.
     """
     with h5py.File(path) as file:
-        data = _frames(file, table.place, str(path))
+        data = _frames(file, place, str(path))
 
         def dataset(name: str) -> Any:
             found = file.get(name)
             if not isinstance(found, h5py.Dataset) or found.dtype.kind not in "iufb":
                 raise SourceError(f"{path}: it has no dataset of numbers {name}")
-            return _native(found[()])
+            return native(found[()])
 
         def read(first: int, stop: int) -> Any:
-            return _native(data[first:stop])
+            return native(data[first:stop])
 
         _check_filters(data, str(path))
         at_once = data.chunks[0] if data.chunks else 1
@@ -85,9 +83,3 @@ def _check_filters(data: Any, name: str) -> None:
 def is_stack(each: Any) -> bool:
     """Whether it is a dataset of frames."""
     return isinstance(each, h5py.Dataset) and each.ndim == 3 and each.dtype.kind in "iufb"
-
-
-def _native(values: Any) -> Any:
-    """Numbers that Polars knows."""
-    kind = np.dtype(np.float32) if values.dtype == np.float16 else values.dtype
-    return values.astype(kind.newbyteorder("="), copy=False)
