@@ -18,6 +18,7 @@ from db.store import Store, open_store, store_folder
 from db.time import parse_range
 from db.words.homes.address import know_homes, redacted_home
 from db.words.homes.home import HomeAwayError
+from db.words.homes.naming import note_home
 from db.words.homes.opening import home_at
 from ops.cli.dropped import warn_of_dropped
 from ops.settings import settings
@@ -40,6 +41,7 @@ def opened_to_write(
             yield at
             return
         home = home_at(at.engine, redacted_home(words))
+        note_home(at.engine, home.address)
         try:
             home.check()
         except HomeAwayError as fault:

@@ -6,6 +6,7 @@ import typer
 
 from db.catalogue.runs import find_run
 from db.errors import StoreError, UsageError
+from db.retention.homes import HomeStep
 from db.retention.policy import Pin, list_pins, list_policies, pin, set_policy
 from db.retention.policy import unpin as drop_pin
 from db.retention.results import Keep, ResultStep, list_keeps, set_keep
@@ -112,15 +113,20 @@ def apply_(
 
 def _apply_once(store: str | None, grace: timedelta, *, dry_run: bool, as_json: bool) -> None:
     with opened(store) as at:
-        steps, results, swept = apply_retention(at.engine, grace, dry_run=dry_run)
-    if swept:
-        typer.echo(f"deleted {swept:,} rows of attempts that do not count", err=True)
+        applied = apply_retention(at.engine, grace, dry_run=dry_run)
+    if applied.swept:
+        typer.echo(f"deleted {applied.swept:,} rows of attempts that do not count", err=True)
+    words = [_told(step) for step in applied.words]
+    results = [_result_told(step) for step in applied.results]
+    homes = [_home_told(step) for step in applied.homes]
     if as_json:
-        show_json([_told(step) for step in steps] + [_result_told(step) for step in results])
+        show_json(words + results + homes)
         return
     title = "would be done" if dry_run else "done"
-    _show(steps, as_json=False, title=f"raw words: {title}")
-    show([_result_told(step) for step in results], as_json=False, title=f"results: {title}")
+    _show(applied.words, as_json=False, title=f"raw words: {title}")
+    show(results, as_json=False, title=f"results: {title}")
+    if homes:
+        show(homes, as_json=False, title=f"words in other homes that no header names: {title}")
 
 
 @retention.command("results")
@@ -239,6 +245,17 @@ def _result_told(step: ResultStep) -> dict[str, Any]:
         "lineage": step.of.lineage,
         "action": step.action,
         "windows": step.windows,
+        "why": step.why,
+    }
+
+
+def _home_told(step: HomeStep) -> dict[str, Any]:
+    return {
+        "home": step.home,
+        "hour": f"{step.hour:%Y-%m-%dT%H:00Z}" if step.hour else None,
+        "action": step.action,
+        "chunks": len(step.payloads),
+        "words": step.words,
         "why": step.why,
     }
 

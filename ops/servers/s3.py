@@ -50,6 +50,7 @@ class ObjectStore:
                 [
                     *(str(program), "server", f"-dir={self.folder}", "-filer", "-s3"),
                     *("-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-s3.config={config}"),
+                    *("-s3.port.iceberg=0", "-s3.port.lance=0"),  # else two can't run at once
                     *("-master.volumeSizeLimitMB=256", "-volume.max=20", *ports),
                 ],
                 stdout=output,

@@ -1,6 +1,7 @@
 """What is dropped in this installation: by the store's policies, and as far as our triggers are."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import structlog
@@ -8,6 +9,7 @@ import structlog
 from db.catalogue.runs import Run
 from db.engine import Engine
 from db.errors import StoreError, UsageError
+from db.retention.homes import HomeStep, plan_homes, sweep_homes
 from db.retention.results import ResultStep, apply_results, plan_results, sweep_results
 from db.retention.steps import RetentionRules, Step, apply, plan, read_rules
 from db.time import parse_duration
@@ -43,19 +45,35 @@ def pause_of_settings() -> float:
     return seconds
 
 
-def apply_retention(
-    engine: Engine, grace: timedelta, *, dry_run: bool = False
-) -> tuple[Sequence[Step], Sequence[ResultStep], int]:
-    """Drop raw words and results that are old enough, and rows of attempts that do not count.
+@dataclass(frozen=True)
+class Applied:
+    """What became of words and results, or would."""
 
-    Returns what became of the first two, and how many rows were swept. With ``dry_run`` nothing is
-    done: it returns what would become of words and results, those that stay for their age too.
+    words: Sequence[Step]
+    results: Sequence[ResultStep]
+    homes: Sequence[HomeStep]
+    """Payloads in other homes that no header names."""
+    swept: int = 0
+    """Rows of attempts that did not count."""
+
+
+def apply_retention(engine: Engine, grace: timedelta, *, dry_run: bool = False) -> Applied:
+    """Drop what is old enough of words and results, and what nothing in the store points to.
+
+    With ``dry_run`` nothing is done: it returns what would become of them, and what stays for its
+    age, too.
     """
     now = datetime.now(UTC)
     rules = retention_rules(engine, now, grace)
     if dry_run:
-        return plan(engine, rules, young=True), plan_results(engine, now, young=True), 0
-    return apply(engine, rules), apply_results(engine, now), sweep_results(engine, now)
+        steps = plan(engine, rules, young=True)
+        dropping = {part.aside for s in steps if s.action == "drop" for part in s.parts}
+        homes = plan_homes(engine, now, dropping)
+        return Applied(steps, plan_results(engine, now, young=True), homes)
+    # Headers first: what they name is there as long as they are.
+    steps = apply(engine, rules)
+    homes = sweep_homes(engine, now)
+    return Applied(steps, apply_results(engine, now), homes, sweep_results(engine, now))
 
 
 def keep_applying(engine: Engine, every_s: float, wait: Callable[[float], bool]) -> None:

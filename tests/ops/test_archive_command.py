@@ -43,6 +43,10 @@ class TestArchive:
         (back,) = json.loads(everyhit("run", "restore", "beam", *line, env=with_password))
         assert back["words_in"] == {"this store": 4}
         assert asked(store) == before
+        plan = everyhit("retention", "apply", "--dry-run", *line, env=with_password)
+        (copy,) = [step for step in json.loads(plan) if "home" in step]
+        assert (copy["home"], copy["action"], copy["words"]) == (home_address, "keep", 4)
+        assert "put lately" in copy["why"]
 
     def test_mistakes_are_one_line_and_move_nothing(self, store, home_address, home_url):
         before = asked(store)

@@ -3,10 +3,14 @@
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from db.detector.words import Words
 from db.errors import StoreError
+
+SAFE_AGE = timedelta(days=1)
+"""A payload that was put longer ago, and has no header, gets none any more."""
 
 
 @dataclass(frozen=True)
@@ -50,17 +54,20 @@ class Home(Protocol):
         Raises StoreError where one is not there, or is not what was written.
         """
 
-    def hours(self) -> list[int]:
-        """Return the hours of which anything is there, in order."""
+    def counts(self) -> dict[int, int]:
+        """Return how many payloads are there of each hour, without a look at each of them."""
 
-    def stored(self, hour: int) -> list[Payload]:
-        """Return what is there of an hour, in no order."""
+    def stored(self, hour: int) -> dict[Payload, datetime]:
+        """Return what is there of an hour, and a moment after which it was not put any more."""
 
-    def remove(self, hour: int) -> None:
-        """Remove all of an hour."""
+    def discard(
+        self, hour: int, payloads: Sequence[Payload], before: datetime
+    ) -> Sequence[Payload]:
+        """Remove payloads of an hour, which no header names, and return those that are gone.
 
-    def discard(self, payloads: Sequence[Payload]) -> int:
-        """Remove payloads that no header names, as far as the home can; return how many went."""
+        What was put at the moment ``before`` or later stays, also if it is put only now; and so
+        does what can't be removed without others.
+        """
 
 
 def check_words(payload: Payload, words: Words, address: str) -> Words:

@@ -5,8 +5,10 @@ that no header names.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+import secrets
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from itertools import groupby
 from typing import Any
 
@@ -29,7 +31,9 @@ from db.words.homes.packing import pack, unpack
 
 _AT_ONCE = 32 << 20
 """Bytes of payloads that are sent in one command; a server takes 48 MB."""
-_REFUSED, _NOT_ALLOWED = 18, 13
+_IDS_AT_ONCE = 10_000
+_DOCUMENTS_AT_ONCE = 32
+_REFUSED, _NOT_ALLOWED, _IS_THERE = 18, 13, 11000
 
 Document = dict[str, Any]
 
@@ -51,6 +55,7 @@ class MongoHome:
                 connectTimeoutMS=3000,
                 serverSelectionTimeoutMS=5000,
                 timeoutMS=30_000,
+                tz_aware=True,
             )
             self._database = self._client.get_default_database()
 
@@ -99,38 +104,84 @@ class MongoHome:
             raise missing(lost, self.address)
         return [check_words(each, unpack(found[_id(each)]), self.address) for each in payloads]
 
-    def hours(self) -> list[int]:
-        """Return the hours of which anything is there, in order."""
+    def counts(self) -> dict[int, int]:
+        """Return how many documents are there of each hour, after the engine's own count.
+
+        What a killed process was about to drop is put back first.
+        """
         with self._faults():
             names = self._database.list_collection_names()
-        found = (re.fullmatch(rf"words_{self._store}_(\d+)", name) for name in names)
-        return sorted(int(match[1]) for match in found if match)
+            for match in filter(None, (self._pattern("going").match(name) for name in names)):
+                self._put_back(match[0], int(match[1]))
+            return {
+                int(match[1]): self._database[match[0]].estimated_document_count()
+                for match in filter(None, (self._pattern("words").match(name) for name in names))
+            }
 
-    def stored(self, hour: int) -> list[Payload]:
-        """Return what is there of an hour, in no order."""
-        with self._faults():
-            documents = list(self._database[self._name(hour)].find({}, {"words": 0}))
+    def stored(self, hour: int) -> dict[Payload, datetime]:
+        """Return what is there of an hour, and when it was put last."""
         names = ("link", "seq", "slice", "n_hits", "checksum")
-        return [
-            Payload(run_id=each["run"], hour=hour, **{name: each[name] for name in names})
-            for each in documents
-        ]
-
-    def remove(self, hour: int) -> None:
-        """Drop the collection of an hour."""
         with self._faults():
-            self._database.drop_collection(self._name(hour))
+            documents = self._database[self._name(hour)].find({}, {"words": 0})
+            return {
+                Payload(
+                    run_id=each["run"], hour=hour, **{name: each[name] for name in names}
+                ): each["put_at"]
+                for each in documents
+            }
+
+    def discard(
+        self, hour: int, payloads: Sequence[Payload], before: datetime
+    ) -> Sequence[Payload]:
+        """Remove the documents of payloads; where they are all of the hour, drop its collection."""
+        ids = {_id(each): each for each in payloads}
+        collection = self._database[self._name(hour)]
+        with self._faults():
+            if 0 < collection.count_documents({}) <= len(ids):
+                stay = self._drop(hour, ids.keys(), before)
+                return [each for name, each in ids.items() if name not in stay]
+            names = list(ids)
+            for k in range(0, len(names), _IDS_AT_ONCE):
+                which = {"_id": {"$in": names[k : k + _IDS_AT_ONCE]}}
+                collection.delete_many({**which, "put_at": {"$lt": before}})
+                for left in collection.find(which, {"_id": 1}):
+                    del ids[left["_id"]]
+        return list(ids.values())
+
+    def _drop(self, hour: int, unwanted: Collection[str], before: datetime) -> set[str]:
+        """Drop an hour's collection, but for what is wanted in it; return the ids of that.
+
+        It gets another name first, at one stroke: whatever is put from then on lies in a new one.
+        """
+        going = f"going_{self._store}_{hour}_{secrets.token_hex(4)}"
         self._made.discard(hour)
+        self._database[self._name(hour)].rename(going)
+        stay = {
+            each["_id"]
+            for each in self._database[going].find({}, {"put_at": 1})
+            if each["_id"] not in unwanted or each["put_at"] >= before
+        }
+        self._put_back(going, hour, stay)
+        return stay
 
-    def discard(self, payloads: Sequence[Payload]) -> int:
-        """Remove the documents of payloads."""
-        gone = 0
-        order = sorted(payloads, key=lambda each: each.hour)
-        with self._faults():
-            for hour, group in groupby(order, key=lambda each: each.hour):
-                which = {"_id": {"$in": [_id(each) for each in group]}}
-                gone += self._database[self._name(hour)].delete_many(which).deleted_count
-        return gone
+    def _put_back(self, going: str, hour: int, stay: Collection[str] | None = None) -> None:
+        """Put documents back into an hour's collection, all or some, and drop the other one."""
+        if stay is None:
+            stay = {each["_id"] for each in self._database[going].find({}, {"_id": 1})}
+        names = list(stay)
+        for k in range(0, len(names), _DOCUMENTS_AT_ONCE):
+            which = {"_id": {"$in": names[k : k + _DOCUMENTS_AT_ONCE]}}
+            documents = list(self._database[going].find(which))
+            try:
+                self._collection(hour).insert_many(documents, ordered=False)
+            except BulkWriteError as fault:
+                # What has been put there since is the same, and younger.
+                if any(each["code"] != _IS_THERE for each in fault.details["writeErrors"]):
+                    raise
+        self._database.drop_collection(going)
+
+    def _pattern(self, kind: str) -> "re.Pattern[str]":
+        return re.compile(rf"{kind}_{self._store}_(\d+)(_[0-9a-f]+)?$")
 
     def _name(self, hour: int) -> str:
         return f"words_{self._store}_{hour}"
@@ -193,6 +244,7 @@ def _document(payload: Payload, words: Words) -> Document:
         "n_hits": payload.n_hits,
         "checksum": payload.checksum,
         "words": Binary(pack(words)),
+        "put_at": datetime.now(UTC),
     }
 
 

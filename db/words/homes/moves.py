@@ -5,6 +5,7 @@ header and drops the words in the table at one stroke, part by part. Interrupted
 done again from the start: what was put already is put once.
 """
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -16,9 +17,12 @@ from db.engine import Engine
 from db.errors import StoreError
 from db.words.homes.away import PAYLOAD, Away, fetch_payloads
 from db.words.homes.fetched import blocks, forget_fetched, new_number, note_moved, put_fetched
-from db.words.homes.home import Home, Payload, check_words
+from db.words.homes.home import SAFE_AGE, Home, Payload, check_words
+from db.words.homes.naming import note_home
 
 _OBJECT_WORDS = 1 << 22
+_STROKE_S = 3600
+"""For so long words are put before headers name them: far less than what is left over is kept."""
 _STROKE_WORDS = 1 << 25
 """Words that come back into the table at one stroke: the engine has them in memory."""
 
@@ -42,24 +46,43 @@ def move_words(
 
     Raises StoreError, with nothing lost, where the home fails or gives back other words.
     """
+    note_home(engine, home.address)
     moved = Moved()
     for shard in engine.shards:
-        number = new_number()
-        try:
-            for block in _blocks(shard.here, run, home.address):
-                words = _words(engine, shard.here, run, block)
-                payloads = [each.payload for each in block]
-                home.put(payloads, words)
-                for payload, sent, back in zip(payloads, words, home.get(payloads), strict=True):
-                    if not np.array_equal(sent, back):
-                        raise StoreError(f"{home.address} gives back other words of {payload}")
-                note_moved(shard.here, number, payloads)
-                moved += Moved(len(payloads), sum(map(len, words)))
-                progress(moved)
-            _name_home(shard.here, run, number, home.address, "[]")
-        finally:
-            forget_fetched(shard, number)
+        left = _blocks(shard.here, run, home.address)
+        stroke = None
+        while stroke != Moved():
+            stroke = Moved()
+            number, began = new_number(), time.time()
+            try:
+                for block in left:
+                    put = _put(engine, shard.here, run, home, block)
+                    note_moved(shard.here, number, [each.payload for each in block])
+                    stroke += put
+                    progress(moved + stroke)
+                    if time.time() > began + _STROKE_S:
+                        break
+                if time.time() > began + SAFE_AGE.total_seconds() / 2:
+                    raise StoreError(
+                        f"{home.address} took too long with words of run {run.run_id}: do it again"
+                    )
+                if stroke.chunks:
+                    _name_home(shard.here, run, number, home.address, "[]")
+            finally:
+                forget_fetched(shard, number)
+            moved += stroke
     return moved
+
+
+def _put(engine: Engine, here: Engine, run: Run, home: Home, block: list[Away]) -> Moved:
+    """Put payloads into a home, and compare what it gives back."""
+    words = _words(engine, here, run, block)
+    payloads = [each.payload for each in block]
+    home.put(payloads, words)
+    for payload, sent, back in zip(payloads, words, home.get(payloads), strict=True):
+        if not np.array_equal(sent, back):
+            raise StoreError(f"{home.address} gives back other words of {payload}")
+    return Moved(len(payloads), sum(map(len, words)))
 
 
 def bring_back(

@@ -1,15 +1,17 @@
 """Words in an object store: objects of many chunks, an index object beside each.
 
-``<prefix>/<store>/<hour>/<run>/<first slice>-<last slice>-<digest>.words`` holds payloads one after
-the other; the object of the same name that ends in ``.index``, written after it, says where each
-begins. A name comes from what is inside, so that objects never change, and what is put twice is the
-same object.
+``<prefix>/<store>/<hour>/<run>/<first slice>_<last slice>_<chunks>_<day>_<digest>.words`` holds
+payloads one after the other; the object of the same name that ends in ``.index``, written after it,
+says where each begins. A name comes from what is inside, so that objects never change, and from the
+day: what is put twice on a day is the same object, and an object of a day that has passed is never
+put again, so that removing it can't meet whoever puts it.
 """
 
 import re
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from hashlib import blake2b
 from itertools import groupby
@@ -27,9 +29,13 @@ from db.words.homes.address import redacted_home
 from db.words.homes.home import HomeAwayError, Payload, check_words, missing
 from db.words.homes.packing import pack, unpack
 
-_NAME = re.compile(r"(?P<stem>(?P<hour>\d+)/(?P<run>\d+)/(?P<a>-?\d+)_(?P<b>-?\d+)_\w+)\.index$")
+_NAME = re.compile(
+    r"(?P<stem>(?P<hour>\d+)/(?P<run>\d+)/(?P<a>-?\d+)_(?P<b>-?\d+)_(?P<n>\d+)_(?P<day>\d+)_\w+)"
+    r"\.(?P<kind>words|index)$"
+)
 _PART_BYTES = 8 << 20
 _TIMEOUT_S = 20
+_DAY_S = 86400
 
 Place = tuple[str, int, int]
 """An object, and where in it a payload begins and how many bytes it takes."""
@@ -92,7 +98,8 @@ class S3Home:
         names = " ".join(f"{each.link}.{each.seq}.{each.checksum}" for each in payloads)
         digest = blake2b(names.encode(), digest_size=8).hexdigest()
         slices = [each.slice for each in payloads]
-        stem = f"{hour}/{run}/{min(slices)}_{max(slices)}_{digest}"
+        day = int(time.time()) // _DAY_S
+        stem = f"{hour}/{run}/{min(slices)}_{max(slices)}_{len(payloads)}_{day}_{digest}"
         offsets = [0]
         for each in packed:
             offsets.append(offsets[-1] + len(each))
@@ -138,41 +145,48 @@ class S3Home:
             check_words(each, unpack(found[places[_key(each)]]), self.address) for each in payloads
         ]
 
-    def hours(self) -> list[int]:
-        """Return the hours of which anything is there, in order."""
+    def counts(self) -> dict[int, int]:
+        """Return how many payloads are there of each hour, as names of objects tell."""
+        found: dict[int, int] = {}
+        for match in self._matches(None):
+            if match["kind"] == "words":
+                hour = int(match["hour"])
+                found[hour] = found.get(hour, 0) + int(match["n"])
+        return found
+
+    def stored(self, hour: int) -> dict[Payload, datetime]:
+        """Return what is there of an hour, and the end of the day on which it was put."""
+        found: dict[Payload, datetime] = {}
+        for match in self._matches(f"{hour}"):
+            if match["kind"] == "index":
+                for (run, link, seq, checksum), (_, each) in self._index(match[0]).items():
+                    payload = Payload(run, link, seq, each["slice"], hour, each["n_hits"], checksum)
+                    found[payload] = max(_end(match), found.get(payload, _end(match)))
+        return found
+
+    def discard(
+        self, hour: int, payloads: Sequence[Payload], before: datetime
+    ) -> Sequence[Payload]:
+        """Remove the objects in which nothing else lies than these payloads, and torn ones."""
+        unwanted = {_key(each): each for each in payloads}
+        old = [match for match in self._matches(f"{hour}") if _end(match) <= before]
+        whole = {match["stem"] for match in old if match["kind"] == "index"}
+        gone: dict[Key, Payload] = {}
+        for match in old:
+            if match["kind"] == "index":
+                inside = self._index(match[0]).keys()
+                if inside <= unwanted.keys():
+                    # The index first: what it names is never gone.
+                    self._delete(match[0])
+                    self._delete(f"{match['stem']}.words")
+                    gone |= {key: unwanted[key] for key in inside}
+            elif match["stem"] not in whole:
+                self._delete(match[0])
+        return list(gone.values())
+
+    def _delete(self, name: str) -> None:
         with self._faults():
-            listed = obstore.list_with_delimiter(self._at)["common_prefixes"]
-        hours = [int(name.strip("/")) for name in listed if name.strip("/").isdecimal()]
-        # Some servers keep a folder of which all objects are gone.
-        return sorted(hour for hour in hours if next(self._names(f"{hour}"), None))
-
-    def stored(self, hour: int) -> list[Payload]:
-        """Return what is there of an hour, in no order."""
-        return [
-            Payload(run, link, seq, each["slice"], hour, each["n_hits"], checksum)
-            for name in self._names(f"{hour}")
-            for (run, link, seq, checksum), (_, each) in self._index(name).items()
-        ]
-
-    def remove(self, hour: int) -> None:
-        """Remove all objects of an hour."""
-        with self._faults():
-            for page in obstore.list(self._at, f"{hour}"):
-                obstore.delete(self._at, [each["path"] for each in page])
-
-    def discard(self, payloads: Sequence[Payload]) -> int:
-        """Remove the objects in which nothing else lies than these payloads."""
-        gone, unwanted = 0, {_key(each) for each in payloads}
-        for folder in {f"{each.hour}/{each.run_id}" for each in payloads}:
-            for name in self._names(folder):
-                inside = self._index(name).keys()
-                if inside <= unwanted:
-                    with self._faults():
-                        # The index first: what it names is never gone.
-                        obstore.delete(self._at, name)
-                        obstore.delete(self._at, name.removesuffix(".index") + ".words")
-                    gone += len(inside)
-        return gone
+            obstore.delete(self._at, name)
 
     def _places(self, payloads: Sequence[Payload]) -> dict[Key, Place]:
         found: dict[Key, Place] = {}
@@ -182,18 +196,16 @@ class S3Home:
         ):
             slices = {each.slice for each in group}
             a, b = min(slices), max(slices)
-            for name in self._names(folder):
-                match = _NAME.match(name)
-                assert match
-                if int(match["a"]) <= b and int(match["b"]) >= a:
-                    found |= {key: place for key, (place, _) in self._index(name).items()}
+            for match in self._matches(folder):
+                if match["kind"] == "index" and int(match["a"]) <= b and int(match["b"]) >= a:
+                    found |= {key: place for key, (place, _) in self._index(match[0]).items()}
         return found
 
-    def _names(self, folder: str) -> Iterator[str]:
-        """Yield the names of the index objects in a folder."""
+    def _matches(self, folder: str | None) -> "list[re.Match[str]]":
+        """Return the names of the objects in a folder, taken apart."""
         with self._faults():
             names = [each["path"] for page in obstore.list(self._at, folder) for each in page]
-        return (name for name in names if _NAME.match(name))
+        return [match for name in names if (match := _NAME.match(name))]
 
     def _read_index(self, name: str) -> Mapping[Key, tuple[Place, dict[str, Any]]]:
         match = _NAME.match(name)
@@ -230,6 +242,11 @@ class S3Home:
 
 def _key(payload: Payload) -> Key:
     return payload.run_id, payload.link, payload.seq, payload.checksum
+
+
+def _end(match: "re.Match[str]") -> datetime:
+    """Return the end of the day on which an object was put."""
+    return datetime.fromtimestamp((int(match["day"]) + 1) * _DAY_S, UTC)
 
 
 _KEYS = "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or s3://key:secret@bucket in EVERYHIT_HOMES"

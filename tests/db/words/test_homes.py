@@ -5,7 +5,7 @@ from itertools import count
 
 import numpy as np
 import pytest
-from homes import OTHERS
+from homes import LATER, OTHERS
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from ticks import CORRUPT, HIT, MARK, NOW, SLICE, TOY, Hit, toy_chunks
@@ -92,16 +92,21 @@ class TestAway:
         for at, half in zip(hours, (chunks[::2], chunks[1::2]), strict=True):
             write_chunks(engine, half, TOY, at, home)
         numbers = [int(at.timestamp()) // 3600 for at in hours]
-        assert set(numbers) <= set(home.hours())
+        counts = [len([c for c in half if c.n_hits]) for half in (chunks[::2], chunks[1::2])]
+        assert [home.counts()[number] for number in numbers] == counts
         kept = {(p.link, p.seq, p.n_hits) for p in home.stored(numbers[1])}
         assert kept == {(c.link, c.seq, c.n_hits) for c in chunks[1::2] if c.n_hits}
-        home.remove(numbers[0])
-        assert home.stored(numbers[0]) == []
-        assert numbers[0] not in home.hours()
+        gone = list(home.stored(numbers[0]))
+        assert home.discard(numbers[0], gone, NOW) == []  # put since then
+        assert len(home.stored(numbers[0])) == len(gone)
+        assert set(home.discard(numbers[0], gone, LATER)) == set(gone)
+        assert home.stored(numbers[0]) == {}
+        assert numbers[0] not in home.counts()
+        home.discard(numbers[0], gone, LATER)  # twice does no harm
         assert len(home.stored(numbers[1])) == len(kept)
         with pytest.raises(StoreError, match="lacks the words of chunk 0 of link 0"):
             words_of(engine, run)
-        home.remove(numbers[1])
+        home.discard(numbers[1], list(home.stored(numbers[1])), LATER)
 
     def test_payloads_without_a_header_can_be_discarded(self, engine, home):
         run, other = next(_runs), next(_runs)
@@ -110,10 +115,10 @@ class TestAway:
         for each in (run, other):
             write_chunks(engine, toy_chunks(each, [Hit(5, 0, 1)]), TOY, at, home)
         orphans = [each for each in home.stored(hour) if each.run_id == other]
-        assert home.discard(orphans) == 1
+        assert home.discard(hour, orphans, LATER) == orphans
         assert {each.run_id for each in home.stored(hour)} == {run}
         assert words_of(engine, run).lengths.tolist() == [1]
-        home.remove(hour)
+        home.discard(hour, list(home.stored(hour)), LATER)
 
     def test_large_chunks_come_back_bit_for_bit(self, engine, home):
         run = next(_runs)
@@ -122,3 +127,45 @@ class TestAway:
         big = chunk.__class__(**{**vars(chunk), "words": words, "n_hits": 150_000})
         write_chunks(engine, [big], TOY, NOW, home)
         assert np.array_equal(words_of(engine, run).words, words)
+
+
+@pytest.mark.parametrize("home_address", OTHERS[:1], indirect=True)
+def test_killed_while_an_hour_is_dropped_all_is_put_back(engine, home, monkeypatch):
+    class KilledError(BaseException):
+        pass
+
+    def killed(*_):
+        raise KilledError
+
+    run, at = next(_runs), NOW + timedelta(hours=3000 + next(_hours))
+    hour = int(at.timestamp()) // 3600
+    chunks = toy_chunks(run, [Hit(t, 0, 1) for t in range(0, 1000, 40)])
+    full = [each for each in chunks if each.n_hits]
+    write_chunks(engine, full, TOY, at, home)
+    payloads = list(home.stored(hour))
+    words = home.get(payloads)
+    with monkeypatch.context() as patch:
+        patch.setattr(home, "_put_back", killed)
+        with pytest.raises(KilledError):
+            home.discard(hour, payloads, LATER)
+    assert home.stored(hour) == {}
+    home.put(payloads[:2], words[:2])  # meanwhile
+    home.counts()
+    assert len(home.stored(hour)) == len(full) == home.counts()[hour]
+    assert words_of(engine, run).words.tolist() == [w for c in full for w in c.words.tolist()]
+
+
+@pytest.mark.parametrize("home_address", OTHERS[1:], indirect=True)
+def test_an_object_that_was_torn_goes_when_it_is_old(engine, home):
+    import obstore
+
+    run, at = next(_runs), NOW + timedelta(hours=3000 + next(_hours))
+    hour = int(at.timestamp()) // 3600
+    write_chunks(engine, toy_chunks(run, [Hit(5, 0, 1)]), TOY, at, home)
+    old, young = (f"{hour}/{run}/0_0_1_{day}_00.words" for day in (20000, 90000))
+    for name in (old, young):
+        obstore.put(home._at, name, b"torn")
+    home.discard(hour, [], LATER)
+    left = {each["path"] for page in obstore.list(home._at, f"{hour}") for each in page}
+    assert old not in left and young in left and len(left) == 3
+    assert words_of(engine, run).lengths.tolist() == [1]

@@ -2,7 +2,7 @@
 
 import polars as pl
 import pytest
-from homes import OTHERS
+from homes import LATER, OTHERS
 from hypothesis import HealthCheck, given, settings
 from ticks import NOW, TOY, Hit, toy_chunks, toy_run
 from workbench import TRIGGERS, WANTED, expected, finished, rows, some_hits
@@ -143,8 +143,9 @@ class TestAway:
 
     def test_words_that_are_gone_are_told(self, engine, home):
         run = stored(engine, HITS, home)
-        for payload in [p for h in home.hours() for p in home.stored(h) if p.run_id == run.run_id]:
-            home.discard([payload])
+        for hour in home.counts():
+            mine = [each for each in home.stored(hour) if each.run_id == run.run_id]
+            home.discard(hour, mine, LATER)
         for look in (
             lambda: read(engine, Relation("hits", run, -FAR, FAR)),
             lambda: read_frame(engine, run, Window(-FAR, FAR)),
