@@ -47,6 +47,7 @@ def lay_out(declared: Mapping[str, Any], file: str) -> tuple[dict[str, Any], Tab
         skip_bad=_one_of(own, "bad_rows", ("refuse", "skip")) == "skip",
         place=own.get("place", str) or "",
         threshold=_threshold(own),
+        masked=_masked(own),
     )
     own.close()
     if table.threshold is not None:
@@ -157,10 +158,25 @@ def _threshold(keys: Keys) -> float | str | None:
     value = keys.get("threshold", object)
     if value is None or (isinstance(value, str) and value):
         return value
-    if not isinstance(value, int | float) or not -_MOST < value < _MOST:
+    if not _is_finite(value):
         problem = f"{value!r}: write a number, or in quotes a .npy file or a dataset with a map"
         raise keys.wrong("threshold", problem)
-    return value
+    return value  # type: ignore[return-value]
+
+
+def _masked(keys: Keys) -> tuple[float, ...]:
+    values = keys.get("masked", list) or []
+    for value in values:
+        if not _is_finite(value):
+            raise keys.wrong("masked", f"{value!r}: write numbers, as [-1, 65535]")
+    if values and keys.get("threshold", object) is None:
+        raise keys.wrong("masked", "this is for frames: add threshold, or remove it")
+    return tuple(values)
+
+
+def _is_finite(value: object) -> bool:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return number and -_MOST < value < _MOST  # type: ignore[operator]
 
 
 def _one_of(keys: Keys, key: str, known: tuple[Any, ...]) -> Any:

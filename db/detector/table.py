@@ -58,6 +58,8 @@ class Table:
     threshold: float | str | None
     """Of a stack of frames, whose pixels above it are the rows: a number, or a map with one for
     each pixel, a .npy file or a dataset. None where rows are rows."""
+    masked: tuple[float, ...]
+    """Values of pixels that measured nothing."""
 
     @property
     def columns(self) -> tuple[str, ...]:

@@ -54,7 +54,9 @@ def show_detector(
 
 @group.command("guess")
 def guess_detector(
-    file: Annotated[Path, typer.Argument(help="CSV or the like, Parquet, Arrow, HDF5, or ROOT.")],
+    file: Annotated[
+        Path, typer.Argument(help="CSV or the like, Parquet, Arrow, HDF5, TIFF, ROOT.")
+    ],
     out: Out = None,
 ) -> None:
     """Look at a table's first rows and write a declaration to start from."""

@@ -42,6 +42,7 @@ def read_frames(path: Path, kind: str, table: Table, piece_rows: int) -> Iterato
 
     Columns are ``FRAME``, those of ``OF_A_PIXEL``, and datasets with a value for each frame. What
     is not above the threshold, NaN too, is left out; what isn't 0 of it is counted.
+    Masked pixels are neither.
 
     Raises SourceError for a file without such a stack, a column that is neither, a map of another
     shape; OSError for a damaged file.
@@ -57,9 +58,14 @@ def read_frames(path: Path, kind: str, table: Table, piece_rows: int) -> Iterato
         for first in range(0, n_frames, step):
             stop = min(first + step, n_frames)
             pixels = stack.read(first, stop)
-            above = np.flatnonzero(pixels > threshold)
-            values = pixels.reshape(-1)
-            n_dark = np.count_nonzero(values) - np.count_nonzero(values[above])
+            values, lit = pixels.reshape(-1), (pixels > threshold).reshape(-1)
+            n_dark = np.count_nonzero(values)
+            if table.masked:
+                masked = np.isin(values, table.masked)
+                n_dark -= np.count_nonzero(values[masked])
+                lit &= ~masked
+            above = np.flatnonzero(lit)
+            n_dark -= np.count_nonzero(values[above])
             times = {each.column: of_frames[each.column][first:stop] for each in table.times}
             dark = Dark(int(n_dark), rule, pl.DataFrame(times))
             for start in range(0, max(len(above), 1), piece_rows):

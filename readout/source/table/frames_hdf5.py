@@ -39,6 +39,23 @@ def opened(path: Path, place: str) -> Iterator[Stack]:
         yield Stack(data.shape, at_once, read, dataset)
 
 
+def look(path: Path) -> tuple[str, bool, tuple[str, ...]] | None:
+    """The largest dataset of frames, whether there are others, and datasets of a value a frame.
+
+    None if there is no such dataset, or if a table is larger. Raises OSError for a damaged file.
+    """
+    found: list[Any] = []
+    with h5py.File(path) as file:
+        file.visititems(lambda _, each: found.append(each))
+        numbers = [e for e in found if isinstance(e, h5py.Dataset) and e.dtype.kind in "iufbV"]
+        largest = max(numbers, key=lambda each: each.size or 0, default=None)
+        if largest is None or not is_stack(largest) or not largest.size:
+            return None
+        beside = [e for e in numbers if e.shape == largest.shape[:1] and e.dtype.kind in "iuf"]
+        names = tuple(each.name.lstrip("/") for each in beside)
+        return largest.name.lstrip("/"), sum(map(is_stack, numbers)) > 1, names
+
+
 def _frames(file: Any, place: str, name: str) -> Any:
     found: list[Any] = []
 

@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 
 from db.errors import SourceError
+from readout.source.table.guess_frames import guess_frames
 from readout.source.table.sample import Sample, sample_of
 
 _NAME_OF_TIME = re.compile(r"(?i)time|stamp|tag|clock|toa|^ts|^t(_|$|\b)|unix|^sec|nanos|^ns$")
@@ -31,10 +32,12 @@ class _Column:
 
 
 def guess(path: Path, name: str) -> str:
-    """The text of a declaration of that name for the table in a file.
+    """The text of a declaration of that name for the table, or the frames, in a file.
 
     Raises SourceError for a file that holds no table, or has no column that can be a time.
     """
+    if (frames := guess_frames(path, name)) is not None:
+        return frames
     sample = sample_of(path)
     columns = [_column(name, sample.frame[name], sample.decimal) for name in sample.frame.columns]
     times, unsure = _times(columns, str(path))

@@ -186,6 +186,19 @@ def test_values_that_do_not_fit_are_named_or_left_out(tmp_path):
     assert (source.rows.n_bad, source.rows.suppressed) == (1, 0)
 
 
+@settings(deadline=None)
+@given(stack=stacks(), masked=st.lists(st.sampled_from([-4, -1, 0, 2, 5, 107, 70000]), max_size=3))
+def test_masked_pixels_are_neither_hits_nor_counted(tmp_path_factory, stack, masked):
+    path = tmp_path_factory.getbasetemp() / "masked.h5"
+    write_hdf5(path, np.concatenate([np.full_like(stack[:1], 108), stack]))
+    detector = pixels(more=f'place = "entry/data/data"\nmasked = {masked}')
+    source = open_source(path, detector, force=True)
+    hits, _ = hits_of(source.blocks, detector)
+    values = [value for value in stack.reshape(-1).tolist() if value not in masked]
+    assert [counts for _, n, *_, counts in hits if n] == [value for value in values if value > 3]
+    assert source.rows.suppressed == sum(value <= 3 and value != 0 for value in values)
+
+
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
 def test_a_file_that_is_cut_off_is_told(tmp_path, share):
     path = tmp_path / "frames.h5"
@@ -206,6 +219,14 @@ def test_another_kind_of_file_holds_no_frames(tmp_path):
 def test_a_threshold_is_a_number_or_a_map(threshold):
     with pytest.raises(DeclarationError, match="threshold: "):
         pixels(threshold=threshold)
+
+
+@pytest.mark.parametrize("masked", ['"all"', "[true]", '["1"]', "[nan]"])
+def test_masked_values_are_numbers(masked):
+    with pytest.raises(DeclarationError, match="masked: "):
+        pixels(more=f"masked = {masked}")
+    with pytest.raises(DeclarationError, match="masked: this is for frames"):
+        loads(DECLARED % 'time = { frame = "1 ms" }\nmasked = [1]')
 
 
 def test_a_pixel_has_no_time_of_its_own():

@@ -6,6 +6,7 @@ import h5py
 import numpy as np
 import polars as pl
 import pytest
+import tifffile
 import uproot
 
 from db.detector import decode, loads
@@ -135,3 +136,74 @@ def test_a_file_without_times_is_refused(tmp_path, content, says):
     (tmp_path / "f.csv").write_text(content)
     with pytest.raises(SourceError, match=says):
         guess(tmp_path / "f.csv", "f")
+
+
+def write_frames(path, stack, stamped):
+    if path.suffix == ".tif":
+        tifffile.imwrite(path, stack, photometric="minisblack")
+        return
+    with h5py.File(path, "w") as out:
+        out["entry/data"] = stack
+        out["entry/small"] = stack[:, :1, :1]
+        out["entry/current"] = np.zeros(len(stack))
+        if stamped:
+            out["entry/timestamps"] = 5 + np.arange(len(stack))
+
+
+@pytest.mark.parametrize("name", ["frames.tif", "frames.h5", "stamped.h5"])
+@pytest.mark.parametrize("kind", [np.uint16, np.float32])
+def test_frames_are_read_by_what_was_guessed_of_them(tmp_path, name, kind):
+    stack = np.abs(RANDOM.normal(100, 3, (20, 30, 40))).astype(kind)
+    stack[3, 4, 5], stack[19, 29, 39] = 1000, 3000
+    if kind == np.uint16:
+        stack[:, 7, 7] = 65535
+    write_frames(tmp_path / name, stack, name == "stamped.h5")
+    text = guess(tmp_path / name, "mine")
+    assert ("masked = [65535]" in text) == (kind == np.uint16)
+    assert ("1 s" in text) == (name == "stamped.h5")
+    detector = loads(text)
+    source = open_source(tmp_path / name, detector)
+    (block,) = source.blocks
+    found = decode(detector, block.words)
+    hits = [found[column].tolist() for column in ("frame", "x", "y")]
+    assert hits == [[3, 19], [5, 39], [4, 29]]
+    assert found["value"] == pytest.approx([1000, 3000], rel=1e-3)
+    assert (source.rows.frames, source.rows.n_bad) == (20, 0)
+
+
+def test_counted_photons_are_told_from_nothing(tmp_path):
+    stack = RANDOM.poisson(0.02, (20, 30, 40)).astype(np.uint32)
+    write_frames(tmp_path / "frames.h5", stack, stamped=False)
+    text = guess(tmp_path / "frames.h5", "mine")
+    source = open_source(tmp_path / "frames.h5", loads(text))
+    list(source.blocks)
+    assert (source.rows.rows, source.rows.suppressed) == (int((stack > 0).sum()), 0)
+
+
+def test_a_table_that_is_larger_than_a_picture_is_a_table(tmp_path):
+    write_hdf5(tmp_path / "hits.h5")
+    with h5py.File(tmp_path / "hits.h5", "a") as out:
+        out["picture"] = np.zeros((3, 3, 3))
+    assert "threshold" not in guess(tmp_path / "hits.h5", "hits")
+
+
+@pytest.mark.parametrize("name", ["frames.tif", "frames.h5"])
+def test_frames_that_are_cut_off_are_told(tmp_path, name):
+    write_frames(tmp_path / name, np.ones((20, 30, 40)), stamped=False)
+    whole = (tmp_path / name).read_bytes()
+    (tmp_path / name).write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(SourceError, match=name):
+        guess(tmp_path / name, "mine")
+
+
+def test_a_chunk_that_is_damaged_is_told(tmp_path):
+    path = tmp_path / "frames.h5"
+    with h5py.File(path, "w") as out:
+        stack = RANDOM.integers(0, 9, (20, 30, 40))
+        data = out.create_dataset("data", data=stack, chunks=(1, 30, 40), compression="gzip")
+        at = data.id.get_chunk_info(7).byte_offset
+    whole = bytearray(path.read_bytes())
+    whole[at : at + 40] = bytes(40)
+    path.write_bytes(whole)
+    with pytest.raises(SourceError, match="no frames can be read from it"):
+        guess(path, "mine")
