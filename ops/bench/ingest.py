@@ -74,9 +74,9 @@ def ingest(engine: Engine, folder: Path, hits: int, repeats: int) -> Result:
             wait_for_merges(engine)
             return lambda: _write_file(file, given)
 
-        before = _stored_bytes(engine)
+        before = stored_bytes(engine)
         chunks()()
-        stored = _stored_bytes(engine) - before
+        stored = stored_bytes(engine) - before
         timings = in_turns(
             {"ingest": chunks, "no rollup": without_rollup, "readout": readout, "files": files},
             repeats,
@@ -120,7 +120,7 @@ def same_words(engine: Engine, run: Run, file: Path) -> bool:
     return np.array_equal(np.sort(stored), np.sort(written))
 
 
-def _stored_bytes(engine: Engine) -> int:
+def stored_bytes(engine: Engine) -> int:
     """Return what the chunks take on the disk."""
     parts = engine.fetch(
         "SELECT sum(bytes_on_disk) AS n FROM system.parts"

@@ -1,6 +1,6 @@
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -200,6 +200,34 @@ def api(
         return
     with _room(store) as at:
         print_outcome(run_api(at, {}, *told), as_json=as_json)
+
+
+@bench.command()
+def homes(
+    homes_: Annotated[
+        list[str] | None,
+        typer.Option("--home", help="Address of a home; default servers of our own, if installed."),
+    ] = None,
+    hits: Hits = 4_000_000,
+    windows: Annotated[
+        int, typer.Option("--windows", min=1, help="Into how many windows the run is cut.")
+    ] = 20,
+    repeats: Repeats = 3,
+    as_json: AsJson = False,
+) -> None:
+    """Write a run to each home of words and read windows of it, against plain NumPy files.
+
+    Homes are the store's own table and those that are named. What was put there is removed.
+    """
+    from ops.bench.homes import homes as run_homes
+    from ops.bench.homes import own_homes
+
+    with ExitStack() as stack:
+        folder = stack.enter_context(_folder())
+        urls = homes_ or own_homes(folder, stack, partial(typer.echo, err=True))
+        at = stack.enter_context(opened(str(folder / "store"), create=True))
+        rows = [vars(each) for each in run_homes(at.engine, folder, urls, hits, windows, repeats)]
+    show(rows, as_json=as_json, title=f"{hits:,} words, {windows} windows")
 
 
 @bench.command()
