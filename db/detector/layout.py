@@ -33,8 +33,7 @@ def lay_out(declared: Mapping[str, Any], file: str) -> tuple[dict[str, Any], Tab
             raise keys.wrong(key, "a declaration of a [table] lays out its own words: remove this")
     own = keys.table("table")
     times = _times(own.table("time"))
-    found, columns = _values(own.table("values"))
-    values = tuple(value for value, _ in found)
+    values, columns = _values(own.table("values"))
     table = Table(
         times=times,
         values=values,
@@ -116,9 +115,9 @@ def _finest(times: tuple[TimeColumn, ...]) -> str:
     return str(min((abs(each.unit) for each in times if each.unit), default=Fraction(1)))
 
 
-def _values(keys: Keys) -> tuple[list[tuple[ValueColumn, str]], dict[str, str]]:
-    """The value columns with their names, and the expressions of those that aren't plain counts."""
-    found: list[tuple[ValueColumn, str]] = []
+def _values(keys: Keys) -> tuple[tuple[ValueColumn, ...], dict[str, str]]:
+    """The value columns, and the expressions of those that aren't plain counts."""
+    found: list[ValueColumn] = []
     columns: dict[str, str] = {}
     for name, given in keys.values.items():
         place = Keys({"column": given}, "") if isinstance(given, str) else keys.table(name)
@@ -137,8 +136,8 @@ def _values(keys: Keys) -> tuple[list[tuple[ValueColumn, str]], dict[str, str]]:
             columns[name] = shifted if unit == 1 else f"{shifted} * {float(unit)!r}"
         hexadecimal = _one_of(place, "base", (10, 16)) == 16
         place.close()
-        found.append((ValueColumn(column, field, unit, lowest, width, hexadecimal), name))
-    return found, columns
+        found.append(ValueColumn(column, name, field, unit, lowest, width, hexadecimal))
+    return tuple(found), columns
 
 
 def _value_unit(keys: Keys) -> Fraction:

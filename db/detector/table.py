@@ -26,6 +26,8 @@ class ValueColumn:
     """A column whose value, divided by ``unit`` and less ``lowest``, is kept in a field."""
 
     column: str
+    name: str
+    """The hit's column of what it means."""
     field: str
     unit: Fraction
     lowest: int

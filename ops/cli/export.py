@@ -1,6 +1,8 @@
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import IO, Annotated
 
@@ -11,6 +13,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from api.export.batches import Asked, rows_of
 from api.export.formats import FORMATS, Format
+from api.export.frames import frames_hdf5, pixels_of
 from api.export.rows import Rows
 from db.catalogue.runs import find_run
 from db.errors import UsageError
@@ -40,6 +43,14 @@ def export(
     decode: Annotated[
         bool, typer.Option("--decode", help="Events: what each word means, beside the words.")
     ] = False,
+    frames: Annotated[
+        str,
+        typer.Option(
+            "--frames",
+            help="Hits of frames as the frames that have some, of so many rows and columns, as"
+            " 512x1028; only for .h5.",
+        ),
+    ] = "",
     run: RunOption = None,
     start: From = None,
     stop: To = None,
@@ -56,10 +67,16 @@ def export(
         raise UsageError(f"can't write {out}: a file ends with .{', .'.join(_ENDINGS)}")
     if out.is_dir():
         raise UsageError(f"can't write {out}: it is a folder")
+    size = _size(frames)
+    if size and (what != "hits" or form is not FORMATS["hdf5"] or columns):
+        raise UsageError("--frames is for hits in an HDF5 file, without --columns")
     with opened(store) as at:
         found = find_run(at.engine, run)
         a, b = span_of(found, start, stop)
         names = tuple(name for name in columns.split(",") if name)
+        if size:
+            pixels = pixels_of(found.detector, *size)
+            names, form = pixels.columns, replace(form, write=partial(frames_hdf5, pixels=pixels))
         asked = Asked(found, what, a, b, where, lineage, names, decode)
         rows = rows_of(at.engine, asked, out.parent)
         if what == "hits":
@@ -72,6 +89,16 @@ def export(
         show_json(done)
     else:
         typer.echo(f"{n:,} rows of run {found.run_id} in {out}, {done['bytes']:,} bytes")
+
+
+def _size(text: str) -> tuple[int, int] | None:
+    """Rows and columns of a frame, if they are named."""
+    if not text:
+        return None
+    size = re.fullmatch(r"([1-9]\d{0,4})x([1-9]\d{0,4})", text)
+    if size is None:
+        raise UsageError(f"--frames {text}: write rows and columns of a frame, as 512x1028")
+    return int(size[1]), int(size[2])
 
 
 def _write(rows: Rows, form: Format, out: Path) -> int:

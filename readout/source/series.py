@@ -55,6 +55,8 @@ def in_series(
             times, sound, _ = times_of(block.words)
             if block.epoch is None and link not in met and sound.any():
                 own = _earliest(times[sound][:3], detector)
+                if block.suppressed:  # frames without hits, before the first one that has some
+                    own = min(own, block.suppressed.a)
                 if not decided and (link in clocks or said is not None):
                     if said is not None:
                         epoch = _checked(name, detector, said, end) - own
@@ -70,6 +72,8 @@ def in_series(
                 met.add(link)
             clock = clocks.setdefault(link, Unwrapper(detector, link, origin))
             clock.follow(times, sound, block.epoch)
+            if block.suppressed:
+                clock.advance(clock.place(block.suppressed.b - 1))
             yield block
         for clock in clocks.values():  # of this file no word comes that could contradict its last
             clock.settle((detector.wrap or 2**62) // 2)
