@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 from homes import LATER, OTHERS
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from ticks import SLICE, TOY, Hit, toy_chunks, toy_run
 
@@ -35,6 +35,7 @@ class Case:
         self.engine, self.home = engine, home
         self.at = BEGIN + timedelta(hours=next(_hours))
         self.hour = int(self.at.timestamp()) // 3600
+        self.place = self.at, home.address
         self.run = toy_run(engine)
         hits = [Hit(k * SLICE + 7, 0, k % 7) for k in range(len(fates))]
         chunks = [each for each in toy_chunks(self.run.run_id, hits) if each.n_hits]
@@ -68,6 +69,12 @@ class Case:
         with pytest.raises(Killed):
             write_chunks(self.engine, [self.chunks[seq]], TOY, self.at, home)
         self.orphans.add(seq)
+
+    def write_inline(self):
+        """Other words of the run, on each shard, in the table."""
+        for shard in self.engine.shards:
+            late = toy_chunks(self.run.run_id, [Hit(9, 5, 1)])[:1]
+            write_chunks(shard, late, TOY, self.at)
 
     def archive(self):
         move_words(self.engine, self.run, self.home)
@@ -138,10 +145,13 @@ deeds = st.lists(
 
 
 @settings(
-    max_examples=12,
+    max_examples=10,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(fates, deeds)
+@example(["home", "orphan", "inline"], ["put_aside", "sweep_later", "undo"])
+@example(["inline", "home"], ["archive", "sweep_later", "restore", "sweep_later", "archive"])
+@example(["orphan", "home"], ["sweep", "replay", "sweep_later"])
 def test_nothing_goes_that_a_header_names_and_all_else_does(engine, home, made, done):
     case = Case(engine, home, made)
     for deed in done:
@@ -202,13 +212,30 @@ def test_copies_stay_while_the_table_has_other_words(engine, home):
             "ALTER TABLE chunks UPDATE words = [toUInt64(5)] WHERE seq = 1"
             f" AND run_id = {case.run.run_id} SETTINGS mutations_sync = 2"
         )
-    (kept,) = [
-        s
-        for s in sweep_homes(engine, LATER)
-        if s.why and (s.hour, s.home) == (case.at, home.address)
-    ]
+    (kept,) = [s for s in sweep_homes(engine, LATER) if s.why and (s.hour, s.home) == case.place]
     assert [each.seq for each in kept.payloads] == [1] and "copies are good" in kept.why
     assert 1 in {each.seq for each in home.stored(case.hour)}
+
+
+def test_nothing_goes_while_a_shard_still_has_headers_to_change(engine, home):
+    case = Case(engine, home, ["orphan"])
+    case.write_inline()
+    here = engine.shards[0].here
+    here.execute(
+        "ALTER TABLE chunks UPDATE n_suspect = throwIf(run_id > 0)"
+        f" WHERE run_id = {case.run.run_id} SETTINGS mutations_sync = 0"
+    )
+    try:
+        (kept,) = [s for s in sweep_homes(engine, LATER) if (s.hour, s.home) == case.place]
+        assert (kept.action, kept.why) == ("keep", "the store is changing headers just now")
+        assert len(home.stored(case.hour)) == 1
+    finally:
+        here.execute(
+            "KILL MUTATION WHERE table = 'chunks' AND NOT is_done"
+            " AND database = currentDatabase() SYNC"
+        )
+    sweep_homes(engine, LATER)
+    assert case.hour not in home.counts()
 
 
 @pytest.mark.slow
