@@ -246,7 +246,7 @@ def rate(
             counted = picture.count_rows(engine, kept, kept.a, kept.b, by, length)
         gaps = read_gaps(engine, asked.run.run_id)
     if out is not None:
-        save(picture.draw(asked.run, counted, gaps), out, asked.said)
+        save(picture.draw(asked.run, counted, gaps, of), out, asked.said)
     if as_json:
         second = 1e9 / float(asked.run.detector.tick)
         per_s = pl.col("n") / (pl.col("t_end") - pl.col("t")) * second

@@ -95,10 +95,11 @@ def _every_bin(counted: pl.DataFrame, by: str, bins: Bins, last: int) -> pl.Data
     ).sort(pl.col("hit").not_(), by, "t", nulls_last=True)
 
 
-def draw(run: Run, counted: pl.DataFrame, gaps: pl.DataFrame) -> Figure:
+def draw(run: Run, counted: pl.DataFrame, gaps: pl.DataFrame, of: str = "hits") -> Figure:
     """Return the picture of hits a second against time, other words as lines of their own.
 
-    ``counted`` is what ``count`` returned; dead ones of ``gaps`` are shaded.
+    ``counted`` is what ``count`` returned, or ``count_rows`` for rows of something else than hits;
+    dead ones of ``gaps`` are shaded.
     """
     by = counted.columns[2]
     edges = np.array([*counted["t"].unique().sort(), counted["t_end"].max()])
@@ -130,7 +131,8 @@ def draw(run: Run, counted: pl.DataFrame, gaps: pl.DataFrame) -> Figure:
         axes.set(xlim=time[[0, -1]], ylim=(0, 1.05 * axes.get_ylim()[1]))
         axes.set(
             xlabel=f"time since the run's start ({unit})",
-            ylabel="hits / s" + ", other words / s" * bool(len(others)),
+            ylabel=("hits / s" if of == "hits" else "rows / s")
+            + ", other words / s" * bool(len(others)),
         )
         axes.yaxis.set_major_formatter(EngFormatter(sep=" "))
         axes.tick_params(axis="x", which="both", top=False)

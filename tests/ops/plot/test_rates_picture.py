@@ -89,6 +89,8 @@ def test_dead_time_is_shaded_within_the_picture_and_other_gaps_are_not():
     assert spans == [pytest.approx((0, 0.05)), pytest.approx((0.1, 0.2))]
     labels = [text.get_text() for text in axes.get_legend().get_texts()]
     assert labels == ["link 0", "dead time"]
+    assert axes.get_ylabel() == "hits / s"
+    assert draw(run, counted(5, [0]), gaps, "muons").axes[0].get_ylabel() == "rows / s"
 
 
 def test_the_picture_shows_what_the_screen_shows_under_the_same_names(telescope):
