@@ -25,8 +25,9 @@ def test_a_child_counts_under_its_parent_unless_it_has_a_name():
         busy.kill()
         busy.wait()
         busy.stdout.close()
-    assert together >= 0.5
-    assert apart.cpu["it"] >= 0.5
+    tick = 0.02  # the system counts in hundredths, of us and of it
+    assert together >= 0.5 - tick
+    assert apart.cpu["it"] >= 0.5 - tick
     assert apart.cpu["us"] <= before.cpu["us"] + together - 0.5 + 0.1
     assert spent({"it": busy.pid}).cpu["it"] == 0
 

@@ -112,6 +112,10 @@ def test_what_cannot_work_is_one_line(arguments, said):
     assert len(done.stderr.strip().splitlines()) == 1
 
 
+def told_of(redis):
+    return json.loads(command("backlog", "--redis", redis.url, "--json").stdout)
+
+
 def test_a_trigger_that_hangs_loses_its_window_alone_and_is_mended_by_a_new_conductor(
     server_engine, servers, redis, tmp_path
 ):
@@ -156,8 +160,9 @@ def test_a_trigger_that_hangs_loses_its_window_alone_and_is_mended_by_a_new_cond
             "SELECT error FROM failures WHERE run_id = {run:UInt32}", {"run": run.run_id}
         ).to_pylist()
         assert "the task was lost 3 times" in failed[-1]["error"]
-        backlog = json.loads(command("backlog", "--redis", redis.url, "--json").stdout)
-        assert backlog["workers"]
+        until = time.monotonic() + 60  # the worker that hung is being replaced
+        while not (backlog := told_of(redis))["workers"]:
+            assert time.monotonic() < until, backlog
         assert len(backlog["conductors"]) == 1
         hold.unlink()
         assert conductor.end() == 0
