@@ -12,8 +12,8 @@ from readout.source.block import Place
 BLOCK_WORDS = 1 << 20
 
 # While an earlier cut is still on its way, words wait in any case: a cut four times as large is
-# hardly ever merged again (with twice as large ones merges take half of the speed), and takes 160 MB
-# more of memory.
+# hardly ever merged again (of cuts twice as large merges take half of the speed), and takes 160 MB
+# more.
 LARGE_BLOCK_WORDS = 4 * BLOCK_WORDS
 
 
