@@ -230,13 +230,13 @@ class RetentionMutations:
         if len(note) > LONGEST_NOTE:
             raise UsageError(f"a note has up to {LONGEST_NOTE} characters, this has {len(note)}")
 
-        def keep(engine: Engine) -> policy.Pin:
+        def pinned(engine: Engine) -> policy.Pin:
             found = find_run(engine, run)
             wanted = policy.Pin(found.run_id, *_range(found, start, stop), note)
             policy.pin(engine, wanted)
             return wanted
 
-        return Pin.of(await info.context.ask(keep, info.context.engine))
+        return Pin.of(await info.context.ask(pinned, info.context.engine))
 
     @mutation("retain", "Let go what was pinned with the same limits.")
     async def unpin_run(self, info: Info, run: RunName, start: From = None, stop: To = None) -> Pin:

@@ -32,12 +32,12 @@ class Patience:
             return
         body = _Body(receive, self._most.get(scope["path"].strip("/").partition("/")[0], MOST))
 
-        async def told(message: Message) -> None:
+        async def send_noted(message: Message) -> None:
             body.answered = True
             await send(message)
 
         try:
-            await self._app(scope, body.receive, told)
+            await self._app(scope, body.receive, send_noted)
         except ClientDisconnect:
             if not body.answered:  # nobody is there to be told, but the server wants an answer
                 await send({"type": "http.response.start", "status": 400, "headers": []})

@@ -56,12 +56,12 @@ def enter_first(engine: Engine, table: str, row: Mapping[str, Any], key: Sequenc
     values = {name: row[name] for name in key}
     where = " AND ".join(f"{name} = {{{name}:UInt64}}" for name in key)
 
-    def there() -> bool:
+    def is_there() -> bool:
         found = engine.fetch(f"SELECT count() AS n FROM {table} WHERE {where}", values)
         return bool(found["n"][0].as_py())
 
     token = " ".join([table, *map(str, values.values())])
-    insert_once(engine, table, _as_table(row), token, there)
+    insert_once(engine, table, _as_table(row), token, is_there)
 
 
 def _as_table(row: Mapping[str, Any]) -> pa.Table:

@@ -211,12 +211,12 @@ class _Reader:
             return None
         shape = Shape(
             kind=keys.take("kind", str),
-            element=self.shown(keys, "element", keys.take("element", list)),
-            position_mm=self.shown(keys, "position_mm", keys.get("position_mm", list) or []),
+            element=self.known_names(keys, "element", keys.take("element", list)),
+            position_mm=self.known_names(keys, "position_mm", keys.get("position_mm", list) or []),
             size_mm=tuple(self.size(keys, value) for value in keys.get("size_mm", list) or []),
             view=keys.get("view", str),
         )
-        self.shown(keys, "view", [shape.view] if shape.view else [])
+        self.known_names(keys, "view", [shape.view] if shape.view else [])
         keys.close()
         return shape
 
@@ -224,8 +224,8 @@ class _Reader:
         """A number, or the constant of that name."""
         return _number(keys, "size_mm", self.constants.get(str(value), value))
 
-    def shown(self, keys: Keys, key: str, wanted: list[object]) -> tuple[str, ...]:
-        """Names of fields or columns."""
+    def known_names(self, keys: Keys, key: str, wanted: list[object]) -> tuple[str, ...]:
+        """Names of fields or columns, each of which there is."""
         named = tuple(map(str, wanted))
         for name in named:
             if name not in self.ranges:

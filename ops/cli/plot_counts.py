@@ -133,15 +133,15 @@ def time_difference(
         ) as bar:
             task = bar.add_task("", total=1.0)
 
-            def told(done: float) -> None:
+            def show_done(done: float) -> None:
                 bar.update(task, completed=done)
 
             if first:
                 pair = _selection(rows, first), _selection(rows, second)
-                ticks = between(asked.engine, rows, *pair, reach, n_bins, PATIENCE_S, told)
+                ticks = between(asked.engine, rows, *pair, reach, n_bins, PATIENCE_S, show_done)
                 title = f"from {first} to {second}, {of}"
             else:
-                ticks = to_previous(asked.engine, rows, by, reach, n_bins, PATIENCE_S, told)
+                ticks = to_previous(asked.engine, rows, by, reach, n_bins, PATIENCE_S, show_done)
                 title = f"from {of} to the next" + (f" of equal {by}" if by else "")
     counted, unit = _in_time(asked.run, ticks)
     told_of = Counted(asked.run, counted, "time difference", title, unit, asked.said)
