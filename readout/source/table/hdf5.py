@@ -13,7 +13,7 @@ from db.errors import SourceError
 from readout.source.table.columns import needed
 from readout.source.table.rows import Rows
 
-PIECE_ROWS = 1 << 20
+PIECE_ROWS = 1 << 18
 _PULSE_TIME, _PULSE_INDEX = "event_time_zero", "event_index"
 
 
@@ -38,12 +38,14 @@ def read_hdf5(path: Path, table: Table, piece_rows: int = PIECE_ROWS) -> Iterato
             raise SourceError(f"{path}: the lengths of its columns differ: {told}")
         n_rows = lengths[plain[0]]
         starts = _pulse_starts(columns, n_rows, str(path)) if by_pulse else None
-        for first in range(0, n_rows, piece_rows):
-            stop = min(first + piece_rows, n_rows)
+        pulse_times = columns[_PULSE_TIME][:] if by_pulse else None
+        step = max([piece_rows, *(_chunk_rows(columns[name]) for name in plain)])
+        for first in range(0, n_rows, step):
+            stop = min(first + step, n_rows)
             values = {name: _read(columns[name], first, stop) for name in plain}
-            if starts is not None:
+            if starts is not None and pulse_times is not None:
                 pulses = np.searchsorted(starts, np.arange(first, stop), side="right") - 1
-                values[_PULSE_TIME] = columns[_PULSE_TIME][:][pulses]
+                values[_PULSE_TIME] = pulse_times[pulses]
             yield Rows(pl.DataFrame(values), first)
 
 
@@ -55,6 +57,10 @@ class _Fields:
 
     def __len__(self) -> int:
         return len(self._dataset)
+
+    @property
+    def chunks(self) -> Any:
+        return self._dataset.chunks
 
     def __getitem__(self, rows: slice) -> Any:
         return self._dataset.fields(self._name)[rows]
@@ -100,6 +106,11 @@ def _pulse_starts(columns: dict[str, Any], n_rows: int, name: str) -> Any:
     if not fits or (len(starts) and (starts[0] != 0 or (np.diff(starts) < 0).any())):
         raise SourceError(f"{name}: {_PULSE_INDEX} doesn't tell the pulses of {n_rows} events")
     return starts
+
+
+def _chunk_rows(column: Any) -> int:
+    """The rows that the file keeps, and compresses, together; 0 if they are in one piece."""
+    return int(column.chunks[0]) if column.chunks else 0
 
 
 def _read(column: Any, first: int, stop: int) -> Any:

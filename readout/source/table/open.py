@@ -19,7 +19,7 @@ from readout.source.table.compressed import DAMAGE, decompressed
 from readout.source.table.rows import Rows, Tally, blocks_of
 from readout.source.table.text import PIECE_BYTES, read_lines
 
-PIECE_ROWS = 1 << 20
+PIECE_ROWS = 1 << 18
 _LOOK_BYTES, _LOOK_ROWS = 1 << 16, 1 << 11
 _MARKS = {b"PAR1": "Parquet", b"ARROW1": "Arrow", b"\xff\xff\xff\xff": "Arrow", b"\x89HDF": "HDF5"}
 _MARKS |= dict.fromkeys([b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"], "TIFF")

@@ -13,7 +13,7 @@ from db.errors import SourceError
 from readout.source.table.columns import needed
 from readout.source.table.rows import Rows
 
-PIECE_ROWS = 1 << 20
+PIECE_ROWS = 1 << 18
 DAMAGE = (ValueError, LookupError, EOFError, NotImplementedError, zlib.error)
 
 

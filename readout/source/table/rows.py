@@ -191,8 +191,10 @@ def _counts(
     return np.where(bad, 0, counts), bad
 
 
-def _parts_of_numbers(values: pl.Series) -> tuple[Numbers, NDArray[np.float64], NDArray[Any]]:
-    """The whole part of each number, what is left of it, and which are none."""
+def _parts_of_numbers(
+    values: pl.Series,
+) -> tuple[Numbers, NDArray[np.float64] | None, NDArray[Any]]:
+    """The whole part of each, what is left of it if they have decimals, and which are no numbers."""
     bad = values.is_null().to_numpy()
     if values.dtype.is_float():
         numbers = values.fill_null(0.0).to_numpy()
@@ -203,12 +205,12 @@ def _parts_of_numbers(values: pl.Series) -> tuple[Numbers, NDArray[np.float64], 
     if values.dtype == pl.UInt64:
         bad = bad | (values > 2**63 - 1).fill_null(value=True).to_numpy()
     whole = values.cast(pl.Int64, strict=False).fill_null(0).to_numpy()
-    return whole, np.zeros(len(whole)), bad
+    return whole, None, bad
 
 
 def _parts(
     values: pl.Series, table: Table, *, hexadecimal: bool
-) -> tuple[Numbers, NDArray[np.float64], NDArray[Any]]:
+) -> tuple[Numbers, NDArray[np.float64] | None, NDArray[Any]]:
     """The same of texts: no digit of a long decimal number is lost, as a float would lose it."""
     text = values.str.strip_chars()
     if hexadecimal:
@@ -233,15 +235,18 @@ def _parts(
 
 
 def _whole(
-    whole: Numbers, rest: NDArray[np.float64], bad: NDArray[np.bool_], scale: Fraction
+    whole: Numbers, rest: NDArray[np.float64] | None, bad: NDArray[np.bool_], scale: Fraction
 ) -> tuple[Numbers, NDArray[np.bool_]]:
-    """(whole + rest) * scale, rounded to the nearest; the whole part exactly."""
+    """(whole + rest) * scale, rounded to the nearest; the whole part exactly. No rest is 0."""
     up, down = scale.numerator, scale.denominator
-    bad = bad | (np.abs(whole) > _MANY // max(abs(up), 1))
-    exact = np.where(bad, 0, whole) * up
-    quotient, left = np.divmod(exact, down)
-    found = quotient + np.floor(left / down + rest * float(scale) + 0.5).astype(np.int64)
-    return np.where(bad, 0, found), bad
+    most = _MANY // max(abs(up), 1)
+    bad = bad | (whole > most) | (whole < -most)
+    found = np.where(bad, 0, whole) * up
+    if down > 1 or rest is not None:
+        found, left = np.divmod(found, down)
+        part = left / down if rest is None else left / down + rest * float(scale)
+        found += np.floor(part + 0.5).astype(np.int64)
+    return np.where(bad, 0, found) if rest is not None else found, bad
 
 
 def _dates(values: pl.Series, tick: Fraction) -> tuple[Numbers, NDArray[np.bool_]]:
@@ -256,7 +261,7 @@ def _dates(values: pl.Series, tick: Fraction) -> tuple[Numbers, NDArray[np.bool_
     else:
         moments = values.cast(pl.Datetime("ns"), strict=False).dt.epoch("ns")
     bad = moments.is_null().to_numpy()
-    return _whole(moments.fill_null(0).to_numpy(), np.zeros(len(bad)), bad, 1 / tick)
+    return _whole(moments.fill_null(0).to_numpy(), None, bad, 1 / tick)
 
 
 def _plain(number: Fraction) -> str:

@@ -23,6 +23,8 @@ from hypothesis import strategies as st
 from db.detector import decode, loads
 from db.errors import SourceError, UsageError
 from readout.source.open import open_source
+from readout.source.table.columnar import PIECE_ROWS, read_arrow, read_parquet
+from readout.source.table.hdf5 import read_hdf5
 from readout.source.table.rows import Tally, blocks_of
 from readout.source.table.text import read_lines
 
@@ -267,6 +269,42 @@ def test_every_kind_of_file_gives_the_same_hits(tmp_path, write):
     assert (source.rows.rows, source.rows.n_bad) == (3, 0)
 
 
+@pytest.mark.parametrize("kind", ["one row group", "many"])
+def test_what_is_held_of_parquet_does_not_grow_with_the_file(tmp_path, kind):
+    n_rows, piece = 800_000, 20_000
+    numbers = pa.array(np.random.default_rng(1).integers(0, 2**40, n_rows))
+    table = pa.table({"TIMETAG": numbers, "CHANNEL": numbers, "ENERGY": numbers, "mV": numbers})
+    size = n_rows if kind == "one row group" else piece
+    pq.write_table(table, tmp_path / "hits", row_group_size=size, compression="none")
+    before, held = pa.total_allocated_bytes(), []
+    for rows in read_parquet(tmp_path / "hits", digitizer().table, piece):
+        assert rows.frame.height == piece
+        held.append(pa.total_allocated_bytes() - before)
+    assert len(held) == n_rows // piece
+    assert max(held) < 11_000_000 < (tmp_path / "hits").stat().st_size / 2
+
+
+def test_a_large_batch_of_arrow_comes_in_pieces(tmp_path):
+    numbers = pa.array(np.arange(PIECE_ROWS + 5) % 200)
+    table = pa.table(dict.fromkeys(COLUMNS, numbers))
+    with pa.ipc.new_file(tmp_path / "hits", table.schema) as out:
+        out.write_table(table, max_chunksize=2 * PIECE_ROWS)
+    pieces = list(read_arrow(tmp_path / "hits", digitizer().table))
+    assert [(rows.first, rows.frame.height) for rows in pieces] == [
+        (0, PIECE_ROWS),
+        (PIECE_ROWS, 5),
+    ]
+
+
+def test_what_hdf5_compresses_together_is_read_together(tmp_path):
+    with h5py.File(tmp_path / "hits", "w") as out:
+        for name in COLUMNS:
+            out.create_dataset(name, data=np.arange(70), chunks=(32,))
+    pieces = list(read_hdf5(tmp_path / "hits", digitizer().table, piece_rows=10))
+    assert [rows.frame.height for rows in pieces] == [32, 32, 6]
+    assert [n for rows in pieces for n in rows.frame["ENERGY"]] == list(range(70))
+
+
 @pytest.mark.parametrize("write", WRITERS, ids=lambda write: write.__name__[6:])
 def test_a_file_that_is_cut_off_is_refused_or_ends_with_an_error(tmp_path, write):
     write(tmp_path / "hits")
@@ -329,6 +367,7 @@ def test_a_pipe_gives_the_same_hits(tmp_path):
         ("1000,1,40000,1.0", r"line 3: ENERGY is 40000, it must lie in -32768\.\.32767"),
         ("1000,1,5,-0.1", r"line 3: mV is '-0.1', it must lie in 0\.\.6553.5"),
         ("-1,1,5,1.0", "line 3: TIMETAG is -1, it is no time"),
+        ("-9223372036854775808,1,5,1.0", "line 3: TIMETAG is -9223372036854775808, it is no time"),
         ("9000000000000000000,1,5,1.0", "line 3: TIMETAG is 9000000000000000000, it is no time"),
         ("99999999999999999999,1,5,1.0", "line 3: TIMETAG is '99999999999999999999', it is no"),
         ("12ab,1,5,1.0", "line 3: TIMETAG is '12ab', it is no time"),
