@@ -194,7 +194,7 @@ def _counts(
 def _parts_of_numbers(
     values: pl.Series,
 ) -> tuple[Numbers, NDArray[np.float64] | None, NDArray[Any]]:
-    """The whole part of each, what is left of it if they have decimals, and which are no numbers."""
+    """The whole part of each, what is left of it if they have decimals, and which are none."""
     bad = values.is_null().to_numpy()
     if values.dtype.is_float():
         numbers = values.fill_null(0.0).to_numpy()
