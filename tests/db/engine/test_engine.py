@@ -2,6 +2,8 @@ import threading
 
 import pyarrow as pa
 import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
 
 from db.errors import StoreError
 
@@ -112,3 +114,52 @@ def test_a_result_stays_as_it_is_when_a_later_statement_fails(engine):
         overwrite(engine)
     assert table["t"].to_pylist() == list(range(5000))
     assert table["s"].to_pylist() == [str(k) for k in range(5000)]
+
+
+NUMBERS = st.one_of(st.integers(0, 2**64 - 1), st.sampled_from([0x0A0A, 0x0A0A0A0A0A0A0A0A]))
+TEXTS = st.text(max_size=8) | st.sampled_from(["\n\n", "\r\n\r\n", ";\n\nDROP TABLE kept", "\\N", ""])
+ROWS = st.lists(
+    st.tuples(
+        NUMBERS,
+        TEXTS,
+        st.lists(NUMBERS, max_size=3),
+        st.none() | st.floats(allow_nan=False),
+        st.booleans(),
+    ),
+    min_size=1,
+    max_size=20,
+)
+KINDS = {
+    "n": (pa.uint64(), "UInt64"),
+    "s": (pa.string(), "String"),
+    "l": (pa.list_(pa.uint64()), "Array(UInt64)"),
+    "x": (pa.float64(), "Nullable(Float64)"),
+    "b": (pa.bool_(), "Bool"),
+}
+
+
+@pytest.fixture
+def kept(engine):
+    columns = ", ".join(f"{name} {kind}" for name, (_, kind) in KINDS.items())
+    engine.define(f"CREATE TABLE kept (block UInt32, {columns}) ENGINE = MergeTree ORDER BY block")
+    yield "kept"
+    for shard in {*engine.shards, *(shard.here for shard in engine.shards)}:
+        shard.execute("DROP TABLE kept")
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(rows=ROWS, times=st.sampled_from([1, 1, 500]))
+@example(rows=[(0x0A0A, "\n\n", [], None, True)], times=1)
+@example(rows=[(0, "", [], 0.1, False)], times=1)
+def test_a_block_of_any_size_comes_back_as_it_went_in(engine, kept, rows, times):
+    columns = {
+        name: pa.array([row[k] for row in rows] * times, kind)
+        for k, (name, (kind, _)) in enumerate(KINDS.items())
+    }
+    number = engine.fetch("SELECT max(block) + 1 AS n FROM kept")["n"][0].as_py()
+    block = pa.repeat(pa.scalar(number, pa.uint32()), len(rows) * times)
+    engine.insert(kept, pa.table({"block": block, **columns}))
+    found = engine.fetch("SELECT * FROM kept WHERE block = {block:UInt32}", {"block": number})
+    assert sorted(map(repr, found.drop("block").to_pylist())) == sorted(
+        map(repr, pa.table(columns).to_pylist())
+    )
