@@ -84,7 +84,9 @@ class ChdbEngine:
             else ", deduplicate_insert = 'disable'"
         )
         block = rows.combine_chunks()
-        into = f"INSERT INTO {table} ({names}) SETTINGS max_threads = 1, max_insert_threads = 1{once}"
+        into = (
+            f"INSERT INTO {table} ({names}) SETTINGS max_threads = 1, max_insert_threads = 1{once}"
+        )
         if block.nbytes < _SMALL and _BLANK_LINE not in (body := _streamed(block)):
             self._query(f"{into}, {_AS_IT_IS} FORMAT ArrowStream\n".encode() + body, "Null")
         else:  # chDB finds the variable by its name
@@ -153,7 +155,7 @@ def _streamed(block: pa.Table) -> bytes:
     stream = pa.BufferOutputStream()
     with pa.ipc.new_stream(stream, block.schema) as writer:
         writer.write_table(block)
-    return stream.getvalue().to_pybytes()
+    return bytes(stream.getvalue())
 
 
 def _written(params: Params) -> dict[str, Any]:

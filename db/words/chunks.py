@@ -115,6 +115,8 @@ class ChunkWords:
     """Words in each chunk."""
     epochs: NDArray[np.int64]
     links: NDArray[np.uint16]
+    ids: NDArray[np.uint64]
+    """Of each chunk, by ``chunk_ids``."""
 
 
 def read_words(engine: Engine, run_id: int, a: int, b: int, slice_ticks: int) -> ChunkWords:
@@ -131,7 +133,8 @@ def read_words(engine: Engine, run_id: int, a: int, b: int, slice_ticks: int) ->
     lists = rows["words"].combine_chunks() if rows.num_rows else None
     if lists is None:
         nothing = np.zeros(0, np.int64)
-        return ChunkWords(np.zeros(0, np.uint64), nothing, nothing, nothing.astype(np.uint16))
+        unsigned = nothing.astype(np.uint64)
+        return ChunkWords(unsigned, nothing, nothing, nothing.astype(np.uint16), unsigned)
     if isinstance(lists, pa.ChunkedArray):
         lists = lists.chunk(0)
     words = lists.flatten().to_numpy(zero_copy_only=True)
@@ -142,16 +145,18 @@ def read_words(engine: Engine, run_id: int, a: int, b: int, slice_ticks: int) ->
         for k, fetched in zip(away, fetch_payloads(engine, list(away.values())), strict=True):
             pieces[k] = fetched
         words, lengths = np.concatenate(pieces), np.fromiter(map(len, pieces), np.int64)
-    return ChunkWords(words, lengths, rows["epoch"].to_numpy(), rows["link"].to_numpy())
+    links = rows["link"].to_numpy()
+    ids = chunk_ids(links, rows["seq"].to_numpy())
+    return ChunkWords(words, lengths, rows["epoch"].to_numpy(), links, ids)
 
 
 def read_spans(engine: Engine, run_id: int, a: int, b: int, slice_ticks: int) -> pl.DataFrame:
-    """Return the chunks that overlap [a, b): t_first, t_last, n_hits, ``id`` of ``chunk_ids``, and
-    ``dropped``, 1 where the words are not to be had any more.
+    """Return the chunks that overlap [a, b): t_first, t_last, n_hits, n_corrupt, ``id`` of
+    ``chunk_ids``, and ``dropped``, 1 where the words are not to be had any more.
 
     Heartbeats are left out: they bring nothing to a window.
     """
-    columns = "link, seq, t_first, t_last, n_hits"
+    columns = "link, seq, t_first, t_last, n_hits, n_corrupt"
     where = f"{OVERLAP} AND n_hits > 0"
     table = engine.fetch(
         f"SELECT {columns}, 0 AS dropped FROM chunks WHERE {where}"

@@ -5,8 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
+import numpy as np
 import polars as pl
 
+from db.catalogue.runs import Run
 from db.engine import Engine
 from db.errors import StoreError
 from db.results.rows import insert_rows, read_committed
@@ -34,22 +36,25 @@ def attempt(
     engine: Engine,
     stages: Sequence[Stage],
     state: State,
+    spans: pl.DataFrame,
     todo: Mapping[str, Cells],
     cells: range,
     most_hits: int,
 ) -> Attempt:
     """Store the rows of each stage's ``todo`` cells, all of them among ``cells``.
 
-    Words are read once for all stages, and more than ``most_hits`` part by part. Raises StoreError
-    when the store fails, or when words were dropped while they were read.
+    ``spans`` are the chunks that the state tells of. Words are read once for all stages, and more
+    than ``most_hits`` part by part. Raises StoreError when the store fails, or when words were
+    dropped while they were read.
     """
     run, made = stages[0].run, Attempt(secrets.randbits(63))
     window = of_cells(cells.start, cells.stop, run.cell)
     parts = list(cut(window, _n_read(stages, state, todo, cells), most_hits))
     for part in parts:
         steps = [step for step in plan(stages, state, todo, part) if step.computes]
-        _work(engine, steps, state, todo, part, made, whole=len(parts) == 1)
-        _check_words(engine, steps)
+        words = _words_of(engine, steps, spans)
+        _work(engine, steps, state, todo, part, words, made, whole=len(parts) == 1)
+        _check_words(engine, [step for step in steps if step.stage.trigger.kind == "sql"])
     return made
 
 
@@ -59,11 +64,12 @@ def _work(
     state: State,
     todo: Mapping[str, Cells],
     part: Window,
+    words: ChunkWords | None,
     made: Attempt,
     *,
     whole: bool,
 ) -> None:
-    at_hand = AtHand(words=_words_of(engine, steps))
+    at_hand = AtHand(words=words)
     for step in steps:
         stage = step.stage
         cell, mine = stage.run.cell, todo[stage.name]
@@ -120,17 +126,27 @@ def _looked_at(steps: Sequence[Step]) -> list[Window]:
     ]
 
 
-def _words_of(engine: Engine, steps: Sequence[Step]) -> ChunkWords | None:
-    """Return the words that functions look at; SQL fetches its own."""
+def _words_of(engine: Engine, steps: Sequence[Step], spans: pl.DataFrame) -> ChunkWords | None:
+    """Return the words that functions look at; SQL fetches its own.
+
+    Raises StoreError if some of ``spans`` were dropped meanwhile.
+    """
     looked_at = _looked_at([step for step in steps if step.stage.trigger.kind != "sql"])
     if not looked_at:
         return None
     run, read = steps[0].stage.run, hull(looked_at)
-    return read_words(engine, run.run_id, read.a, read.b, run.detector.slice)
+    words = read_words(engine, run.run_id, read.a, read.b, run.detector.slice)
+    overlap = pl.any_horizontal(
+        (pl.col("t_first") < each.b) & (pl.col("t_last") >= each.a) for each in looked_at
+    )
+    believed = pl.col("n_hits") > pl.col("n_corrupt")
+    if not np.isin(spans.filter(overlap, believed)["id"].to_numpy(), words.ids).all():
+        raise _dropped(run)
+    return words
 
 
 def _check_words(engine: Engine, steps: Sequence[Step]) -> None:
-    """Raise StoreError if words were dropped while they were read."""
+    """Raise StoreError if words that SQL fetched by itself were dropped meanwhile."""
     looked_at = _looked_at(steps)
     if not looked_at:
         return
@@ -140,7 +156,11 @@ def _check_words(engine: Engine, steps: Sequence[Step]) -> None:
         return words_are_there(engine, run.run_id, read.a, read.b, run.detector.slice)
 
     if not there(hull(looked_at)) and not all(there(read) for read in looked_at):
-        raise StoreError(f"words of run {run.run_id} were dropped while they were read")
+        raise _dropped(run)
+
+
+def _dropped(run: Run) -> StoreError:
+    return StoreError(f"words of run {run.run_id} were dropped while they were read")
 
 
 def _n_read(stages: Sequence[Stage], state: State, todo: Mapping[str, Cells], cells: range) -> int:

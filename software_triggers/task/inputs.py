@@ -13,8 +13,22 @@ from software_triggers.task.bind import Stage
 from software_triggers.window import cells_near
 
 
+def spans_near(engine: Engine, stages: Sequence[Stage], first: int, stop: int) -> pl.DataFrame:
+    """Return the chunks that results in cells [first, stop) may hang on; see ``read_spans``.
+
+    Ask before reading words: what arrives in between then shows as a change.
+    """
+    run, far = stages[0].run, max(stage.horizon for stage in stages)
+    a, b = first * run.cell - far, stop * run.cell + far
+    return read_spans(engine, run.run_id, a, b, run.detector.slice)
+
+
 def chain_state(
-    engine: Engine, stages: Sequence[Stage], first: int, stop: int
+    engine: Engine,
+    stages: Sequence[Stage],
+    first: int,
+    stop: int,
+    spans: pl.DataFrame | None = None,
 ) -> dict[str, pl.DataFrame]:
     """Return for each stage, by name, how its cells in [first, stop) stand, in order of cell.
 
@@ -23,14 +37,12 @@ def chain_state(
     ``n_inputs``, their number; ``n_words``, in the chunks that begin in the cell; ``n_dropped``,
     chunks that the stage itself would read and whose words were dropped since; of the ledger row
     that counts ``revision``, ``n_rows``, ``attempt``, ``complete`` and ``inputs_before``, null
-    where there is none; ``stale``, whether ``inputs`` are others than those. Ask before reading
-    words: what arrives in between then shows as a change.
+    where there is none; ``stale``, whether ``inputs`` are others than those. ``spans`` are those
+    of ``spans_near``, if they are known.
     """
     run = stages[0].run
-    far = max(stage.horizon for stage in stages)
-    spans = read_spans(
-        engine, run.run_id, first * run.cell - far, stop * run.cell + far, run.detector.slice
-    )
+    if spans is None:
+        spans = spans_near(engine, stages, first, stop)
     of = [stage.lineage.lineage for stage in stages]
     known = current_of(engine, run.run_id, of, first, stop)
     return {

@@ -12,7 +12,7 @@ from software_triggers.task.attempt import Attempt, attempt
 from software_triggers.task.bind import Stage
 from software_triggers.task.chain import Cells, State, between, margins, out_of_reach, resting_on
 from software_triggers.task.failing import DROPPED, save_faults
-from software_triggers.task.inputs import chain_state
+from software_triggers.task.inputs import chain_state, spans_near
 
 # Words that a window may bring into memory at once; larger ones are cut, since results do not
 # depend on the tiling.
@@ -41,7 +41,9 @@ def process(
     nothing is committed and the task can be repeated.
     """
     cells, far = range(first, stop), -(-max(margins(stages).values()) // stages[0].run.cell)
-    state, gone = out_of_reach(stages, chain_state(engine, stages, first - far, stop + far))
+    spans = spans_near(engine, stages, first - far, stop + far)
+    asked = chain_state(engine, stages, first - far, stop + far, spans)
+    state, gone = out_of_reach(stages, asked)
     todo: dict[str, Cells] = {}
     entries: list[pl.DataFrame] = []
     for stage in stages:
@@ -62,7 +64,7 @@ def process(
         began = time.perf_counter()
         mine = {name: each[np.isin(each, row)] for name, each in todo.items()}
         span = range(int(row[0]), int(row[-1]) + 1)
-        made = attempt(engine, stages, state, mine, span, most_hits)
+        made = attempt(engine, stages, state, spans, mine, span, most_hits)
         _commit_attempt(engine, stages, state, mine, made, worker, began, complete=complete)
         n += len(row)
     return n

@@ -117,7 +117,9 @@ def test_a_result_stays_as_it_is_when_a_later_statement_fails(engine):
 
 
 NUMBERS = st.one_of(st.integers(0, 2**64 - 1), st.sampled_from([0x0A0A, 0x0A0A0A0A0A0A0A0A]))
-TEXTS = st.text(max_size=8) | st.sampled_from(["\n\n", "\r\n\r\n", ";\n\nDROP TABLE kept", "\\N", ""])
+TEXTS = st.text(max_size=8) | st.sampled_from(
+    ["\n\n", "\r\n\r\n", ";\n\nDROP TABLE kept", "\\N", ""]
+)
 ROWS = st.lists(
     st.tuples(
         NUMBERS,

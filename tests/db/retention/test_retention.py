@@ -213,10 +213,17 @@ def test_what_was_killed_while_words_came_back_is_settled(engine, folder, monkey
     assert (bench.n_words(), bench.shown()) == (len(SOME), before)
 
 
-def test_words_dropped_while_they_are_read_make_no_empty_result(engine, folder, monkeypatch):
-    bench = finished_bench(engine, folder, {"pairs": {}})
+# Functions get words that were read before they are called, SQL reads them itself.
+@pytest.mark.parametrize(
+    ("name", "params", "before"),
+    [("pairs", {"within": "50 ns"}, "_work"), ("echoes", {"by": "50 ns"}, "read_words")],
+)
+def test_words_dropped_while_they_are_read_make_no_empty_result(
+    engine, folder, monkeypatch, name, params, before
+):
+    bench = finished_bench(engine, folder, {name: {}})
     to_go = bench.plan()
-    (stage,) = bind(engine, bench.run, TRIGGERS, {"pairs": {"within": "50 ns"}})
+    (stage,) = bind(engine, bench.run, TRIGGERS, {name: params})
     assert {s.action for s in bench.plan()} == {"keep"}  # the newest lineage is behind
 
     def dropped_between(*args, **how):
@@ -227,11 +234,11 @@ def test_words_dropped_while_they_are_read_make_no_empty_result(engine, folder, 
 
     import software_triggers.task.attempt as module
 
-    original = module._work
-    monkeypatch.setattr(module, "_work", dropped_between)
+    original = getattr(module, before)
+    monkeypatch.setattr(module, before, dropped_between)
     with pytest.raises(StoreError, match="dropped while they were read"):
         process(engine, [stage], -5, 20, complete=True)
-    assert rows(engine, [stage])["pairs"] == []
+    assert rows(engine, [stage])[name] == []
     assert len(ledger_rows(engine, stage)) == 0
 
 

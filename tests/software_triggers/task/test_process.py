@@ -398,7 +398,7 @@ def test_a_chain_reads_its_words_once_and_writes_the_ledger_once(engine):
     assert watched.times("epoch, words, link, seq") == 1
     assert watched.times("insert ledger") == 1
     assert watched.times("insert rows_") == 2
-    assert len(watched.asked) == 7
+    assert len(watched.asked) == 6
     assert rows(engine, stages)["second_echoes"] == expected(SOME)["second_echoes"]
 
 
