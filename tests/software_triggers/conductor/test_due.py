@@ -71,6 +71,26 @@ def test_a_window_waits_for_its_whole_horizon(engine):
             assert max(standing(engine, stage)["cell"], default=None) == last
 
 
+@pytest.mark.parametrize(("reach", "most"), [(40, 0), (800, 2)])
+def test_windows_of_a_chain_that_looks_far_go_out_by_the_row(engine, reach, most):
+    (stage,) = stages_of(engine, wanted={"echoes": {"by": reach}})
+    run, workers = stage.run, Workers(engine)
+    job, last, n_tasks = Job(engine, run, [stage]), -1, 0
+    for seq in range(30):
+        mark = (seq + 1) * 100
+        chunk = toy_chunk(run.run_id, 0, seq, [Hit(seq * 100, 0, 0)], mark, at=mark)
+        write(engine, run, [chunk])
+        settle(job, workers)
+        before, last = last, max(standing(engine, stage)["cell"], default=-1)
+        n_tasks += last > before
+        due = (mark - reach) // 100  # those from 0 on, and those before that look at the first hits
+        assert due - 1 - most <= last < max(due, 0)
+    assert n_tasks <= 30 // (most + 1)
+    job.close()
+    follow(job, workers)
+    assert standing(engine, stage)["complete"].all()
+
+
 def silent_link(engine, wanted, latency=300):
     """A run of two links, of which one has not been heard of yet."""
     stages = stages_of(engine, wanted=wanted)
