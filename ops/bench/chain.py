@@ -12,9 +12,10 @@ from ops.bench.result import Result, in_turns
 from ops.bench.telescope import WORDS_A_MUON, blocks, stored
 from ops.demo.demo import CANDIDATES, WANTED
 from software_triggers.registry import triggers_of_run
-from software_triggers.task.bind import Stage, bind
+from software_triggers.task.bind import bind
 from software_triggers.task.chain import chains_of
 from software_triggers.task.process import process
+from software_triggers.task.stage import Stage
 
 WORDS_A_SECOND = 1e6
 CELLS_A_TASK = 10

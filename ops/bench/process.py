@@ -19,8 +19,10 @@ from ops.bench import numpy_job
 from ops.bench.result import Result, in_turns
 from ops.bench.telescope import beam, stored
 from software_triggers.registry import known_triggers
-from software_triggers.task.bind import Stage, bind, select
+from software_triggers.task.bind import bind
+from software_triggers.task.find import select
 from software_triggers.task.process import process as process_cells
+from software_triggers.task.stage import Stage
 from software_triggers.window import of_cells
 
 NAMES = ("segment_clusters", "occupancy")

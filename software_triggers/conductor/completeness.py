@@ -13,9 +13,9 @@ from db.results.rows import Lineage, list_lineages
 from db.words.headers import dropped_words
 from software_triggers.conductor.progress import EVER
 from software_triggers.registry import triggers_of_run
-from software_triggers.task.bind import Stage
 from software_triggers.task.chain import State, margins, out_of_reach
 from software_triggers.task.inputs import chain_state
+from software_triggers.task.stage import Stage
 from software_triggers.trigger import Trigger
 from software_triggers.window import Window
 

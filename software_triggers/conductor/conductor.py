@@ -20,10 +20,10 @@ from db.results import ledger
 from db.words.chunks import read_arrivals
 from software_triggers.conductor.progress import EVER, Progress, Sent, Submit, Task
 from software_triggers.conductor.watermarks import Watermarks
-from software_triggers.task.bind import Stage
 from software_triggers.task.chain import chains_of, names_of
 from software_triggers.task.inputs import chain_state
 from software_triggers.task.process import LONGEST_HOLE, set_aside
+from software_triggers.task.stage import Stage
 from software_triggers.window import Window, cells_near
 
 _log = structlog.get_logger()

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from software_triggers.task.bind import Stage
+from software_triggers.task.stage import Stage
 
 EVER = 2**62
 

@@ -21,8 +21,9 @@ from db.json_text import json_text
 from db.words.shards import home_of
 from software_triggers.conductor.progress import Handle, Task
 from software_triggers.registry import triggers_of_run
-from software_triggers.task.bind import Stage, bind
+from software_triggers.task.bind import bind
 from software_triggers.task.process import process
+from software_triggers.task.stage import Stage
 
 _log = structlog.get_logger()
 

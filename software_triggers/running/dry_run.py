@@ -18,8 +18,10 @@ from db.user_sql.profile import Profile, profile_of
 from db.words.hits_view import create_views
 from db.words.rates import count_hits
 from db.words.totals import extent
-from software_triggers.task.bind import TIME, Stage, ask, check_times
+from software_triggers.task.columns import TIME, check_times
+from software_triggers.task.find import ask
 from software_triggers.task.names import lineage_of
+from software_triggers.task.stage import Stage
 from software_triggers.trigger import SOURCES, Trigger
 from software_triggers.window import Window
 

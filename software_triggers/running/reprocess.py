@@ -22,7 +22,8 @@ from software_triggers.conductor.completeness import refuse_dropped
 from software_triggers.conductor.conductor import LOST_AFTER_S, Job
 from software_triggers.conductor.progress import Handle, Task
 from software_triggers.registry import triggers_of_run
-from software_triggers.task.bind import Stage, bind
+from software_triggers.task.bind import bind
+from software_triggers.task.stage import Stage
 
 _log = structlog.get_logger()
 

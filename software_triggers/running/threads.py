@@ -13,8 +13,9 @@ from db.results.lineage_runs import note_ran
 from software_triggers.conductor.completeness import refuse_dropped
 from software_triggers.conductor.conductor import Job, conduct
 from software_triggers.conductor.progress import Handle, Submit, Task
-from software_triggers.task.bind import Stage, bind
+from software_triggers.task.bind import bind
 from software_triggers.task.process import MOST_HITS, process
+from software_triggers.task.stage import Stage
 from software_triggers.trigger import Trigger
 
 

@@ -12,8 +12,9 @@ from db.engine import Engine
 from db.words.hits_view import create_views
 from db.words.ranges import of_hits
 from software_triggers.running.dry_run import unstored_stage
-from software_triggers.task.bind import Stage, compute
+from software_triggers.task.find import compute
 from software_triggers.task.relations import NOTHING, AtHand
+from software_triggers.task.stage import Stage
 from software_triggers.trigger import Trigger
 from software_triggers.window import Window
 

@@ -19,8 +19,8 @@ from software_triggers.running.tilings import (
     found_in,
     tilings,
 )
-from software_triggers.task.bind import Stage
 from software_triggers.task.relations import AtHand
+from software_triggers.task.stage import Stage
 from software_triggers.trigger import Trigger
 from software_triggers.window import Window
 

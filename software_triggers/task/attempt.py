@@ -14,10 +14,11 @@ from db.errors import StoreError
 from db.results.rows import insert_rows, read_committed
 from db.words.chunks import ChunkWords, read_words
 from db.words.headers import words_are_there
-from software_triggers.task.bind import Stage, find
 from software_triggers.task.chain import Cells, State, Step, between, plan
 from software_triggers.task.failing import Faults, find_what_can_be
+from software_triggers.task.find import find
 from software_triggers.task.relations import AtHand
+from software_triggers.task.stage import Stage
 from software_triggers.window import Window, cut, hull, of_cells
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from software_triggers.task.bind import Stage
+from software_triggers.task.stage import Stage
 from software_triggers.window import Window, hull
 
 Cells = NDArray[np.int64]

@@ -10,7 +10,8 @@ from db.engine import Engine
 from db.errors import EveryhitError, StoreError, TriggerError
 from db.results.failures import save_failures
 from software_triggers.isolation.process import CallError
-from software_triggers.task.bind import Stage, no_rows
+from software_triggers.task.columns import no_rows
+from software_triggers.task.stage import Stage
 from software_triggers.window import Window, of_cells
 
 # Seconds that windows in a row may cost on which the trigger's process ends.

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from db.engine import Engine
 from db.results.ledger import current_of
 from db.words.chunks import read_spans
-from software_triggers.task.bind import Stage
+from software_triggers.task.stage import Stage
 from software_triggers.window import cells_near
 
 

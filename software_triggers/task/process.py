@@ -9,10 +9,10 @@ import polars as pl
 from db.engine import Engine
 from db.results import ledger
 from software_triggers.task.attempt import Attempt, attempt
-from software_triggers.task.bind import Stage
 from software_triggers.task.chain import Cells, State, between, margins, out_of_reach, resting_on
 from software_triggers.task.failing import DROPPED, save_faults
 from software_triggers.task.inputs import chain_state, spans_near
+from software_triggers.task.stage import Stage
 
 # Words that a window may bring into memory at once; larger ones are cut, since results do not
 # depend on the tiling.

@@ -14,7 +14,8 @@ from ticks import Hit, toy_chunks, toy_run, write
 from db.errors import TriggerError
 from software_triggers.reached import reached
 from software_triggers.registry import load_file, triggers_of_run
-from software_triggers.task.bind import bind, find
+from software_triggers.task.bind import bind
+from software_triggers.task.find import find
 from software_triggers.trigger import sql_trigger, trigger
 from software_triggers.window import Window
 

@@ -10,7 +10,8 @@ from db.detector import loads
 from db.errors import EveryhitError, SqlError, TriggerError
 from db.results.rows import list_lineages, read_committed
 from software_triggers.registry import known_triggers
-from software_triggers.task.bind import bind, compute, select
+from software_triggers.task.bind import bind
+from software_triggers.task.find import compute, select
 from software_triggers.trigger import sql_trigger, trigger
 from software_triggers.window import Window
 

@@ -16,7 +16,8 @@ from db.relations.relation import Relation, select_of
 from db.words.chunk import Chunk
 from readout.link.chunker import Chunker
 from readout.simulator.noise import noise
-from software_triggers.task.bind import bind, select
+from software_triggers.task.bind import bind
+from software_triggers.task.find import select
 from software_triggers.task.relations import frames, read_frame, relations_of
 from software_triggers.trigger import sql_trigger, trigger
 from software_triggers.window import Window
