@@ -12,7 +12,9 @@ from ops.services.conducting import conducting
 from ops.services.feedback import feeding_back
 from ops.services.health import health
 from ops.services.interrupt import interruptible
+from ops.services.news import hearing
 from ops.settings import settings
+from software_triggers.conductor.conductor import SELDOM_S
 
 
 @app.command()
@@ -33,10 +35,17 @@ def conductor(
     with ExitStack() as stack:
         wish = stack.enter_context(interruptible())
         at = stack.enter_context(opened(url))
-        works = stack.enter_context(conducting(at, client, lost_after_s=lost_after))
-        stack.enter_context(
-            feeding_back(at.engine, redis or settings().redis, works=works.holds.is_set)
+        broker = redis or settings().redis
+        works = stack.enter_context(
+            conducting(
+                at,
+                client,
+                lost_after_s=lost_after,
+                news=stack.enter_context(hearing(broker)),
+                quiet_s=SELDOM_S,  # not every readout has a Redis to announce on
+            )
         )
+        stack.enter_context(feeding_back(at.engine, broker, works=works.holds.is_set))
         if health_port is not None:
             stack.enter_context(
                 health(health_port, works.readings, lambda: works.follower.trouble, "conductor")

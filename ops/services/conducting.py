@@ -17,6 +17,7 @@ from db.store import Store
 from ops.services.broker import Lock, waiting
 from ops.services.health import Reading
 from ops.settings import settings
+from software_triggers.conductor.conductor import QUIET_S
 from software_triggers.conductor.follow import Follower, follow
 from software_triggers.running.celery_tasks import LIVE, REPROCESS, CeleryQueue, celery_submit
 from software_triggers.running.reprocess import Reprocessor, cells_of, reprocess
@@ -32,12 +33,14 @@ class Conductor:
     lock: Lock
     news: threading.Event | None = None
     """Set when chunks were committed or a task has ended, where that is announced."""
+    quiet_s: float = QUIET_S
+    """Seconds without news after which the store is asked all the same."""
     holds: threading.Event = field(default_factory=threading.Event)
     """Set while this is the one that works."""
 
     def follow(self, until: Callable[[], bool]) -> None:
         """Send windows to the workers until told to stop."""
-        follow(self.follower, until, self._hold, self.news)
+        follow(self.follower, until, self._hold, self.news, self.quiet_s)
 
     def readings(self) -> list[Reading]:
         """The figures of this moment."""
@@ -97,12 +100,14 @@ def conducting(
     mine: Callable[[Run], bool] = lambda _: True,
     reprocesses: bool = True,
     news: threading.Event | None = None,
+    quiet_s: float = QUIET_S,
 ) -> Iterator[Conductor]:
     """Yield a conductor that tells that it is alive; whoever has it lets it ``follow``.
 
     ``mine`` says which runs it follows. With ``reprocesses`` it works on what people asked to be
     done again, on a thread of its own: hours that are looked through again keep no live window
-    waiting. ``news`` is set by whoever commits chunks or ends tasks.
+    waiting. ``news`` is set by whoever commits chunks or ends tasks; after ``quiet_s`` without any
+    the store is asked all the same.
     """
     folders = settings().triggers
     follower = Follower(
@@ -115,7 +120,7 @@ def conducting(
     )
     reprocessor = Reprocessor(at.engine, CeleryQueue, folders=folders, lost_after_s=lost_after_s)
     lock = Lock(client, f"conductor-{blake2b(at.url.encode(), digest_size=6).hexdigest()}")
-    conductor = Conductor(client, follower, reprocessor, lock, news)
+    conductor = Conductor(client, follower, reprocessor, lock, news, quiet_s)
     over = threading.Event()
     with ExitStack() as stack:
         stack.callback(lock.release)

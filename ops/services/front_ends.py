@@ -11,6 +11,7 @@ from db.catalogue.runs import Run
 from db.detector import Detector
 from db.store import Store
 from ops.services.named_run import views
+from ops.services.news import announcing
 from ops.services.readings import trouble
 from ops.settings import settings
 from readout.control.agent import ReadoutAgent
@@ -92,12 +93,12 @@ def readout_service(
     name: str,
     redis: str = "",
     begun: Callable[[Run], None] = lambda _: None,
-    committed: Callable[[], None] = lambda: None,
+    committed: Callable[[], None] | None = None,
 ) -> Iterator[ReadoutService]:
     """Listen to front-ends, for a run that is begun or ordered over the Redis at that address.
 
     Its sources end at ``stop``. ``begun`` is told of each run, ``committed`` whenever chunks are in
-    the store.
+    the store; without it that is announced on this Redis.
     """
     views(at.engine, detector)
     newest = spool.newest
@@ -110,7 +111,8 @@ def readout_service(
             for path, link in front_ends.devices.items()
         }
         to_store = ShardSink(at.engine, words=at.words)
-        writer = to_store.writer(spool, _GIVE_UP_S, committed)
+        announce = announcing(redis) if redis else lambda: None
+        writer = to_store.writer(spool, _GIVE_UP_S, committed or announce)
         stack.callback(writer.close)
         book_damage(spool, to_store, writer)
         mailbox = stack.enter_context(Mailbox(redis, name)) if redis else None

@@ -24,6 +24,7 @@ from db.errors import StoreError
 from db.store import open_store
 from db.words.homes.address import know_homes
 from ops.services.broker import set_broker
+from ops.services.news import announcing
 from ops.settings import settings, trigger_limits
 from software_triggers.isolation.limits import set_limits
 from software_triggers.running.celery_tasks import WorkerContext, app, attach
@@ -90,7 +91,9 @@ def main() -> None:
     set_limits(trigger_limits())
     know_homes(settings().homes)
     work = _WORK.validate_json(sys.stdin.read())
+    announce = announcing(work.redis)
     signals.setup_logging.connect(lambda **_: None, weak=False)
+    signals.task_postrun.connect(lambda **_: announce(), weak=False)
     # The worker never takes code from a message: being root adds nothing to fear here.
     warnings.simplefilter("ignore", SecurityWarning)
     while True:

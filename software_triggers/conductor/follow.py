@@ -140,11 +140,12 @@ def follow(
     until: Callable[[], bool],
     may: Callable[[], bool],
     news: threading.Event | None = None,
+    quiet_s: float = QUIET_S,
 ) -> None:
     """Advance until told to stop; only while ``may`` says so, since one conductor is enough.
 
-    ``news`` is set by whoever commits chunks or ends tasks: then the store is asked, and now and
-    then all the same. Without it the store is asked again and again.
+    ``news`` is set by whoever commits chunks or ends tasks: then the store is asked, and after
+    ``quiet_s`` all the same. Without it the store is asked again and again.
     """
     while not until():
         if may():
@@ -154,7 +155,7 @@ def follow(
             follower.advance(began)
             if news:
                 time.sleep(OFTEN_S)  # what comes at once is looked at at once
-                news.wait(QUIET_S)
+                news.wait(quiet_s)
             else:
                 time.sleep(pause_after(time.monotonic() - began))
         else:
