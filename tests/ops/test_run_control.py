@@ -23,6 +23,7 @@ from ops.demo.front_end import Sender
 from ops.servers.clickhouse import url
 from ops.servers.ports import free_port
 from ops.servers.redis import Redis
+from ops.services.news import hearing
 from readout.control.configuration import Configuration, Prescale
 from readout.control.outcome import living_readouts
 from readout.simulator.conditions import Conditions
@@ -128,7 +129,7 @@ def test_a_run_is_steered_while_the_front_end_stays_and_the_readout_is_killed(
     assert set(np.unique(chamber["chamber"][chamber["hit"]]).tolist()) > {0}
     port = free_port()
     sender = Sender(("127.0.0.1", port), 5, stream=next(_streams), patience_s=120)
-    with readout(tmp_path, servers, redis, "crate", port):
+    with readout(tmp_path, servers, redis, "crate", port), hearing(redis.url) as news:
         send(sender, before)
         wait_until(lambda: told(redis, "crate")["without_run"] == len(before))
 
@@ -138,6 +139,7 @@ def test_a_run_is_steered_while_the_front_end_stays_and_the_readout_is_killed(
         run = find_run(engine, began["run"])
         wait_until(lambda: told(redis, "crate")["run"] == run.run_id)
         send(sender, first)
+        assert news.wait(30)  # the readout alone could announce something
 
         rules = ("--mask", "chamber == 0", "--prescale", "10 of True")
         configured = run_command(redis, "configure", "steered", *rules, *store)

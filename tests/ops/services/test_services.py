@@ -18,6 +18,7 @@ from ops.chaos.cluster import Service
 from ops.servers.clickhouse import url
 from ops.servers.redis import Redis
 from ops.services.broker import Lock, set_broker, waiting
+from ops.services.news import hearing
 
 TRIGGER = '''
 import time
@@ -155,7 +156,9 @@ def test_a_trigger_that_hangs_loses_its_window_alone_and_is_mended_by_a_new_cond
     conductor = service("conductor", "--lost-after", "3")
     others = [t for t in range(0, 900, 10) if t // 100 != 4]
     try:
-        wait(([True] * 4 + [False] + [True] * 4, others))
+        with hearing(redis.url) as news:
+            wait(([True] * 4 + [False] + [True] * 4, others))
+            assert news.wait(30)  # workers alone could announce something
         failed = server_engine.fetch(
             "SELECT error FROM failures WHERE run_id = {run:UInt32}", {"run": run.run_id}
         ).to_pylist()
