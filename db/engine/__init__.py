@@ -17,6 +17,10 @@ Bounds = Mapping[str, float]
 """Settings of the engine that bound what a statement costs."""
 
 
+LONGEST = 1 << 26
+"""Bytes of a statement: a declaration's tables stand in it."""
+
+
 class Reader(Protocol):
     """The store for SQL that people wrote: it may read what a query needs, within bounds."""
 

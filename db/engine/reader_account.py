@@ -9,6 +9,7 @@ from dataclasses import replace
 from hashlib import blake2b, sha256
 from xml.sax.saxutils import escape
 
+from db.engine import LONGEST
 from db.engine.address import Address
 
 LIMITS = {
@@ -24,6 +25,7 @@ LIMITS = {
     "max_threads": "4",
     "max_concurrent_queries_for_user": "20",
     "max_subquery_depth": "50",
+    "max_query_size": str(LONGEST),
     "allow_ddl": "0",
     "allow_introspection_functions": "0",
     # As every statement that sees all shards has them; a reader can't set them.

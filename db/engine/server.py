@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 from clickhouse_driver import errors
 
-from db.engine import Bounds, Params
+from db.engine import LONGEST, Bounds, Params
 from db.engine.address import Address
 from db.engine.errors import store_error_from
 from db.engine.native.connection import ArrowConnection
@@ -230,7 +230,7 @@ def whole_name(database: str) -> str:
     return f"{database}_all"
 
 
-_STATEMENT = {"send_profile_events": 0}
+_STATEMENT = {"send_profile_events": 0, "max_query_size": LONGEST}
 
 # Without a token equal rows are rows that were meant; the server would drop them.
 _EACH_TIME = {"deduplicate_insert": "disable", "insert_deduplicate": 0}

@@ -6,6 +6,7 @@ comes from.
 
 import operator
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Literal as OneOf
 from typing import cast
 
@@ -33,6 +34,7 @@ from db.selection.tree import (
     Column,
     Compare,
     Comparison,
+    Find,
     Literal,
     Logic,
     Lookup,
@@ -248,6 +250,24 @@ def lookup(index: Node, table: Sequence[float], at: Span) -> Node:
     lo, hi = min(reached), max(reached)
     return _settle(
         Lookup(kind="int", index=index, table=ints, lo=lo, hi=hi, start=start, stop=stop)
+    )
+
+
+def find(part: Node, table: Sequence[float], at: Span) -> Node:
+    """The place in the table of an int, ``len(table)`` where it isn't there."""
+    if number(part).kind != "int":
+        raise Refused("only an integer can be found in a table", place(part))
+    if any(isinstance(each, float) for each in table) or any(a >= b for a, b in pairwise(table)):
+        raise Refused("find needs a table of integers that ascend, each there once", at)
+    ints = tuple(int(each) for each in table)
+    places = [k for k, each in enumerate(ints) if part.lo <= each <= part.hi]
+    if not places or isinstance(part, Literal):
+        return literal(places[0] if places else len(ints), at)
+    sure = len(places) == part.hi - part.lo + 1
+    lo, hi = places[0], places[-1] if sure else len(ints)
+    start, stop = at
+    return _settle(
+        Find(kind="int", part=whole(part), table=ints, lo=lo, hi=hi, start=start, stop=stop)
     )
 
 

@@ -38,7 +38,7 @@ COMPARISON: dict[type[ast.cmpop], Comparison] = {
     ast.Gt: ">",
     ast.GtE: ">=",
 }
-FUNCTIONS = ("abs", "min", "max", "lookup")
+FUNCTIONS = ("abs", "min", "max", "lookup", "find")
 
 OTHER_LANGUAGES = (
     (r"&&", "write and"),
@@ -61,7 +61,8 @@ def parse(
     tables: Mapping[str, Sequence[float]] | None = None,
     want: Kind | None = None,
 ) -> Node:
-    """The typed tree of an expression over ``columns``, with ``tables`` for ``lookup`` to name.
+    """The typed tree of an expression over ``columns``, with ``tables`` for ``lookup`` and
+    ``find`` to name.
 
     Integers mean what they mean in Python, without bound: what could leave int64, judged by the
     columns' ranges, is refused here, so that no target can overflow. An int that meets a float
@@ -179,6 +180,8 @@ class _Reader:
     def call(self, name: str, args: Sequence[ast.expr], depth: int, at: Span) -> Node:
         if name == "lookup":
             return self.lookup(args, depth, at)
+        if name == "find":
+            return self.find(args, depth, at)
         # Every value of min and max is a step down in the tree.
         parts = [self.read(arg, depth + max(1, len(args) - 1)) for arg in args]
         if name == "abs" and len(parts) == 1:
@@ -199,6 +202,15 @@ class _Reader:
                 raise Refused(f"there is no table {name}: {known}", self.span(given))
         values = [value(self.read(arg, depth + 1)) for arg in args[1:]]
         return build.lookup(index, values, at)
+
+    def find(self, args: Sequence[ast.expr], depth: int, at: Span) -> Node:
+        if len(args) != 2 or not isinstance(args[1], ast.Name):
+            raise Refused("write find(value, table)", at)
+        table = args[1].id
+        if table not in self.tables:
+            known = _suggest(table, self.tables)
+            raise Refused(f"there is no table {table}: {known}", self.span(args[1]))
+        return build.find(self.read(args[0], depth + 1), self.tables[table], at)
 
     def cure(self, tree: ast.expr) -> str:
         match tree:

@@ -5,10 +5,25 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from db.kernel import kernel
 from db.selection import tree
 from db.selection.tree import INT64_MAX, Node
 
-SCOPE: dict[str, Any] = {"i8": np.int64, "u8": np.uint64, "f8": np.float64, "inf": np.inf}
+
+@kernel(inline="always")
+def find(table: NDArray[np.int64], value: int) -> int:
+    """The place of a value in a table that ascends, its length where it isn't there."""
+    at = np.searchsorted(table, value)
+    return at if at < len(table) and table[at] == value else len(table)  # type: ignore[return-value]
+
+
+SCOPE: dict[str, Any] = {
+    "i8": np.int64,
+    "u8": np.uint64,
+    "f8": np.float64,
+    "inf": np.inf,
+    "find": find,
+}
 """The names that the text uses beside columns and tables."""
 
 
@@ -51,4 +66,7 @@ def to_loop(node: Node, tables: list[NDArray[Any]]) -> str:
         case tree.Lookup(index=index, table=table):
             tables.append(np.array(table))
             return f"table{len(tables) - 1}[{text(index)}]"
+        case tree.Find(part=part, table=table):
+            tables.append(np.array(table, np.int64))
+            return f"find(table{len(tables) - 1}, {text(part)})"
     raise TypeError(f"no loop for {type(node).__name__}")

@@ -13,6 +13,7 @@ from db.selection.tree import (
     Choose,
     Column,
     Compare,
+    Find,
     Literal,
     Logic,
     Lookup,
@@ -137,6 +138,8 @@ def compiled(node: Node) -> Step:
         case Lookup(index=index, table=table):
             inner, values = compiled(index), np.array(table, dtype(node))
             return lambda block: values.take(inner(block))
+        case Find(part=part, table=table):
+            return _find(part, table)
     raise NotImplementedError(type(node))
 
 
@@ -148,6 +151,17 @@ def _member(part: Node, members: tuple[int, ...]) -> Step:
     table = np.zeros(rows, BOOL)
     table[list(members)] = True  # what is negative counts from the end, here and in take
     return lambda block: table.take(inner(block))
+
+
+def _find(part: Node, table: tuple[int, ...]) -> Step:
+    inner, known = compiled(part), np.array(table, INT64)
+
+    def places(block: Mapping[str, Array]) -> Array:
+        wanted = _as(inner(block), INT64)
+        at = np.searchsorted(known, wanted)
+        return np.where(known.take(at, mode="clip") == wanted, at, len(known))
+
+    return places
 
 
 def _steps(result: Node, *operands: Node) -> Callable[[Mapping[str, Array]], list[Any]]:

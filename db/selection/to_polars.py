@@ -14,6 +14,7 @@ from db.selection.tree import (
     Choose,
     Column,
     Compare,
+    Find,
     Literal,
     Logic,
     Lookup,
@@ -79,6 +80,11 @@ def to_polars(node: Node) -> pl.Expr:
             return parts[0].is_in(pl.Series(members, dtype=pl.Int64()).implode())
         case Lookup(table=table):
             return pl.lit(pl.Series(table, dtype=TYPE[node.kind])).gather(parts[0])
+        case Find(table=table):
+            places = list(range(len(table)))
+            return parts[0].replace_strict(
+                list(table), places, default=len(table), return_dtype=pl.Int64()
+            )
     raise NotImplementedError(type(node))
 
 

@@ -1,7 +1,10 @@
 """A selection as ClickHouse SQL."""
 
+from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
+
+import numpy as np
 
 from db.selection.to_numpy import smallest
 from db.selection.tree import (
@@ -11,6 +14,7 @@ from db.selection.tree import (
     Choose,
     Column,
     Compare,
+    Find,
     Literal,
     Logic,
     Lookup,
@@ -22,6 +26,9 @@ from db.selection.tree import (
 
 REPEATED = 200
 """Characters of SQL that may be written twice."""
+
+LONG = 1000
+"""Numbers of a table that are sent as their bytes."""
 
 TEMPLATE = {
     "+": "({} + {})",
@@ -81,8 +88,20 @@ def to_sql(node: Node, bind: Mapping[str, str] = NOTHING) -> str:
                 return "(" + " or ".join(f"{texts[0]} = {each}" for each in members) + ")"
             return f"({texts[0]} IN ({', '.join(map(str, members))}))"
         case Lookup(table=table):
-            return f"arrayElement([{', '.join(map(repr, table))}], {texts[0]} + 1)"
+            return f"arrayElement({_array(table)}, {texts[0]} + 1)"
+        case Find(part=part, table=table):
+            known = {each: k for k, each in enumerate(table) if part.lo <= each <= part.hi}
+            values, places = (", ".join(map(str, each)) for each in (known, known.values()))
+            return f"transform({texts[0]}, [{values}], [{places}], {len(table)})"
     raise NotImplementedError(type(node))
+
+
+def _array(table: tuple[int, ...] | tuple[float, ...]) -> str:
+    """An array of the numbers. The engine reads a long one four times faster from its bytes."""
+    if len(table) < LONG or not isinstance(table[0], float):
+        return f"[{', '.join(map(repr, table))}]"
+    bytes_ = b64encode(np.array(table, "<f8").tobytes()).decode()
+    return f"reinterpret(base64Decode('{bytes_}'), 'Array(Float64)')"
 
 
 def _binary(node: Binary, left: str, right: str) -> str:

@@ -151,6 +151,17 @@ class Lookup(Node):
     table: tuple[int, ...] | tuple[float, ...]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Find(Node):
+    """The place of an int in ``table``, counted from 0; ``len(table)`` where it isn't there.
+
+    The table ascends, without repeats.
+    """
+
+    part: Node
+    table: tuple[int, ...]
+
+
 def names(node: Node) -> frozenset[str]:
     """The columns that a tree reads (folding may leave fewer than its text names)."""
     if isinstance(node, Column):

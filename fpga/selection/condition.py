@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from db.detector import Detector
 from db.detector.expression import refusal
 from db.selection import Node, names
-from db.selection.tree import Column, Literal, Logic, Lookup, Not
+from db.selection.tree import Column, Find, Literal, Logic, Lookup, Not
 
 MOST_ENTRIES = 1024
 """The longest table that is made of logic cells."""
@@ -60,5 +60,7 @@ def _limit(part: Node) -> str | None:
     if part.kind == "float":
         return "hardware has integers only, no floats"
     if isinstance(part, Lookup) and (n := part.index.hi - part.index.lo + 1) > MOST_ENTRIES:
+        return f"a table of {n} entries, hardware takes up to {MOST_ENTRIES}"
+    if isinstance(part, Find) and (n := len(part.table)) > MOST_ENTRIES:
         return f"a table of {n} entries, hardware takes up to {MOST_ENTRIES}"
     return None

@@ -13,6 +13,7 @@ from db.selection.tree import (
     Choose,
     Column,
     Compare,
+    Find,
     Literal,
     Logic,
     Lookup,
@@ -66,9 +67,16 @@ def to_hardware(node: Node, columns: Mapping[str, Value]) -> Value:
         case Member(members=members):
             return reduce(operator.or_, (parts[0] == each for each in members))
         case Lookup(kind="int", index=index, table=table):
-            reached = [Const(int(value)) for value in table[index.lo : index.hi + 1]]
+            # In one shape: the bits of entries of several signs are not told apart.
+            shape = Shape.cast(range(node.lo, node.hi + 1))
+            reached = [Const(int(value), shape) for value in table[index.lo : index.hi + 1]]
             place = (parts[0] - index.lo)[: (index.hi - index.lo).bit_length()]
             return _cut(Array(reached)[place], node)
+        case Find(table=table):
+            found: Value = Const(len(table))
+            for k, each in enumerate(table):
+                found = Mux(parts[0] == each, k, found)
+            return _cut(found, node)
     raise TypeError(f"no hardware for {type(node).__name__} of kind {node.kind}")
 
 

@@ -75,6 +75,27 @@ def guess_detector(
     )
 
 
+@group.command("detx")
+def detector_of_detx(
+    file: Annotated[Path, typer.Argument(help="A detector file of KM3NeT, .detx.")],
+    out: Out = None,
+) -> None:
+    """Write the declaration of a KM3NeT detector: positions, directions and t0 of its PMTs."""
+    from readout.source.detx import declaration, read_detx
+    from readout.source.table.guess import detector_name
+
+    geometry = read_detx(file)
+    name = out.stem if out else detector_name(file)
+    text = declaration(geometry, name, file.name)
+    loads(text, str(out or file))
+    if out is None:
+        typer.echo(text, nl=False)
+        return
+    _write(out, text)
+    modules, pmts, _ = geometry.pmts.shape
+    typer.echo(f"wrote {out}: detector {geometry.detector}, {modules} modules with {pmts} PMTs")
+
+
 @group.command("check")
 def check_file(
     file: Annotated[Path, typer.Argument(help="The file to look through.")],

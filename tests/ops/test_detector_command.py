@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from km3net_testdata import data_path
 from test_cli import everyhit
 
 TEXT = "Device 7\nTime_ns,CH,ADC\n" + "".join(f"{100 * n},{n % 3},{n}\n" for n in range(20))
@@ -48,6 +49,21 @@ def test_a_new_declaration_works_as_it_is(tmp_path, kind):
     everyhit("detector", "new", "mine", *kind, "--out", path)
     assert "a hit of mine" in everyhit("detector", "show", path)
     assert "is there already" in everyhit("detector", "new", "mine", "--out", path, code=1)
+
+
+def test_a_detx_becomes_a_declaration_of_hits_with_positions(tmp_path):
+    path = tmp_path / "sea.toml"
+    file = data_path("detx/km3net_offline.detx")
+    told = everyhit("detector", "detx", file, "--out", path)
+    assert told.strip() == f"wrote {path}: detector 44, 90 modules with 31 PMTs"
+    assert everyhit("detector", "detx", file).startswith("# Detector 44 of KM3NeT as km3net_off")
+    where = ["--store", tmp_path / "store"]
+    everyhit("ingest", data_path("daq/IO_EVT.dat"), "--detector", path, *where)
+    query = "SELECT count() AS n, countIf(placed) AS placed FROM hits"
+    row = json.loads(everyhit("query", query, "--json", *where))
+    assert int(row["n"]) > int(row["placed"]) >= 0  # another detector's hits: they lie nowhere
+    fault = everyhit("detector", "detx", data_path("daq/IO_EVT.dat"), code=1)
+    assert "IO_EVT.dat: it is no .detx" in fault
 
 
 def test_detectors_are_listed():

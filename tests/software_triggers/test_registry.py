@@ -21,6 +21,8 @@ BUILT_IN = {
     "occupancy",
     "noisy_channels",
     "module_coincidence",
+    "supernova",
+    "muon_3d",
 }
 
 

@@ -17,7 +17,7 @@ COLUMNS = {
     "x": Range(kind="float"),
     "good": Range(kind="bool"),
 }
-TABLES = {"wires": (1, 2, 3, 4, 5), "gains": (0.5, 1.5), "half": (1, 0.5)}
+TABLES = {"wires": (1, 2, 3, 4, 5), "gains": (0.5, 1.5), "half": (1, 0.5), "jumble": (3, 1, 1)}
 
 
 def refusal(text: str, want: str | None = None) -> tuple[str, str]:
@@ -39,6 +39,13 @@ def refusal(text: str, want: str | None = None) -> tuple[str, str]:
         ("1 + zzz", "zzz", "there is good, layer"),
         ("lookup(layer, wire)", "wire", "wires"),
         ("wires + 1", "wires", "lookup(index, wires)"),
+        ("find(layer, wire)", "wire", "wires"),
+        ("find(layer, gains)", "find(layer, gains)", "integers that ascend"),
+        ("find(layer, jumble)", "find(layer, jumble)", "integers that ascend"),
+        ("find(x, wires)", "x", "integer"),
+        ("find(layer)", "find(layer)", "find(value, table)"),
+        ("find(layer, 3)", "find(layer, 3)", "find(value, table)"),
+        ("lookup(find(tdc, wires), wires)", "find(tdc, wires)", "0..5"),
         ("sqrt(x)", "sqrt(x)", "abs"),
         ("mim(x, 1)", "mim(x, 1)", "min"),
         ("layer = 3", "=", "=="),

@@ -23,6 +23,9 @@ TABLES = {
     "extreme": (2**63 - 1, -(2**63), 0, -1),
     "gain": tuple(1 / (i + 3) for i in range(64)),
     "mixed": (1, 0.5, -2, 1e300),
+    "known": (-(2**63), -1, 0, 1, 2, 63, 127, 200, 65535, 806451572, 4294967295, 2**63 - 1),
+    "bits": (0, 1, 2, 3),
+    "fine": tuple(k / 7 for k in range(1024)),
 }
 RANGES = {
     "a": Range(0, 2**8 - 1),
@@ -83,7 +86,12 @@ def lookup(index: int, *values: Any) -> float:
     return float(table[index]) if any(isinstance(v, float) for v in table) else table[index]
 
 
+def find(value: int, table: tuple[int, ...]) -> int:
+    return table.index(value) if value in table else len(table)
+
+
 ORACLE = {"__builtins__": {}, "abs": abs, "min": min, "max": max, "lookup": lookup, **TABLES}
+ORACLE |= {"find": find}
 
 
 @pytest.fixture(scope="module")
@@ -136,6 +144,8 @@ def integers(draw: st.DrawFn, depth: int) -> str:
         case 8:
             text = f"({left} if {draw(booleans(depth - 1))} else {right})"
         case _:
+            if draw(st.booleans()):
+                return f"find({left}, {draw(st.sampled_from(['known', 'bits']))})"
             name, mask = draw(st.sampled_from([("short", 7), ("long", 255), ("extreme", 3)]))
             text = f"lookup({left} & {mask}, {name})"
     return text if allowed(text) else left
@@ -280,6 +290,13 @@ PINNED = [
     "0.0 == (x if a != a else -0.0)",
     "3 > (x if a != a else 4)",
     "-(x * 0.0)",
+    "find(a, known)",
+    "find(c, known)",
+    "find(d, known)",
+    "find(e, known) + find(u, known) * find(b, bits)",
+    "find(w0 >> 1, known)",
+    "lookup(find(a & 3, bits), short)",
+    "lookup(b & 1023, fine)",
     "x / 3",
     "abs(x) / -0.1",
     "(a - b) / 7 == c / 7",

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from streams import run
 from tubes import FLOATS, TUBES, hit_of, meets, words_of
@@ -71,6 +71,7 @@ def booleans(draw, depth):
 
 
 @settings(max_examples=40)
+@example("lookup(tdc_meas & 3, -5, 7, 4000000000, 0) == bx % 12", 0)
 @given(booleans(2).filter(allowed), st.integers(0, 2**32))
 def test_hardware_keeps_what_every_other_target_keeps(engine, text, seed):
     words = words_of(seed, 60)
@@ -130,6 +131,21 @@ def test_what_hardware_lacks_is_refused_at_its_place(text, marked, reason):
         condition(TUBES, text)
     assert reason in str(refused.value)
     assert text[refused.value.start : refused.value.stop] == marked
+
+
+@settings(max_examples=20)
+@given(st.lists(st.integers(-5, 5000), min_size=1, max_size=9, unique=True), st.integers(0, 999))
+def test_hardware_finds_a_value_in_a_table(known, seed):
+    known = sorted(known)
+    declared = loads(TUBES.source.replace("[tables]", f"[tables]\nknown = {known}"))
+    words = words_of(seed, 80)
+    text = "find(bx - 3, known) * 2 + layer > 3"
+    kept, _ = run(Filter(declared, condition(declared, text)), words.tolist(), seed=seed)
+    place = {value: k for k, value in enumerate(known)}
+    bx = {word: hit_of(word)["bx"] - 3 for word in words.tolist()}
+    layer = {word: hit_of(word)["layer"] for word in words.tolist()}
+    n = len(known)
+    assert kept == [w for w in words.tolist() if place.get(bx[w], n) * 2 + layer[w] > 3]
 
 
 def test_a_long_table_is_refused_at_its_place():
