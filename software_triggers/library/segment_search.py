@@ -212,7 +212,7 @@ def _best_pattern(
     best, least, n = -1, np.inf, 0
     most = cuts.max_chi2 * cuts.resolution_ns**2
     for p in range(patterns.start[mask], patterns.start[mask + 1]):
-        off = _off(wire, tau, p, patterns)
+        off = _off(wire, tau, p, patterns) if mask == 15 else 0.0  # three hits are on a line
         if off * off <= most:
             cost = _cost(off, wire, tau, p, patterns, cuts)[0]
             n += cost < np.inf
@@ -244,7 +244,9 @@ def _cost(
         slope += patterns.solve[p, 1, k] * y
         t0 += patterns.solve[p, 2, k] * y
     step_mm = slope * cuts.drift_mm_per_ns
-    good = abs(step_mm) <= cuts.max_slope
+    if abs(step_mm) > cuts.max_slope:
+        return np.inf, slope, t0
+    good = True
     for k in range(4):
         inside = -cuts.tolerance_ns <= tau[k] - t0 <= cuts.t_max_ns + cuts.tolerance_ns
         good &= inside or patterns.sides[p, k] == 0
