@@ -20,6 +20,7 @@ from api.slots import Slots
 from db.engine import Engine
 from db.retention.steps import Step
 from db.store import Store
+from db.words.homes.reading import Driver, Loop, read_on
 from readout.posted import PostIntake
 from software_triggers.conductor.conductor import Job
 
@@ -61,6 +62,8 @@ class ServerRules:
     """Bytes of words in a post."""
     answers_s: float = 0.0
     """Seconds for which the answer to a question is good for whoever asks the same."""
+    mongodb_driver: Driver = "pymongo"
+    """Which reads words from MongoDB."""
 
 
 @dataclass
@@ -107,11 +110,11 @@ class AppState:
 
     async def ask(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Return what a function returns that blocks on the store, called in one of our threads."""
-        return await _in(self._pool, partial(function, *args, **kwargs))
+        return await self._in(self._pool, partial(function, *args, **kwargs))
 
     async def ask_bulk(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """The same for what may take long."""
-        return await _in(self._bulk, partial(function, *args, **kwargs))
+        return await self._in(self._bulk, partial(function, *args, **kwargs))
 
     def turn(self, client: Hashable) -> asyncio.Semaphore:
         """Return what a client waits in while it has all threads but one: that is for others."""
@@ -130,6 +133,15 @@ class AppState:
             if close is not None:
                 await self.ask_bulk(close)
 
+    async def _in(self, pool: ThreadPoolExecutor, call: Callable[[], T]) -> T:
+        """Call in a thread, which sees the request that it works for.
+
+        What it reads from MongoDB is waited for on this loop.
+        """
+        context, loop = copy_context(), asyncio.get_running_loop()
+        context.run(read_on, Loop(loop, self.rules.mongodb_driver))
+        return await loop.run_in_executor(pool, lambda: context.run(call))
+
     def close(self) -> None:
         """Wait for what is under way and let the threads go."""
         if self._work:
@@ -137,9 +149,3 @@ class AppState:
         self.intake.close()
         self._bulk.shutdown(cancel_futures=True)
         self._pool.shutdown(cancel_futures=True)
-
-
-async def _in(pool: ThreadPoolExecutor, call: Callable[[], T]) -> T:
-    """Call in a thread, which sees the request that it works for."""
-    run = copy_context().run
-    return await asyncio.get_running_loop().run_in_executor(pool, lambda: run(call))

@@ -51,6 +51,10 @@ class Settings(BaseSettings):
         description="addresses, with passwords, of homes in which words lie beside the store:"
         " mongodb://user:password@host/db s3://key:secret@bucket/prefix; one space between them",
     )
+    mongodb_driver: Literal["pymongo", "motor"] = Field(
+        default="pymongo",
+        description="what the API reads words with from MongoDB; motor is the extra of that name",
+    )
     detectors: Paths = Field(
         default=(),
         description="folders with detector declarations, beside the built-in ones: a,b or a:b",
@@ -135,6 +139,11 @@ class Settings(BaseSettings):
     )
     alarm_shard_s: float = Field(
         default=15, gt=0, description="seconds without an answer of a shard that are an alarm"
+    )
+    alarm_publication_s: float = Field(
+        default=60,
+        gt=0,
+        description="seconds that documents of results may lag behind; more are an alarm",
     )
     log_level: str = Field(default="WARNING", description="DEBUG, INFO, WARNING or ERROR")
 

@@ -72,6 +72,7 @@ def serving(
         plan_retention=_would_be_done,
         cell=settings().cell,
         answers_s=ANSWERS_S,
+        mongodb_driver=settings().mongodb_driver,
     )
     with (
         tracing() as tracer,

@@ -6,36 +6,27 @@ that no header names.
 
 import re
 import secrets
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import groupby
 from typing import Any
 
 from bson import Binary
-from pymongo import MongoClient, ReplaceOne
-from pymongo.errors import (
-    AutoReconnect,
-    BulkWriteError,
-    ConfigurationError,
-    InvalidURI,
-    OperationFailure,
-    PyMongoError,
-)
+from pymongo import ReplaceOne
+from pymongo.errors import BulkWriteError
 
 from db.detector.words import Words
-from db.errors import StoreError
 from db.words.homes.address import redacted_home
-from db.words.homes.home import HomeAwayError, Payload, check_words, missing
+from db.words.homes.home import Payload, check_words, missing
+from db.words.homes.mongodb_async import Find, find_on_loop
+from db.words.homes.mongodb_client import Document, mongodb_faults, new_client, shard
 from db.words.homes.packing import pack, unpack
 
 _AT_ONCE = 32 << 20
 """Bytes of payloads that are sent in one command; a server takes 48 MB."""
 _IDS_AT_ONCE = 10_000
 _DOCUMENTS_AT_ONCE = 32
-_REFUSED, _NOT_ALLOWED, _IS_THERE = 18, 13, 11000
-
-Document = dict[str, Any]
+_IS_THERE = 11000
 
 
 class MongoHome:
@@ -43,32 +34,22 @@ class MongoHome:
 
     def __init__(self, url: str, store: str) -> None:
         self.address = redacted_home(url)
-        self._store = store
+        self._url, self._store = url, store
         self._made: set[int] = set()
-        with self._faults():
-            self._client: MongoClient[Document] = MongoClient(
-                url,
-                appname="everyhit",
-                w="majority",
-                journal=True,
-                retryWrites=True,
-                connectTimeoutMS=3000,
-                serverSelectionTimeoutMS=5000,
-                timeoutMS=30_000,
-                tz_aware=True,
-            )
+        with mongodb_faults(self.address):
+            self._client = new_client(url)
             self._database = self._client.get_default_database()
 
     def check(self) -> None:
         """Make sure that documents can be kept there."""
-        with self._faults():
+        with mongodb_faults(self.address):
             which = {"_id": self._store}
             self._database["stores"].replace_one(which, which, upsert=True)
 
     def put(self, payloads: Sequence[Payload], words: Sequence[Words]) -> None:
         """Keep the words of each payload, a document each."""
         order = sorted(range(len(payloads)), key=lambda k: payloads[k].hour)
-        with self._faults():
+        with mongodb_faults(self.address):
             for hour, group in groupby(order, key=lambda k: payloads[k].hour):
                 collection = self._collection(hour)
                 block: list[ReplaceOne[Document]] = []
@@ -87,29 +68,34 @@ class MongoHome:
 
     def get(self, payloads: Sequence[Payload]) -> list[Words]:
         """Return the words of each payload; of each hour and run in one question."""
-        found: dict[str, bytes] = {}
         order = sorted(payloads, key=lambda each: (each.hour, each.run_id))
-        with self._faults():
-            for (hour, run), group in groupby(order, key=lambda each: (each.hour, each.run_id)):
-                here = list(group)
-                slices = {each.slice for each in here}
-                which = {
-                    "run": run,
-                    "slice": {"$gte": min(slices), "$lte": max(slices)},
-                    "_id": {"$in": [_id(each) for each in here]},
-                }
-                documents = self._database[self._name(hour)].find(which, {"words": 1})
-                found |= {each["_id"]: each["words"] for each in documents}
+        finds = []
+        for (hour, run), group in groupby(order, key=lambda each: (each.hour, each.run_id)):
+            here = list(group)
+            slices = {each.slice for each in here}
+            which = {
+                "run": run,
+                "slice": {"$gte": min(slices), "$lte": max(slices)},
+                "_id": {"$in": [_id(each) for each in here]},
+            }
+            finds.append(Find(self._name(hour), which, {"words": 1}))
+        with mongodb_faults(self.address):
+            answers = (find_on_loop(self._url) or self._find)(finds)
+            found = {each["_id"]: each["words"] for answer in answers for each in answer}
         if lost := [each for each in payloads if _id(each) not in found]:
             raise missing(lost, self.address)
         return [check_words(each, unpack(found[_id(each)]), self.address) for each in payloads]
+
+    def _find(self, finds: Sequence[Find]) -> Iterator[Iterable[Document]]:
+        for each in finds:
+            yield self._database[each.collection].find(each.where, each.fields)
 
     def counts(self) -> dict[int, int]:
         """Return how many documents are there of each hour, after the engine's own count.
 
         What a killed process was about to drop is put back first.
         """
-        with self._faults():
+        with mongodb_faults(self.address):
             names = self._database.list_collection_names()
             for match in filter(None, (self._pattern("going").match(name) for name in names)):
                 self._put_back(match[0], int(match[1]))
@@ -121,7 +107,7 @@ class MongoHome:
     def stored(self, hour: int) -> dict[Payload, datetime]:
         """Return what is there of an hour, and when it was put last."""
         names = ("link", "seq", "slice", "n_hits", "checksum")
-        with self._faults():
+        with mongodb_faults(self.address):
             documents = self._database[self._name(hour)].find({}, {"words": 0})
             return {
                 Payload(
@@ -136,7 +122,7 @@ class MongoHome:
         """Remove the documents of payloads; where they are all of the hour, drop its collection."""
         ids = {_id(each): each for each in payloads}
         collection = self._database[self._name(hour)]
-        with self._faults():
+        with mongodb_faults(self.address):
             if 0 < collection.count_documents({}) <= len(ids):
                 stay = self._drop(hour, ids.keys(), before)
                 return [each for name, each in ids.items() if name not in stay]
@@ -191,47 +177,10 @@ class MongoHome:
         if hour not in self._made:
             index = [("run", 1), ("slice", 1), ("link", 1), ("seq", 1)]
             collection.create_index(index, name="range")
-            if self._client.is_mongos:
-                name = f"{self._database.name}.{collection.name}"
-                key = {"run": 1, "slice": 1}
-                self._client.admin.command("shardCollection", name, key=key)
+            key = {"run": 1, "slice": 1}
+            shard(self._client, self._database.name, collection.name, key)
             self._made.add(hour)
         return collection
-
-    @contextmanager
-    def _faults(self) -> Iterator[None]:
-        try:
-            yield
-        except (InvalidURI, ConfigurationError) as fault:
-            raise StoreError(f"{self.address}: its address is wrong: {fault}") from None
-        except (OperationFailure, BulkWriteError) as fault:
-            raise StoreError(self._refused(fault)) from None
-        except AutoReconnect as fault:
-            raise self._away(str(fault)) from None
-        except PyMongoError as fault:
-            raise StoreError(f"{self.address}: {_line(str(fault))}") from None
-
-    def _refused(self, fault: OperationFailure) -> str:
-        if fault.code == _REFUSED:
-            return (
-                f"{self.address} does not let us in: the name or the password in its address is"
-                " wrong, or the users are kept elsewhere (?authSource=admin)"
-            )
-        if fault.code == _NOT_ALLOWED:
-            return (
-                f"{self.address}: this user may not read and write in the database"
-                f" {self._database.name}: give it the role readWrite there, or name another one"
-            )
-        return f"{self.address}: {_line(str(fault))}"
-
-    def _away(self, said: str) -> StoreError:
-        if "certificate" in said.lower():
-            return StoreError(f"{self.address}: its certificate is not good: {_line(said)}")
-        if "SSL" in said or "TLS" in said:
-            return StoreError(f"{self.address} does not speak TLS as we do: mend ?tls=")
-        return HomeAwayError(
-            f"{self.address} does not answer: start it, or mend its address ({_line(said)})"
-        )
 
 
 def _document(payload: Payload, words: Words) -> Document:
@@ -250,8 +199,3 @@ def _document(payload: Payload, words: Words) -> Document:
 
 def _id(payload: Payload) -> str:
     return f"{payload.run_id}.{payload.link}.{payload.seq}.{payload.checksum:08x}"
-
-
-def _line(said: str) -> str:
-    first = said.partition(", full error")[0].partition(", Timeout:")[0]
-    return " ".join(first.split())[:200]
