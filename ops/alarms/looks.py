@@ -15,6 +15,7 @@ from db.engine import Engine, answers
 from db.engine.address import parse_address
 from db.engine.server import ClickHouseEngine, connect
 from db.errors import StoreError
+from db.publication.rules import PublicationRule, list_rules
 from db.words.totals import newest_watermarks
 from ops.alarms.watch import Sign
 from ops.services.broker import waiting
@@ -33,6 +34,7 @@ class Limits:
     queue_s: float = 60.0
     spool_s: float = 60.0
     shard_s: float = 15.0
+    publication_s: float = 60.0
     most_windows: int = 1000
     """Windows that wait, of all runs."""
 
@@ -173,6 +175,7 @@ def _told(engine: Engine, client: redis.Redis, limits: Limits) -> Signs:
         ],
         "stage": stages(fronts, marks, {run.run_id: run for run in runs}, limits),
         "spool": spools(alive(client, "readout"), limits),
+        "publication": publications(list_rules(engine), alive(client, "publisher"), limits),
     }  # fmt: skip
 
 
@@ -210,6 +213,34 @@ def spools(readouts: Sequence[Mapping[str, Any]], limits: Limits) -> list[Sign]:
         )
         for each in readouts
     ]  # fmt: skip
+
+
+def publications(
+    rules: Sequence[PublicationRule], publishers: Sequence[Mapping[str, Any]], limits: Limits
+) -> list[Sign]:
+    """Whether documents follow the store, by each rule."""
+    told = {(each["runs"], each["home"]): each for one in publishers for each in one["rules"]}
+    wanted = {*told, *((rule.run_type, rule.home) for rule in rules)}
+    return [
+        Sign(
+            "publication", f"{runs} {home}", limits.service_s,
+            f"documents for runs {runs} have not been kept in {home} ({_why(told.get(key))})",
+            "look at that server, its password in EVERYHIT_HOMES, and the log of the conductor;"
+            " what is missing there follows by itself",
+            wrong=_is_behind(told.get(key), limits.publication_s),
+        )
+        for key in sorted(wanted) for runs, home in [key]
+    ]  # fmt: skip
+
+
+def _why(told: Mapping[str, Any] | None) -> str:
+    if told is None:
+        return "no conductor does it"
+    return told["trouble"] or f"it is {told['lag_s']:.0f} s behind"
+
+
+def _is_behind(told: Mapping[str, Any] | None, most_s: float) -> bool:
+    return told is None or told["lag_s"] > most_s
 
 
 def _inputs(

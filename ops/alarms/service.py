@@ -87,6 +87,7 @@ def looking(engine: Engine, client: redis.Redis) -> Callable[[], Signs]:
         queue_s=at.alarm_queue_s,
         spool_s=at.alarm_spool_s,
         shard_s=at.alarm_shard_s,
+        publication_s=at.alarm_publication_s,
         most_windows=at.alarm_windows,
     )
     return partial(look, engine, client, limits)

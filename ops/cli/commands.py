@@ -24,6 +24,7 @@ COMMANDS = {
     "api": ("api", "Serve the GraphQL API, the page and bulk data of a store."),
     "token": ("api", "Tokens, with which people and programs ask the API."),
     "retention": ("retention", "How long raw words and results are kept."),
+    "publication": ("publication", "Results as documents in MongoDB, by rules that stand."),
     "doctor": ("doctor", "Say what is installed, and whether the store is sound."),
     "readout": ("readout", "Take data as a service that loses nothing."),
     "conductor": ("conductor", "Send the windows of all runs to the workers."),

@@ -13,6 +13,7 @@ from ops.services.feedback import feeding_back
 from ops.services.health import health
 from ops.services.interrupt import interruptible
 from ops.services.news import hearing
+from ops.services.publishing import publishing
 from ops.settings import settings
 from software_triggers.conductor.conductor import SELDOM_S
 
@@ -46,8 +47,10 @@ def conductor(
             )
         )
         stack.enter_context(feeding_back(at.engine, broker, works=works.holds.is_set))
+        publisher = stack.enter_context(
+            publishing(at.engine, broker, works=works.holds.is_set)
+        )
         if health_port is not None:
-            stack.enter_context(
-                health(health_port, works.readings, lambda: works.follower.trouble, "conductor")
-            )
+            ill = lambda: works.follower.trouble  # noqa: E731
+            stack.enter_context(health(health_port, works.readings, ill, "conductor", publisher))
         works.follow(wish.is_set)

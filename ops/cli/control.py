@@ -12,6 +12,7 @@ from db.store import Store as OpenStore
 from db.store import redacted, store_folder
 from db.time import duration_ticks, parse_moment
 from ops.cli import archive as archive
+from ops.cli import publish as publish
 from ops.cli.annotations import Fields, Tags, edit_of, who_asks
 from ops.cli.configuration import Keep, Mask, Scale, configured
 from ops.cli.feedback import (

@@ -21,6 +21,7 @@ from ops.services.broker import set_broker
 from ops.services.conducting import conducting, following
 from ops.services.feedback import feeding_back
 from ops.services.private_redis import private_redis
+from ops.services.publishing import publishing
 from ops.services.retention import keep_applying, pause_of_settings
 from ops.services.worker_threads import worker_threads
 from ops.settings import settings
@@ -97,6 +98,7 @@ def one_process(at: Store) -> Iterator[OneProcess]:
         check = stack.enter_context(following(conductor))
         mine = runs.__contains__
         stack.enter_context(feeding_back(engine, url, mine=lambda run: mine(run.run_id)))
+        stack.enter_context(publishing(engine, url, mine=lambda run: at.owned or mine(run.run_id)))
         if at.owned:
             of, over = {"store": redacted(at.url)}, threading.Event()
             stack.enter_context(beating(url, KIND, lambda: of))

@@ -17,9 +17,14 @@ Key = tuple[int, int, int, int]
 
 def note_home(engine: Engine, address: str) -> None:
     """Enter a home, before words are put there; doing it again changes nothing."""
-    catalogue = engine.shards[0].here
-    if address not in _noted(catalogue):
-        enter(catalogue, "homes", {"address": address})
+    if address not in noted_homes(engine):
+        enter(engine.shards[0].here, "homes", {"address": address})
+
+
+def noted_homes(engine: Engine) -> set[str]:
+    """Return the homes in which words of a store were ever put."""
+    found = engine.shards[0].here.fetch("SELECT DISTINCT address FROM homes")
+    return set(found["address"].to_pylist())
 
 
 @dataclass(frozen=True)
@@ -47,7 +52,7 @@ def named_hours(engine: Engine, gone: Collection[str] = ()) -> NamedHours:
             for row in rows.to_pylist():
                 key = row["home"], row["hour"]
                 counts[key] = counts.get(key, 0) + row["n"]
-    homes = {home for home, _ in counts} | _noted(engine.shards[0].here)
+    homes = {home for home, _ in counts} | noted_homes(engine)
     return NamedHours(counts, sorted(homes))
 
 
@@ -102,10 +107,6 @@ def are_headers_changing(engine: Engine) -> bool:
 def key_of(payload: Payload) -> Key:
     """Return what tells payloads apart, wherever they lie."""
     return payload.run_id, payload.link, payload.seq, payload.checksum
-
-
-def _noted(catalogue: Engine) -> set[str]:
-    return set(catalogue.fetch("SELECT DISTINCT address FROM homes")["address"].to_pylist())
 
 
 _HOUR = "intDiv(toUnixTimestamp(recorded_at), 3600)"

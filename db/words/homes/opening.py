@@ -18,11 +18,11 @@ def home_at(engine: Engine, address: str) -> Home:
     What was made known of the address, a password say, is used. Stores share no payload, though
     they may share a home: each has names of its own there.
     """
-    return _open(whole_address(redacted_home(address)), _birth(engine), os.getpid())
+    return _open(whole_address(redacted_home(address)), store_name(engine), os.getpid())
 
 
-def _birth(engine: Engine) -> str:
-    """Return the moment at which a store was made: it tells stores apart, wherever they move."""
+def store_name(engine: Engine) -> str:
+    """Return a name by which stores are told apart, wherever they move: when it was made."""
     if engine not in _births:
         made = engine.shards[0].here.fetch(
             "SELECT toUnixTimestamp64Milli(min(applied_at)) AS at FROM schema_versions"
