@@ -7,6 +7,7 @@ import subprocess
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
@@ -31,11 +32,15 @@ class MongoDb:
 
     folder: Path
     port: int = 0
+    certificate: tuple[Path, Path] | None = None
+    """Files of a certificate and its key: then it speaks TLS alone."""
     process: "subprocess.Popen[bytes] | None" = field(default=None, repr=False)
 
     def url(self, database: str = "muons", user: str = USER, password: str = _QUOTED) -> str:
         """Return the address of a home in it."""
-        return f"mongodb://{user}:{password}@127.0.0.1:{self.port}/{database}?authSource=admin"
+        address = f"127.0.0.1:{self.port}/{database}?authSource=admin"
+        tls = f"&tls=true&tlsCAFile={self.certificate[0]}" if self.certificate else ""
+        return f"mongodb://{user}:{password}@{address}{tls}"
 
     def start(self, wait_s: float = 60) -> None:
         """Start the server and wait until it answers; StoreError if it doesn't."""
@@ -57,6 +62,10 @@ class MongoDb:
 
     def _serve(self, *options: str) -> None:
         program = installed("secantusd-py", "SecantusDB")
+        if self.certificate:
+            files = map(str, self.certificate)
+            named = zip(("--tls-cert-file", "--tls-key-file"), files, strict=True)
+            options += tuple(word for pair in named for word in pair)
         with (self.folder / "output").open("ab") as output:
             self.process = start_child(
                 [
@@ -71,9 +80,9 @@ class MongoDb:
             )
 
     def _client(self, wait_s: float) -> "MongoClient[dict[str, object]]":
-        client: MongoClient[dict[str, object]] = MongoClient(
-            "127.0.0.1", self.port, serverSelectionTimeoutMS=int(wait_s * 1000)
-        )
+        tls = {"tls": True, "tlsCAFile": str(self.certificate[0])} if self.certificate else {}
+        more: dict[str, Any] = {"serverSelectionTimeoutMS": int(wait_s * 1000), **tls}
+        client: MongoClient[dict[str, object]] = MongoClient("127.0.0.1", self.port, **more)
         until = time.monotonic() + wait_s
         while True:
             try:
