@@ -51,6 +51,7 @@ _ASKS = frozenset(
         "histogram",
         "histogram2d",
         "history",
+        "homes",
         "lineages",
         "liveTime",
         "newestEvent",

@@ -1,6 +1,7 @@
 """Every mutation says what it needs, and is recorded, whether it was done, refused or failed."""
 
 import dataclasses
+import re
 from collections.abc import Awaitable, Callable
 from enum import Enum
 from typing import Any
@@ -13,6 +14,8 @@ from db.catalogue.audit import note
 from db.json_text import json_text
 
 LONGEST = 10_000
+_PASSWORD = re.compile(r"://[^/@\s\"]+@")
+"""In an address that somebody gives with it."""
 
 
 class Recorded(FieldExtension):
@@ -44,7 +47,7 @@ class Recorded(FieldExtension):
                 who=info.context.who.name,
                 role=info.context.who.role,
                 action=info.field_name,
-                arguments=json_text(kwargs, default=_plain)[:LONGEST],
+                arguments=_PASSWORD.sub("://…@", json_text(kwargs, default=_plain))[:LONGEST],
                 outcome=outcome[:LONGEST],
             )
 

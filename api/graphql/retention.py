@@ -17,6 +17,7 @@ from db.retention import usage as held
 from db.retention.shards import shard_rooms
 from db.retention.steps import Step
 from db.time import parse_moment
+from db.words.homes.address import redacted_home
 
 LONGEST = 100
 LONGEST_NOTE = 1000
@@ -53,6 +54,9 @@ class Policy:
         description="Words put aside, which can be brought back for a while."
     )
     aside_bytes: Int64 = strawberry.field(description="What those take on the disk.")
+    then_archive: str = strawberry.field(
+        description="Home to which words move then, and are read from; empty: they are dropped."
+    )
 
 
 @strawberry.type(description="Times [start, stop) of a run whose raw words are kept in any case.")
@@ -78,6 +82,7 @@ class RetentionAction(Enum):
     DROP = "drop"
     KEEP = "keep"
     ATTACH = "attach"
+    ARCHIVE = "archive"
 
 
 @strawberry.type(description="Times [start, stop) of a run whose words lie in an hour.")
@@ -97,13 +102,15 @@ class RetentionStep:
     shard: int
     hour: datetime = strawberry.field(description="Its begin.")
     action: RetentionAction = strawberry.field(
-        description="DETACH puts aside, DROP removes for good what lay aside for long enough."
+        description="DETACH puts aside, DROP removes for good what lay aside for long enough,"
+        " ARCHIVE moves to another home."
     )
     parts: int = strawberry.field(description="Parts of the table on the disk.")
     words: Int64 = strawberry.field(description="Words in them.")
     bytes: Int64 = strawberry.field(description="What they take on the disk.")
     runs: list[HeldRun]
     why: list[str] = strawberry.field(description="Why they stay; empty where they go.")
+    to: list[str] = strawberry.field(description="Homes to which they move; else empty.")
 
     @classmethod
     def of(cls, step: Step) -> "RetentionStep":
@@ -117,6 +124,7 @@ class RetentionStep:
             bytes=step.bytes,
             runs=[HeldRun(run=c.run_id, start=c.a, stop=c.b, words=c.words) for c in step.contents],
             why=list(step.why),
+            to=list(dict.fromkeys(step.to)),
         )
 
 
@@ -206,14 +214,24 @@ class RetentionMutations:
         raw_days: Annotated[
             int | None, strawberry.argument(description="Null, or left out: for ever.")
         ] = None,
+        then_archive: Annotated[
+            str | None,
+            strawberry.argument(
+                description="Home to which words move then, without a password: the process that"
+                " applies retention has it in EVERYHIT_HOMES. Empty: dropped; null, or left"
+                " out: as it was."
+            ),
+        ] = None,
     ) -> Policy:
         if not 0 < len(run_type) <= LONGEST or not run_type.isprintable():
             raise UsageError(f"runType: a type of run has 1 to {LONGEST} printable characters")
         if raw_days is not None and not 1 <= raw_days <= MOST_DAYS:
             raise UsageError(f"rawDays: {raw_days}: 1 to {MOST_DAYS}, or null for ever")
 
+        to = redacted_home(then_archive) if then_archive else then_archive
+
         def change(engine: Engine) -> held.Held:
-            policy.set_policy(engine, run_type, raw_days)
+            policy.set_policy(engine, run_type, raw_days, to)
             return next(e for e in held.held_by_policies(engine) if e.run_type == run_type)
 
         return Policy(**vars(await info.context.ask(change, info.context.engine)))

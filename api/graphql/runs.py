@@ -31,6 +31,7 @@ from db.catalogue.run_pages import Order, RunFilter, count_runs, key_of_run, pag
 from db.errors import UsageError
 from db.words.gap_pages import page_of_gaps
 from db.words.gaps import live_ticks
+from db.words.homes.moves import lies_in
 
 LONGEST_NOTE = 10_000
 
@@ -147,6 +148,19 @@ async def _links(root: Root, info: Info) -> list[Link]:
     return [Link.of(row, root.seconds) for row in rows]
 
 
+@strawberry.type(description="Words of a run that lie in one home.")
+class WordsIn:
+    """As ``db.words.homes.moves.lies_in``."""
+
+    home: str = strawberry.field(description="Its address; empty: the store itself.")
+    words: Int64 = strawberry.field(description="How many lie there.")
+
+
+async def _homes(root: Root, info: Info) -> list[WordsIn]:
+    found = await info.context.ask(lies_in, info.context.engine, root.run.run_id)
+    return [WordsIn(home=home, words=words) for home, words in found.items()]
+
+
 async def _words(root: Root, info: Info) -> int:
     return sum(row["words"] for row in await info.context.links.load(root.run.run_id))
 
@@ -239,6 +253,9 @@ class Run(RunScoped):
     )
     links: list[Link] = strawberry.field(resolver=_links, description="By number.")
     words: Int64 = strawberry.field(resolver=_words, description="Words of all links.")
+    homes: list[WordsIn] = strawberry.field(
+        resolver=_homes, description="Where its words lie; without any, nowhere."
+    )
     first: Ticks | None = strawberry.field(
         resolver=_first, description="Time of the earliest hit; null before there is one."
     )

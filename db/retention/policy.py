@@ -24,9 +24,26 @@ class Pin:
     note: str = ""
 
 
-def set_policy(engine: Engine, run_type: str, raw_days: int | None) -> None:
-    """Keep raw words of runs of a type for so many days; None: for ever."""
-    newer(engine, "retention_policies", {"run_type": run_type, "raw_days": raw_days})
+def set_policy(
+    engine: Engine, run_type: str, raw_days: int | None, then_archive: str | None = None
+) -> None:
+    """Keep raw words of runs of a type for so many days; None: for ever.
+
+    Then they move to the home ``then_archive``, by its address without a password, and are dropped
+    where that is empty; None: as the policy has it.
+    """
+    if then_archive is None:
+        then_archive = list_archives(engine).get(run_type, "")
+    row = {"run_type": run_type, "raw_days": raw_days, "then_archive": then_archive}
+    newer(engine, "retention_policies", row)
+
+
+def list_archives(engine: Engine) -> dict[str, str]:
+    """Return the home to which words move that a policy lets go, by type of run."""
+    rows = engine.fetch(
+        "SELECT run_type, then_archive FROM retention_policies FINAL WHERE then_archive != ''"
+    )
+    return dict(zip(*(column.to_pylist() for column in rows.columns), strict=True))
 
 
 def list_policies(engine: Engine) -> dict[str, int | None]:

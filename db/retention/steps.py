@@ -4,7 +4,7 @@ All parts of an hour on a shard go together, when every run in it may go.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Literal
@@ -12,7 +12,7 @@ from typing import Literal
 from db.catalogue.runs import Run, list_runs
 from db.engine import Engine
 from db.errors import EveryhitError, StoreError
-from db.retention.policy import Pin, days_of, list_pins, list_policies
+from db.retention.policy import Pin, days_of, list_archives, list_pins, list_policies, policy_of
 from db.retention.words import (
     Content,
     Part,
@@ -24,6 +24,8 @@ from db.retention.words import (
     settle,
     together,
 )
+from db.words.homes.moves import move_words
+from db.words.homes.opening import home_at
 
 HOUR = timedelta(hours=1)
 
@@ -41,11 +43,13 @@ class Step:
 
     shard: int
     hour: datetime
-    action: Literal["detach", "drop", "keep", "attach"]
+    action: Literal["detach", "drop", "keep", "attach", "archive"]
     parts: Sequence[Part]
     contents: Sequence[Content]
     why: Sequence[str] = ()
     """Why they are kept, in sentences; empty where they go."""
+    to: Sequence[str] = ()
+    """Homes to which words of the runs in ``contents`` move, in their order."""
 
     @property
     def words(self) -> int:
@@ -68,6 +72,8 @@ class RetentionRules:
     pins: Sequence[Pin]
     runs: Mapping[int, Run]
     windows_behind: WindowsBehind
+    archives: Mapping[str, str] = field(default_factory=dict)
+    """Home to which words move instead of being dropped, by type of run."""
 
 
 def read_rules(
@@ -76,7 +82,13 @@ def read_rules(
     """Return what decides, as the store has it."""
     runs = {run.run_id: run for run in list_runs(engine)}
     return RetentionRules(
-        now, grace, list_policies(engine), list_pins(engine), runs, windows_behind
+        now,
+        grace,
+        list_policies(engine),
+        list_pins(engine),
+        runs,
+        windows_behind,
+        list_archives(engine),
     )
 
 
@@ -105,7 +117,16 @@ def apply(engine: Engine, rules: RetentionRules) -> list[Step]:
     """
     for shard in engine.shards:
         settle(shard.here)
-    return [_done(engine, rules, step) for step in _steps(engine, rules, _youngest(rules))]
+    least = _youngest(rules)
+    moved = [step for step in _steps(engine, rules, least) if step.action == "archive"]
+    done = {(step.shard, step.hour): _done(engine, rules, step) for step in moved}
+    # What moved gave all parts new names: they are looked at anew.
+    rest = [
+        _done(engine, rules, step)
+        for step in _steps(engine, rules, least)
+        if step.action != "archive" and (step.shard, step.hour) not in done
+    ]
+    return [*done.values(), *rest]
 
 
 def undo(engine: Engine, run_id: int | None = None, hour: datetime | None = None) -> list[Step]:
@@ -132,7 +153,26 @@ def _youngest(rules: RetentionRules) -> timedelta:
 def _to_detach(rules: RetentionRules, k: int, hour: datetime, parts: list[Part]) -> Step:
     held = together(parts)
     why = [reason for each in held for reason in _reasons(rules, each, hour)]
+    moves = [
+        replace(each, words=each.inline)
+        for each in held
+        if each.inline and _archive(rules, each) and not _reasons(rules, each, hour)
+    ]
+    if moves:
+        to = [_archive(rules, each) for each in moves]
+        return Step(k, hour, "archive", parts, moves, to=to)
+    why += [
+        f"run {each.run_id} lies in {home} as its policy says: its headers stay"
+        for each in held
+        if (home := _archive(rules, each))
+    ]
     return Step(k, hour, "keep" if why else "detach", parts, held, why)
+
+
+def _archive(rules: RetentionRules, held: Content) -> str:
+    """Return the home to which words of a run move; empty where they are dropped."""
+    run = rules.runs.get(held.run_id)
+    return rules.archives.get(policy_of(run, rules.policies), "") if run else ""
 
 
 def _to_drop(rules: RetentionRules, k: int, hour: datetime, parts: list[Part]) -> Step:
@@ -149,7 +189,12 @@ def _to_drop(rules: RetentionRules, k: int, hour: datetime, parts: list[Part]) -
 def _done(engine: Engine, rules: RetentionRules, step: Step) -> Step:
     here = engine.shards[step.shard].here
     try:
-        if step.action == "detach":
+        if step.action == "archive":
+            hour = int(step.hour.timestamp()) // 3600
+            for held, address in zip(step.contents, step.to, strict=True):
+                home = home_at(engine, address)
+                move_words(engine, rules.runs[held.run_id], home, only=(step.shard, hour))
+        elif step.action == "detach":
             for part in step.parts:
                 detach(here, part, rules.now)
         elif step.action == "drop":

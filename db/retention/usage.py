@@ -8,7 +8,7 @@ import polars as pl
 
 from db.catalogue.runs import list_runs
 from db.engine import Engine
-from db.retention.policy import DEFAULT, list_policies, policy_of
+from db.retention.policy import DEFAULT, list_archives, list_policies, policy_of
 from db.retention.words import Part, active_parts, aside_parts
 
 
@@ -33,11 +33,13 @@ class Held:
     """The first of these hours."""
     aside_words: int = 0
     aside_bytes: int = 0
+    then_archive: str = ""
+    """Home to which words move then; empty: they are dropped."""
 
 
 def held_by_policies(engine: Engine) -> list[Held]:
     """Return what each policy holds, by type of run; ``default`` is among them, set or not."""
-    policies = list_policies(engine)
+    policies, archives = list_policies(engine), list_archives(engine)
     kind_of = {run.run_id: policy_of(run, policies) for run in list_runs(engine)}
     rows = pl.DataFrame(list(_rows(engine, kind_of)), schema=_ROW, orient="row")
     there, aside = rows.filter(~pl.col("aside")), rows.filter("aside")
@@ -56,7 +58,12 @@ def held_by_policies(engine: Engine) -> list[Held]:
     for row in [*counted.iter_rows(named=True), *put_aside.iter_rows(named=True)]:
         found.setdefault(row.pop("kind"), {}).update(row)
     return [
-        Held(kind, policies.get(kind), **found.get(kind, {}))  # type: ignore[arg-type]
+        Held(
+            kind,
+            policies.get(kind),
+            then_archive=archives.get(kind, ""),
+            **found.get(kind, {}),  # type: ignore[arg-type]
+        )
         for kind in sorted({*policies, DEFAULT})
     ]
 

@@ -27,6 +27,8 @@ class Content:
     b: int
     words: int
     links: Sequence[int]
+    inline: int = 0
+    """How many of the words lie in the table, not in another home."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,7 @@ def together(parts: Sequence[Part]) -> list[Content]:
             max(each.b for each in held),
             sum(each.words for each in held),
             sorted({link for each in held for link in each.links}),
+            sum(each.inline for each in held),
         )
         for run_id, held in sorted(runs.items())
     ]
@@ -162,7 +165,8 @@ def _contents(
         return {}
     rows = here.fetch(
         f"SELECT {column} AS part, run_id, min(t_first) AS a, max(t_last) + 1 AS b,"
-        f" sum(n_hits) AS words, arraySort(groupUniqArray(link)) AS links FROM {table}"
+        " sum(n_hits) AS words, sumIf(n_hits, home = '') AS inline,"
+        f" arraySort(groupUniqArray(link)) AS links FROM {table}"
         f" WHERE {column} IN {{parts:Array(String)}} GROUP BY part, run_id ORDER BY run_id",
         {"parts": list(parts)},
     ).to_pylist()

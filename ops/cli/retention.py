@@ -7,12 +7,14 @@ import typer
 from db.catalogue.runs import find_run
 from db.errors import StoreError, UsageError
 from db.retention.homes import HomeStep
-from db.retention.policy import Pin, list_pins, list_policies, pin, set_policy
+from db.retention.policy import Pin, list_archives, list_pins, list_policies, pin, set_policy
 from db.retention.policy import unpin as drop_pin
 from db.retention.results import Keep, ResultStep, list_keeps, set_keep
 from db.retention.steps import Step, undo
 from db.retention.words import aside_parts
 from db.time import parse_duration
+from db.words.homes.address import know_homes, redacted_home
+from db.words.homes.opening import home_at
 from ops.cli import app
 from ops.cli.opening import opened, span_of
 from ops.cli.show import MOST_ROWS, AsJson, From, Limit, RunOption, Store, To, show, show_json
@@ -30,8 +32,13 @@ app.add_typer(retention, name="retention")
 def show_(limit: Limit = MOST_ROWS, store: Store = None, as_json: AsJson = False) -> None:
     """Show policies, pins, and the words that lie aside and can be brought back."""
     with opened(store) as at:
+        archives = list_archives(at.engine)
         policies = [
-            {"run type": name, "raw words": "for ever" if days is None else f"{days} days"}
+            {
+                "run type": name,
+                "raw words": "for ever" if days is None else f"{days} days",
+                "then archive": archives.get(name),
+            }
             for name, days in list_policies(at.engine).items()
         ]
         keeps = [
@@ -71,14 +78,31 @@ def set_(
         str, typer.Argument(help="A run's setting type, a pattern of run names, or default.")
     ],
     raw: Annotated[str, typer.Option("--raw", help="Whole days, such as 30d, or forever.")],
+    then_archive: Annotated[
+        str | None,
+        typer.Option(
+            "--then-archive",
+            help="Home to which the words move then: s3://bucket/prefix or mongodb://host/db; none:"
+            " they are dropped; default as it was.",
+            metavar="URL",
+        ),
+    ] = None,
     store: Store = None,
     as_json: AsJson = False,
 ) -> None:
-    """Set how long the raw words of runs are kept. Events have theirs in them and stay."""
+    """Set how long the raw words of runs are kept. Events have theirs in them and stay.
+
+    Words that move are compared one by one before they go here, and read as ever.
+    """
     days = _days(raw, "--raw")
+    to = then_archive and ("" if then_archive == "none" else redacted_home(then_archive))
+    know_homes([then_archive] if to and then_archive else [])
     with opened(store, create=True) as at:
-        set_policy(at.engine, run_type, days)
-    show([{"run type": run_type, "raw_days": days}], as_json=as_json)
+        if to:
+            home_at(at.engine, to).check()
+        set_policy(at.engine, run_type, days, to)
+        archive = list_archives(at.engine).get(run_type)
+    show([{"run type": run_type, "raw_days": days, "then_archive": archive}], as_json=as_json)
 
 
 @retention.command("apply")
@@ -223,6 +247,7 @@ def _told(step: Step) -> dict[str, Any]:
         "bytes": step.bytes,
         "runs": [vars(each) for each in step.contents],
         "why": list(step.why),
+        "to": list(step.to),
     }
 
 
@@ -234,7 +259,7 @@ def _line(step: Step) -> dict[str, Any]:
         "MB": step.bytes / 1e6,
         "words": step.words,
         "runs and ticks": ranges,
-        "why": "; ".join(step.why),
+        "why": "; ".join([*step.why, *(f"to {home}" for home in dict.fromkeys(step.to))]),
     }
 
 

@@ -40,16 +40,23 @@ class Moved:
 
 
 def move_words(
-    engine: Engine, run: Run, home: Home, progress: Callable[[Moved], None] = lambda _: None
+    engine: Engine,
+    run: Run,
+    home: Home,
+    progress: Callable[[Moved], None] = lambda _: None,
+    only: tuple[int, int] | None = None,
 ) -> Moved:
     """Move the words of a run to a home, from the table and from other homes, and return how many.
 
-    Raises StoreError, with nothing lost, where the home fails or gives back other words.
+    With ``only`` it is what lies on one shard, by number, and was recorded in one hour, counted
+    since 1970. Raises StoreError, with nothing lost, where the home fails or gives back other
+    words.
     """
     note_home(engine, home.address)
     moved = Moved()
-    for shard in engine.shards:
-        left = _blocks(shard.here, run, home.address)
+    hour = only[1] if only else None
+    for shard in [engine.shards[only[0]]] if only else engine.shards:
+        left = _blocks(shard.here, run, home.address, hour)
         stroke = None
         while stroke != Moved():
             stroke = Moved()
@@ -132,11 +139,14 @@ def lies_in(engine: Engine, run_id: int) -> dict[str, int]:
     return {row["home"]: row["n"] for row in rows.to_pylist()}
 
 
-def _headers(here: Engine, run: Run) -> list[Away]:
-    """Return the payloads of a run on a shard, of each hour link by link in order of time."""
+def _headers(here: Engine, run: Run, hour: int | None = None) -> list[Away]:
+    """Return the payloads of a run on a shard, of each hour link by link in order of time.
+
+    All hours, or one.
+    """
     rows = here.fetch(
         f"SELECT {PAYLOAD} FROM chunks WHERE run_id = {{run:UInt32}} AND n_hits > 0"
-        " ORDER BY hour, link, t_first, seq",
+        f"{'' if hour is None else f' AND hour = {hour}'} ORDER BY hour, link, t_first, seq",
         {"run": run.run_id},
     ).combine_chunks()
     homes = rows["home"].to_pylist()
@@ -147,9 +157,9 @@ def _headers(here: Engine, run: Run) -> list[Away]:
     ]
 
 
-def _blocks(here: Engine, run: Run, address: str) -> Iterator[list[Away]]:
+def _blocks(here: Engine, run: Run, address: str, hour: int | None) -> Iterator[list[Away]]:
     """Yield what becomes an object: payloads of one hour and link that lie elsewhere than there."""
-    left = [each for each in _headers(here, run) if each.home != address]
+    left = [each for each in _headers(here, run, hour) if each.home != address]
     begin = 0
     for k in range(1, len(left) + 1):
         first = left[begin].payload

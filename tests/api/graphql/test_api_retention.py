@@ -1,5 +1,6 @@
 """How long words are kept, asked and set over the API, against what the disk and the ledger say."""
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -14,7 +15,7 @@ from everyhit import ApiError, Client
 DAY = timedelta(days=1)
 OLD = datetime(2024, 3, 1, 5, tzinfo=UTC)
 POLICIES = """{ retention { policies { runType rawDays runs words bytes partitions days oldest
-  asideWords asideBytes } } }"""
+  asideWords asideBytes thenArchive } } }"""
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +49,36 @@ def test_a_policy_is_set_and_tells_what_it_holds(client, engine, old_run):
     assert "default" in policies(client)
     client.graphql('mutation { setRetention(runType: "cosmics of the API") { rawDays } }')
     assert list_policies(engine)["cosmics of the API"] is None
+
+
+def test_a_policy_may_move_words_to_another_home(client, engine):
+    set_ = """mutation ($to: String, $days: Int) { setRetention(
+      runType: "beam of the API", rawDays: $days, thenArchive: $to) { rawDays thenArchive } }"""
+    home = "s3://bucket/daq?endpoint=http://host:8333"
+    told = client.graphql(set_, {"days": 30, "to": home.replace("//", "//key:secret@", 1)})
+    assert told["setRetention"] == {"rawDays": 30, "thenArchive": home}
+    noted = [json.loads(each["arguments"]) for each in _noted(engine, "setRetention")]
+    assert "s3://…@bucket/daq?endpoint=http://host:8333" in [n.get("then_archive") for n in noted]
+    told = client.graphql(set_, {"days": 40})  # as the page does
+    assert told["setRetention"] == {"rawDays": 40, "thenArchive": home}
+    assert policies(client)["beam of the API"]["thenArchive"] == home
+    with pytest.raises(ApiError, match="a home's address is"):
+        client.graphql(set_, {"days": 30, "to": "ftp://x"})
+    told = client.graphql(set_, {"days": 30, "to": ""})
+    assert told["setRetention"]["thenArchive"] == ""
+
+
+def _noted(engine, action):
+    rows = engine.fetch(
+        "SELECT arguments FROM audit WHERE action = {action:String}", {"action": action}
+    )
+    return rows.to_pylist()
+
+
+def test_a_run_says_where_its_words_lie(client, old_run):
+    asked = f'{{ run(which: "#{old_run.run_id}") {{ words homes {{ home words }} }} }}'
+    run = client.graphql(asked)["run"]
+    assert run["homes"] == [{"home": "", "words": run["words"]}]
 
 
 def test_no_byte_and_no_word_is_counted_twice_or_forgotten(client, engine):

@@ -13,14 +13,14 @@ export const title = "Store";
 
 const PERIOD_MS = 5000;
 const EVER = 2n ** 62n;
-const READ = `{ retention { policies { runType rawDays runs words bytes days oldest asideWords asideBytes } pins { run start stop note } }
+const READ = `{ retention { policies { runType rawDays runs words bytes days oldest asideWords asideBytes thenArchive } pins { run start stop note } }
   shards { shard kinds { kind parts rows bytes } freeBytes totalBytes replicas activeReplicas fault }
   runs(first: 200) { edges { node { number name tickNs } } } }`;
-const PLAN = "{ retentionPlan { shard hour action parts words bytes runs { run } why } }";
+const PLAN = "{ retentionPlan { shard hour action parts words bytes runs { run } why to } }";
 const SET = "mutation ($runType: String!, $rawDays: Int) { setRetention(runType: $runType, rawDays: $rawDays) { runType } }";
 const PIN = "mutation ($run: String!, $start: Moment, $stop: Moment, $note: String!) { pinRun(run: $run, start: $start, stop: $stop, note: $note) { run } }";
 const UNPIN = "mutation ($run: String!, $start: Moment, $stop: Moment) { unpinRun(run: $run, start: $start, stop: $stop) { run } }";
-const ACTIONS = { DETACH: ["put aside", "warn"], DROP: ["dropped for good", "bad"], ATTACH: ["brought back", "good"], KEEP: ["stays", "idle"] };
+const ACTIONS = { DETACH: ["put aside", "warn"], DROP: ["dropped for good", "bad"], ATTACH: ["brought back", "good"], KEEP: ["stays", "idle"], ARCHIVE: ["moved to another home", "warn"] };
 const SHOWN = { all: "all", goes: "what goes", stays: "what stays" };
 
 /** Open the page. @param {Element} root @param {{show?: string}} params */
@@ -68,6 +68,7 @@ export function open(root, params, me) {
     policies.show(table([
       { name: "runs of type, or named like", of: (each) => (each.runType === "default" ? "default: all others" : each.runType) },
       { name: "kept for", of: (each) => daysOf(each.rawDays) },
+      { name: "then", of: (each) => (each.rawDays === null ? "–" : each.thenArchive ? `moved to ${each.thenArchive}` : "dropped") },
       { name: "runs", number: true, of: (each) => whole(each.runs) },
       { name: "words", number: true, of: (each) => whole(each.words) },
       { name: "on disk", number: true, of: (each) => bytes(each.bytes) },
@@ -141,7 +142,7 @@ export function open(root, params, me) {
       { name: "on disk", number: true, of: (each) => bytes(each.bytes) },
       { name: "parts", number: true, of: (each) => whole(each.parts) },
       { name: "runs", of: (each) => [...each.runs].join(", ") },
-      { name: "why it stays", of: (each) => each.why.join("; ") },
+      { name: "why it stays, or where it goes", of: (each) => [...each.why, ...each.to.map((home) => `to ${home}`)].join("; ") },
     ], shown, { caption: "Steps", empty: view.show === "all" ? "All raw words are younger than their policies say, or kept for ever." : "No raw words are like that." }));
   }
 
@@ -153,8 +154,8 @@ function byDay(steps) {
   const days = new Map();
   for (const step of steps) {
     const day = step.hour.slice(0, 10);
-    const key = [day, step.shard, step.action, ...step.why].join("\n");
-    const sum = days.get(key) ?? { day, shard: step.shard, action: step.action, why: step.why, hours: 0, words: 0, bytes: 0, parts: 0, runs: new Set() };
+    const key = [day, step.shard, step.action, ...step.why, ...step.to].join("\n");
+    const sum = days.get(key) ?? { day, shard: step.shard, action: step.action, why: step.why, to: step.to, hours: 0, words: 0, bytes: 0, parts: 0, runs: new Set() };
     sum.hours += 1;
     sum.words += Number(step.words);
     sum.bytes += Number(step.bytes);
