@@ -89,7 +89,7 @@ class AppState:
             issuer=self.rules.issuer,
         )
         self._work = ReprocessQueue(self.engine, self.rules.folders) if self.store.owned else None
-        self.intake = PostIntake(self.engine, alone=self.store.owned)
+        self.intake = PostIntake(self.engine, alone=self.store.owned, home=self.store.words)
         self.topics = Topics()
         self.answers = QueryCache(self.rules.answers_s)
         self.uploads = Slots(self.rules.uploads, "more words than the store can take", 1)

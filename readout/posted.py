@@ -25,6 +25,7 @@ from db.words.chunk import Chunk
 from db.words.chunks import link_state
 from db.words.gaps import Gap, book_gaps
 from db.words.hits_view import create_views
+from db.words.homes.home import Home
 from db.words.shards import write_by_shard
 from db.words.totals import link_totals
 from readout.link.chunker import Chunker
@@ -68,17 +69,25 @@ class Posted:
     told so in the store, again and again while posts come; others refuse them. One that is silent
     for ``lease_s`` seconds is followed by the next that gets a post; it must not be stuck in an
     insert for as long as that.
+
+    Words go to a ``home``, if there is one. While it is away a post fails, to be sent again.
     """
 
     def __init__(
-        self, engine: Engine, run: Run, *, alone: bool = True, lease_s: float = LEASE_S
+        self,
+        engine: Engine,
+        run: Run,
+        *,
+        alone: bool = True,
+        lease_s: float = LEASE_S,
+        home: Home | None = None,
     ) -> None:
         if run.settings.get("source") != SOURCE["source"]:
             raise UsageError(
                 f"run {run.run_id} takes its words from elsewhere: open one for posted words"
             )
         self.run = run
-        self._engine = engine
+        self._engine, self._home = engine, home
         self._lock = threading.Lock()
         self._links: dict[int, _Link] = {}
         self._me = "" if alone else _me()
@@ -177,7 +186,7 @@ class Posted:
         at.announced = None
 
     def _write(self, chunks: list[Chunk], recorded_at: datetime) -> None:
-        write_by_shard(self._engine, chunks, self.run.detector, recorded_at)
+        write_by_shard(self._engine, chunks, self.run.detector, recorded_at, self._home)
 
     def _link(self, link: int, words: np.ndarray[Any, np.dtype[np.uint64]]) -> _Link:
         if "origin" not in self.run.settings:  # the first words of all say when the run began
@@ -227,10 +236,10 @@ def _me() -> str:
 
 
 class PostIntake:
-    """The runs of this process whose words are posted; see ``Posted`` for ``alone``."""
+    """The runs of this process whose words are posted; ``alone`` and ``home`` as in ``Posted``."""
 
-    def __init__(self, engine: Engine, *, alone: bool = True) -> None:
-        self._engine, self._alone = engine, alone
+    def __init__(self, engine: Engine, *, alone: bool = True, home: Home | None = None) -> None:
+        self._engine, self._alone, self._home = engine, alone, home
         self._lock = threading.Lock()
         self._runs: dict[int, Posted] = {}
 
@@ -241,7 +250,9 @@ class PostIntake:
                 return self._runs[int(which)]
             run = find_run(self._engine, which)
             if run.run_id not in self._runs:
-                self._runs[run.run_id] = Posted(self._engine, run, alone=self._alone)
+                self._runs[run.run_id] = Posted(
+                    self._engine, run, alone=self._alone, home=self._home
+                )
             return self._runs[run.run_id]
 
     def close(self) -> None:

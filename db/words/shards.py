@@ -11,6 +11,7 @@ from db.detector import Detector
 from db.engine import Engine
 from db.words.chunk import Chunk
 from db.words.chunks import write_chunks
+from db.words.homes.home import Home
 
 
 def catalogue(engine: Engine) -> Engine:
@@ -47,12 +48,15 @@ def write_by_shard(
     chunks: Sequence[Chunk],
     detector: Detector,
     recorded_at: datetime,
+    home: Home | None = None,
 ) -> None:
     """Store the chunks, each part on its shard, once, however often it is tried.
+
+    Their words go to a ``home``, if there is one, else beside their headers.
 
     A part is ``write_chunks(engine.shards[k], part, …)``: its token comes from its chunks alone,
     so that whoever wants may write the parts one by one, and try one again, on the same shard and
     with the same ``recorded_at``. Raises StoreError at the first part that fails.
     """
     for k, part in by_shard(chunks, detector.slice, len(engine.shards)):
-        write_chunks(engine.shards[k], part, detector, recorded_at, tried=True)
+        write_chunks(engine.shards[k], part, detector, recorded_at, home, tried=True)
