@@ -1,6 +1,7 @@
 """How a row of a trigger's results looks as a document."""
 
-from datetime import timedelta
+from collections.abc import Iterator
+from datetime import datetime, timedelta
 from typing import Any
 
 import polars as pl
@@ -18,8 +19,8 @@ _ELEMENT_BYTES = 18
 """Of a number in an array of BSON: its place as text, its kind and eight bytes."""
 
 
-def documents_of(store: str, run: Run, lineage: Lineage, rows: pl.DataFrame) -> list[Document]:
-    """Return a document for each row, which has ``_window`` and ``_attempt``, too.
+def documents_of(store: str, run: Run, lineage: Lineage, rows: pl.DataFrame) -> Iterator[Document]:
+    """Yield a document for each row, which has ``_window`` and ``_attempt``, too.
 
     Unsigned numbers of 64 bits come as the signed ones of the same bits, since BSON has no others;
     arrays that a document has no room for are null, and named in ``left_out``. ``at`` is the time
@@ -30,8 +31,8 @@ def documents_of(store: str, run: Run, lineage: Lineage, rows: pl.DataFrame) -> 
     made = _signed(rows).with_columns(
         _nth=pl.int_range(pl.len()).over("_window"), _left_out=_left_out(rows)
     )
-    return [
-        {
+    for row in made.iter_rows(named=True):
+        yield {
             "_id": f"{store}.{run.run_id}.{lineage.lineage}.{row['_window']}.{row['_nth']}",
             "store": store,
             "run": run.run_id,
@@ -39,15 +40,21 @@ def documents_of(store: str, run: Run, lineage: Lineage, rows: pl.DataFrame) -> 
             "lineage": lineage.lineage,
             "window": row["_window"],
             "attempt": row["_attempt"],
-            "at": run.started_at + timedelta(microseconds=row["t"] * tick_ns / 1000),
+            "at": _moment(run, row["t"] * tick_ns),
             **({"left_out": row["_left_out"]} if row["_left_out"] else {}),
             **{
                 name: None if column in row["_left_out"] else row[column]
                 for column, name in names.items()
             },
         }
-        for row in made.iter_rows(named=True)
-    ]
+
+
+def _moment(run: Run, ns: float) -> datetime | None:
+    """Return a time of a run in UTC; None where no calendar has it."""
+    try:
+        return run.started_at + timedelta(microseconds=ns / 1000)
+    except OverflowError:
+        return None
 
 
 def _signed(rows: pl.DataFrame) -> pl.DataFrame:

@@ -18,7 +18,7 @@ from db.publication.windows import answering, blocks_of, rows_of
 from db.results.lineage_runs import list_ran
 from db.results.rows import Lineage, list_lineages
 
-_ROWS_AT_ONCE = 2000
+_ROWS_AT_ONCE = 1000
 _ROUNDS = 5
 
 
@@ -135,5 +135,4 @@ def _write(
     unsettled |= {*block["window"]} - {*whole["window"]}
     rows = rows.filter(pl.col("_window").is_in(whole["window"].to_list()))
     documents = documents_of(target.store, run, lineage, rows)
-    put(target, kind, documents)
-    return Published(windows=len(whole), documents=len(documents))
+    return Published(windows=len(whole), documents=put(target, kind, documents))

@@ -1,9 +1,10 @@
 """A MongoDB database in which documents are kept: collections events, candidates and runs."""
 
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 from typing import Any
 
 import polars as pl
@@ -19,7 +20,7 @@ from db.words.homes.opening import store_name
 
 EVENTS, CANDIDATES = "events", "candidates"
 _KEY = ("run", "window", "store", "trigger", "lineage", "attempt")
-_AT_ONCE = 1000
+_AT_ONCE, _DOCUMENTS_AT_ONCE = 1000, 200
 
 
 @dataclass(frozen=True)
@@ -87,18 +88,24 @@ def windows_in(
     return pl.DataFrame(found, schema=WINDOWS)
 
 
-def put(target: Target, kind: str, documents: Sequence[Document]) -> None:
-    """Keep documents, each in the place of the one with its id; done twice, it is done once."""
+def put(target: Target, kind: str, documents: Iterator[Document]) -> int:
+    """Keep documents, each in the place of the one with its id, and return how many.
+
+    Done twice, it is done once.
+    """
+    n = 0
     with mongodb_faults(target.address):
         collection = target.collection(kind)
-        for k in range(0, len(documents), _AT_ONCE):
+        while block := list(islice(documents, _DOCUMENTS_AT_ONCE)):
             collection.bulk_write(
                 [
                     ReplaceOne({name: each[name] for name in ("_id", "run", "window")}, each, True)
-                    for each in documents[k : k + _AT_ONCE]
+                    for each in block
                 ],
                 ordered=False,
             )
+            n += len(block)
+    return n
 
 
 def remove_others(

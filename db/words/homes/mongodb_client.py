@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from bson.errors import BSONError
 from pymongo import MongoClient
 from pymongo.errors import (
     AutoReconnect,
@@ -58,7 +59,7 @@ def mongodb_faults(address: str) -> Iterator[None]:
         raise StoreError(_refused(address, fault)) from None
     except AutoReconnect as fault:
         raise _away(address, str(fault)) from None
-    except PyMongoError as fault:
+    except (PyMongoError, BSONError, OverflowError) as fault:
         raise StoreError(f"{address}: {_line(str(fault))}") from None
 
 
