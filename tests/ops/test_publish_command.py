@@ -1,6 +1,7 @@
 """Events of a run as documents, from the command line."""
 
 import json
+import os
 import subprocess
 
 import pytest
@@ -84,3 +85,21 @@ def test_rules_are_set_listed_and_taken_back(store, home_url):
     )
     assert json.loads(everyhit("publication", "drop", "beam*", *at)) == [said]
     assert json.loads(everyhit("publication", "list", *at)) == []
+
+
+def test_a_rule_is_followed_while_data_are_taken(tmp_path, home_url):
+    store, env = tmp_path / "store", {**os.environ, "EVERYHIT_HOMES": home_url}
+    everyhit("publication", "set", "default", "--events", "--to", home_url, "--store", store)
+    everyhit("demo", "--duration", "12", "--muons", "100", "--json", "--port", "0", "--store", store, env=env)  # fmt: skip
+    database = MongoClient(home_url).get_default_database()
+    name = database["runs"].find_one(sort=[("started_at", -1)])["store"]
+    (run,) = database["runs"].find({"store": name})
+    assert (run["run"], run["detector"]) == (1, "drift_tubes_v2")
+    kept = database["events"].count_documents({"store": name})
+    (done,) = json.loads(
+        everyhit("run", "publish", "1", "--events", "--to", home_url, "--store", store, "--json")
+    )
+    events = database["events"].count_documents({"store": name})
+    assert events / 2 < kept <= events and done["documents_written"] < events
+    counts = json.loads(everyhit("query", "SELECT count() AS n FROM events", "--json", "--store", store))  # fmt: skip
+    assert int(counts["n"]) == events
