@@ -21,7 +21,7 @@ const LIST = `query ($wanted: RunsWanted, $after: String) { runs(wanted: $wanted
   pageInfo { hasNextPage endCursor } edges { node { number name state note startedAt stoppedAt words tags detector { name } } } } }`;
 const ONE = `query ($run: String) { run(which: $run) { number name state note startedAt stoppedAt tickNs words first last liveTime settings fields tags
   detector { name title fingerprint } gaps(first: 5) { edges { node { link cause start stop dead nLost } } pageInfo { hasNextPage } }
-  results { trigger lineage rows failed doneTo } dropped { words } }
+  results { trigger lineage rows failed doneTo } dropped { words } homes { home words } }
   configurations(run: $run) { link start who configuration { masks prefilter prescales { where keepOneIn } } } }`;
 const READOUTS = "{ readouts { name detector run words withoutRun trouble } }";
 const ANNOTATE = `mutation ($run: String!, $note: String, $fields: JSON, $unset: [String!], $tags: [String!], $untag: [String!]) {
@@ -139,6 +139,7 @@ export function open(root, params, me) {
       ["events of", (run.settings.events ?? []).join(", ") || "none"],
       ["removed", removedNow(configurations)],
       run.dropped && ["words dropped", whole(run.dropped.words)],
+      run.homes.some(({ home }) => home) && ["words lie in", run.homes.map(({ home, words }) => `${home || "the store"}: ${whole(words)}`).join(", ")],
       ["fields", Object.entries(run.fields).map(([name, value]) => `${name} ${value}`).join(", ") || "–"],
       ["tags", run.tags.join(", ") || "–"],
       ["note", run.note || "–"],
