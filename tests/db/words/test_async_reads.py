@@ -62,7 +62,7 @@ def test_words_are_the_same(engine, home, on, monkeypatch):
 
 
 def test_what_fails_is_one_line(engine, home, home_address, on):
-    url = whole_address(home_address).replace("at%20home", "elsewhere")
+    url = whole_address(home_address).replace("at%20home", "mistaken")
     payloads = list(home.stored(int(NOW.timestamp()) // 3600)) or [None]
     if payloads == [None]:
         run = toy_run(engine)
@@ -70,7 +70,7 @@ def test_what_fails_is_one_line(engine, home, home_address, on):
         payloads = list(home.stored(int(NOW.timestamp()) // 3600))
     with pytest.raises(StoreError, match="does not let us in") as fault:
         asked(on, MongoHome(url, "store").get, payloads[:1])
-    assert "\n" not in str(fault.value) and "elsewhere" not in str(fault.value)
+    assert "\n" not in str(fault.value) and "mistaken" not in str(fault.value)
     with pytest.raises(StoreError, match="lacks the words of chunk"):
         asked(on, MongoHome(whole_address(home_address), "nobody").get, payloads[:1])
 
