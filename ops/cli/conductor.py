@@ -47,9 +47,7 @@ def conductor(
             )
         )
         stack.enter_context(feeding_back(at.engine, broker, works=works.holds.is_set))
-        publisher = stack.enter_context(
-            publishing(at.engine, broker, works=works.holds.is_set)
-        )
+        publisher = stack.enter_context(publishing(at.engine, broker, works=works.holds.is_set))
         if health_port is not None:
             ill = lambda: works.follower.trouble  # noqa: E731
             stack.enter_context(health(health_port, works.readings, ill, "conductor", publisher))
