@@ -40,16 +40,21 @@ def set_policy(
 
 def list_archives(engine: Engine) -> dict[str, str]:
     """Return the home to which words move that a policy lets go, by type of run."""
-    rows = engine.fetch(
-        "SELECT run_type, then_archive FROM retention_policies FINAL WHERE then_archive != ''"
-    )
-    return dict(zip(*(column.to_pylist() for column in rows.columns), strict=True))
+    return policies_and_archives(engine)[1]
 
 
 def list_policies(engine: Engine) -> dict[str, int | None]:
     """Return the days for which raw words are kept, by type of run; None: for ever."""
-    rows = engine.fetch("SELECT run_type, raw_days FROM retention_policies FINAL ORDER BY run_type")
-    return {row["run_type"]: row["raw_days"] for row in rows.to_pylist()}
+    return policies_and_archives(engine)[0]
+
+
+def policies_and_archives(engine: Engine) -> tuple[dict[str, int | None], dict[str, str]]:
+    """Return both, in one question."""
+    rows = engine.fetch(
+        "SELECT run_type, raw_days, then_archive FROM retention_policies FINAL ORDER BY run_type"
+    ).to_pylist()
+    days = {row["run_type"]: row["raw_days"] for row in rows}
+    return days, {row["run_type"]: row["then_archive"] for row in rows if row["then_archive"]}
 
 
 def days_of(run: Run, policies: Mapping[str, int | None]) -> int | None:

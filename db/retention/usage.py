@@ -8,7 +8,7 @@ import polars as pl
 
 from db.catalogue.runs import list_runs
 from db.engine import Engine
-from db.retention.policy import DEFAULT, list_archives, list_policies, policy_of
+from db.retention.policy import DEFAULT, policies_and_archives, policy_of
 from db.retention.words import Part, active_parts, aside_parts
 
 
@@ -39,7 +39,7 @@ class Held:
 
 def held_by_policies(engine: Engine) -> list[Held]:
     """Return what each policy holds, by type of run; ``default`` is among them, set or not."""
-    policies, archives = list_policies(engine), list_archives(engine)
+    policies, archives = policies_and_archives(engine)
     kind_of = {run.run_id: policy_of(run, policies) for run in list_runs(engine)}
     rows = pl.DataFrame(list(_rows(engine, kind_of)), schema=_ROW, orient="row")
     there, aside = rows.filter(~pl.col("aside")), rows.filter("aside")

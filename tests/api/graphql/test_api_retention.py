@@ -202,7 +202,7 @@ def test_changes_are_recorded(client):
     assert last == {
         "who": "a admin",
         "action": "setRetention",
-        "arguments": '{"run_type": "recorded", "raw_days": 9}',
+        "arguments": '{"run_type": "recorded", "raw_days": 9, "then_archive": null}',
         "outcome": "done",
     }
 
