@@ -1,5 +1,6 @@
 """The API beside whatever a process does with its store."""
 
+import secrets
 import ssl
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager, nullcontext
@@ -12,7 +13,7 @@ from api.http.app import create_app
 from api.http.serve import served
 from api.state import AppState, ServerRules
 from db.engine import Engine
-from db.engine.owner import OwnerEndpoint, publish_endpoint
+from db.engine.owner import OwnerEndpoint, find_endpoint, publish_endpoint
 from db.errors import UsageError
 from db.retention.steps import Step, plan
 from db.store import Store
@@ -38,7 +39,10 @@ class Serving:
 
     @property
     def page(self) -> str:
-        """Address of the page, with a token that holds until the process ends."""
+        """Address of the page, with a token that holds until the process ends in order.
+
+        It holds on in one that follows a process that was killed.
+        """
         return f"{self.url}/#token={self.app_state.local}"
 
 
@@ -76,7 +80,7 @@ def serving(
     )
     with (
         tracing() as tracer,
-        closing(AppState(_traced(store, tracer), rules, jobs=jobs)) as app_state,
+        closing(AppState(_traced(store, tracer), rules, _secret(store), jobs)) as app_state,
     ):
         app, proxies = create_app(app_state), settings().api_proxies
         app.include_router(page_routes())
@@ -113,6 +117,12 @@ def _issuer() -> Issuer | None:
         at.oidc_name_claim,
         at.oidc_leeway_s,
     )
+
+
+def _secret(store: Store) -> str:
+    """A new secret, or that of a process that was killed: pages that are open go on with it."""
+    left = find_endpoint(store.folder) if store.owned else None
+    return left.secret if left else secrets.token_urlsafe(32)
 
 
 def _would_be_done(engine: Engine) -> list[Step]:

@@ -26,6 +26,7 @@ def test_the_page_shows_a_run_that_takes_data(demo, seen):
         arg=before,
     )
     links = page.get_by_role("region", name="Links of the run").locator("tbody tr")
+    links.nth(1).wait_for()
     assert links.count() == 2
     assert page.locator(".chamber .cell").count() == 4 * 64
     page.locator(".plot canvas").wait_for()

@@ -2,7 +2,7 @@
 
 import { ask } from "./api/ask.js";
 import { hangUp, silentFor } from "./api/listen.js";
-import { onSignOut, signOut, takeTokenFromAddress } from "./api/session.js";
+import { onOtherTab, onSignOut, signOut, takeTokenFromAddress } from "./api/session.js";
 import { addressOf, place } from "./view/address.js";
 import { el, fill } from "./view/dom.js";
 import { length } from "./view/format.js";
@@ -16,6 +16,7 @@ import * as signIn from "./pages/sign_in.js";
 
 const PAGES = { live, runs, events, triggers, reprocess, store };
 const SILENCE_MS = 250;
+const AGAIN_MS = 1000;
 
 let close = () => {};
 let me = null;
@@ -36,6 +37,11 @@ addEventListener("hashchange", () => {
   }
   open();
 });
+onOtherTab(() => {
+  me = null;
+  hangUp();
+  open();
+});
 document.documentElement.dataset.theme = localStorage.getItem("everyhit theme") ?? "";
 open();
 
@@ -47,7 +53,13 @@ async function open() {
     me ??= (await ask("{ me { name role may } }")).me;
   } catch (fault) {
     if (own !== opened) return;
-    close = signIn.open(document.body, fault.code === "access" ? reason : fault.message, () => open());
+    if (fault.code !== "access") {
+      const waiting = el("p", { class: "notice", role: "alert" }, `${fault.message} Trying again.`);
+      fill(document.body, el("main", { class: "sign-in" }, waiting));
+      setTimeout(() => own === opened && open(), AGAIN_MS);
+      return;
+    }
+    close = signIn.open(document.body, reason, () => open());
     reason = "";
     return;
   }

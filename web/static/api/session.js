@@ -24,6 +24,13 @@ export function onSignOut(watch) {
   watchers.add(watch);
 }
 
+/** Call a function when somebody signs in in another tab of this browser. */
+export function onOtherTab(watch) {
+  addEventListener("storage", ({ key, oldValue, newValue }) => {
+    if (key === KEPT && newValue !== null && newValue !== oldValue) watch();
+  });
+}
+
 /** Take the token out of an address like `/#token=…`, so that nobody reads it over a shoulder; return whether there was one. */
 export function takeTokenFromAddress() {
   const given = new URLSearchParams(location.hash.slice(1)).get("token");

@@ -21,6 +21,8 @@ const BINS = 600;
 const FAST_MS = 1000;
 const SLOW_MS = 2000;
 const OCCUPANCY_S = 10;
+/** Of a run without new words for so long it is said that it stands still. */
+const STILL_S = 3;
 
 const STATE = `query ($run: String) { run(which: $run) { number name state note startedAt stoppedAt tickNs words first last
   detector { name fingerprint } links { link words corrupt watermark watermarkS }
@@ -28,6 +30,7 @@ const STATE = `query ($run: String) { run(which: $run) { number name state note 
 const RATES = `query ($run: String, $start: Moment, $stop: Moment) { run(which: $run) {
   rates(start: $start, stop: $stop, bins: ${BINS}, by: [LINK]) { start width widthS bins series { link hits others } } } }`;
 const OCCUPANCY = "query ($run: String, $start: Moment, $stop: Moment) { run(which: $run) { occupancy(start: $start, stop: $stop) { channel hits } } }";
+const READOUTS = "{ readouts { name run trouble } }";
 const NEWEST = `query ($run: String) { run(which: $run) { newestEvent { event { t tEnd tS triggers nWords words { t tNs link hit values positionMm } }
   found { trigger rows } shape { kind element positionMm sizeMm view } } } }`;
 
@@ -35,6 +38,7 @@ const NEWEST = `query ($run: String) { run(which: $run) { newestEvent { event { 
 export function open(root, params, me) {
   const view = { run: params.run ?? null, span: params.span in SPANS ? params.span : "10 min", from: params.from ?? null, to: params.to ?? null };
   const head = el("div", { class: "title" });
+  const still = el("p", { class: "notice", role: "status", hidden: true });
   const now = panel("The run", { aged: true, wide: "two-thirds" });
   const alarms = alarmsPanel(me, "third");
   const links = panel("Links", { aged: true });
@@ -47,17 +51,20 @@ export function open(root, params, me) {
   history.show(plot.element, el("p", { class: "hint" }, "Drag over the plot to zoom; a button above leads back to the newest data."));
   const left = el("div", { class: "column two-thirds" }, history.element);
   const right = el("div", { class: "column third" }, links.element, triggers.element);
-  fill(root, head, el("div", { class: "grid" }, now.element, alarms.element, left, right, places.element, newest.element));
+  fill(root, head, still, el("div", { class: "grid" }, now.element, alarms.element, left, right, places.element, newest.element));
 
   let run = null;
   let drawnEvent = null;
   let shown = null;
+  let readouts = null;
+  let movedAt = performance.now();
 
   const pulls = [
-    pull(FAST_MS, readState, (text) => [now, links, triggers].forEach((each) => each.fail(text))),
+    pull(FAST_MS, readState, cut),
     pull(FAST_MS, readRates, history.fail),
     pull(SLOW_MS, readOccupancy, places.fail),
     pull(SLOW_MS, readNewest, newest.fail),
+    pull(SLOW_MS, readReadouts),
   ];
   const unheard = listen("subscription { runState { number state } }", {}, () => pulls[0].now());
   drawSpans();
@@ -73,11 +80,36 @@ export function open(root, params, me) {
     const before = run;
     run = found;
     if (before?.number !== run.number) pulls.slice(1).forEach((each) => each.now());
-    drawHead(head, run);
+    if (before?.number !== run.number || before.words !== run.words) movedAt = performance.now();
+    drawHead(head, run, tellStill());
     drawRun(now, before, run);
     drawLinks(links, run);
     drawTriggers(triggers, run);
     for (const each of [now, links, triggers]) each.fresh();
+  }
+
+  function cut(text) {
+    [now, links, triggers].forEach((each) => each.fail(text));
+    if (text) movedAt = performance.now(); // nobody knows what came meanwhile
+  }
+
+  /** Tell why an open run brings nothing; return whether it does not. */
+  function tellStill() {
+    const s = (performance.now() - movedAt) / 1000;
+    const silent = run.state === "OPEN" && s > STILL_S;
+    still.hidden = !silent;
+    still.textContent = silent ? `No word has come for ${length(s)}: ${whyStill(run, readouts)}` : "";
+    return silent;
+  }
+
+  /** Ask who takes the run; where readouts take no orders nobody knows. */
+  async function readReadouts(signal) {
+    try {
+      ({ readouts } = await ask(READOUTS, {}, signal));
+    } catch (fault) {
+      if (fault.code !== "usage") throw fault;
+      readouts = null;
+    }
   }
 
   function noRun(message) {
@@ -153,8 +185,19 @@ export function open(root, params, me) {
   };
 }
 
-function drawHead(head, run) {
-  const state = run.state === "OPEN" ? el("span", { class: "state good" }, "taking data") : el("span", { class: "state idle" }, "closed");
+/** Return in a sentence why a run brings no words. */
+function whyStill(run, readouts) {
+  if (!readouts) return "look whether its readout lives, and its front-ends send.";
+  const takers = readouts.filter((each) => Number(each.run) === run.number);
+  if (!takers.length) return "no readout takes this run. Start its readout again, and it goes on, or stop it on the page Runs.";
+  const names = takers.map((each) => each.name).join(", ");
+  const trouble = takers.map((each) => each.trouble).find(Boolean);
+  return trouble ? `${names} says: ${trouble}` : `${names} takes this run, but no front-end sends.`;
+}
+
+function drawHead(head, run, silent) {
+  const state = silent ? el("span", { class: "state warn" }, "stands still")
+    : run.state === "OPEN" ? el("span", { class: "state good" }, "taking data") : el("span", { class: "state idle" }, "closed");
   fill(head, el("h1", {}, `Run ${run.number}: ${run.name}`), state,
     el("span", { class: "sub" }, `${run.detector.name}, since ${utc(run.startedAt)}`), run.note && el("span", { class: "sub" }, run.note));
 }
