@@ -55,7 +55,7 @@ EMPTY = {
 def test_pages_without_a_run_say_what_to_do_and_a_line_that_is_cut_is_told_within_seconds(
     seen, tmp_path
 ):
-    with serving("api", "--store", str(tmp_path / "empty")) as (process, address):
+    with serving("api", "--port", "0", "--store", str(tmp_path / "empty")) as (process, address):
         seen.page.goto(address)
         for title, told in EMPTY.items():
             pages = seen.page.get_by_role("navigation", name="Pages")

@@ -18,7 +18,7 @@ def test_the_plan_says_what_goes_and_why_the_rest_stays(seen, tmp_path):
         env={**os.environ, "PYTHONPATH": os.pathsep.join([str(HERE.parents[1]), str(HERE.parent)])},
         check=True,
     )
-    with serving("api", "--store", store) as (_, address):
+    with serving("api", "--port", "0", "--store", store) as (_, address):
         page = seen.open(address, "Store")
         page.get_by_text("Nothing goes now").wait_for()
         page.get_by_role("region", name="What lies on shard 0").get_by_text("words").wait_for()
