@@ -2,6 +2,7 @@
 
 import { el, svg } from "../view/dom.js";
 import { box, groupsOf } from "./chambers.js";
+import { drawSpace } from "./space_drawing.js";
 
 /** Colours that hold on the drawing's own white ground, so that a saved picture looks the same. */
 const INK = { hit: "#9cc3f5", other: "#f0a63a", circle: "#0b4f8a", segment: "#c8102e", track: "#7a21dd", cell: "#b9c2cf", text: "#1b2430" };
@@ -14,7 +15,8 @@ const MOST_LINES = 40;
 
 /**
  * Return an SVG of an event in a detector whose elements lie in planes.
- * @param {object} display `EventDisplay` of the API @param {object} detector with elements, shape, constants, tickNs
+ * @param {object} display `EventDisplay` of the API
+ * @param {object} detector with elements, shape, constants, tickNs
  */
 export function drawPlanes(display, detector) {
   const { shape, elements } = detector;
@@ -24,7 +26,7 @@ export function drawPlanes(display, detector) {
   const tracks = rowsOf(display, "tracks").filter((row) => "x0_mm" in row);
   const views = groups.map((group) => group.view);
   const parts = [...groups].sort((a, b) => b.low - a.low);
-  const cut = window_(parts, hits, shape, detector);
+  const cut = window_(parts, hits, shape);
   let y = 0;
   const chambers = parts.map((group) => {
     const own = svg("g", { transform: `translate(${WHOLE_W + GAP} ${y})` });
@@ -206,9 +208,16 @@ export function drawTimes(display) {
 
 /** Return the drawing that fits the detector. */
 export function drawEvent(display, detector) {
-  const plane = detector.elements.length && detector.shape?.positionMm.length === 2;
-  const drawn = plane ? drawPlanes(display, detector) : drawTimes(display);
-  drawn.setAttribute("role", "img");
-  drawn.setAttribute("aria-label", "The event's hits and what was found in them");
-  return el("div", { class: "drawing" }, drawn);
+  const axes = detector.shape?.positionMm.length ?? 0;
+  if (axes === 3) {
+    const { drawing, buttons } = drawSpace(display, detector);
+    return el("div", { class: "drawing" }, asPicture(drawing), buttons);
+  }
+  return el("div", { class: "drawing" }, asPicture(axes === 2 && detector.elements.length ? drawPlanes(display, detector) : drawTimes(display)));
+}
+
+function asPicture(drawing) {
+  drawing.setAttribute("role", "img");
+  drawing.setAttribute("aria-label", "The event's hits and what was found in them");
+  return drawing;
 }
