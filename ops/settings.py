@@ -103,6 +103,9 @@ class Settings(BaseSettings):
     oidc_audience: str = Field(
         default="", description="name under which the identity provider knows this API"
     )
+    oidc_client: str = Field(
+        default="", description="name under which the page signs people in there; the audience"
+    )
     oidc_role_claim: str = Field(
         default="roles", description="claim that tells roles, as roles or realm_access.roles"
     )

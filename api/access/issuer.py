@@ -50,6 +50,13 @@ class Issuer:
     """Whose value the log of changes has; ``sub`` where it is missing."""
     leeway_s: float = 60
     """By how much our clock and the provider's may differ."""
+    client_id: str = ""
+    """Name under which people sign in there; empty: the audience."""
+
+    @property
+    def client(self) -> str:
+        """Name under which people sign in there."""
+        return self.client_id or self.audience
 
 
 class Verifier:

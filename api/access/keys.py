@@ -38,7 +38,7 @@ class Keys:
     """
 
     def __init__(self, issuer: str) -> None:
-        self._issuer = _safe(issuer)
+        self._issuer = safe_address(issuer)
         self._keys = KeySet([])
         self._fetched = self._tried = -BELIEVED_S
         self._fetching = Lock()
@@ -82,10 +82,8 @@ class Keys:
 
 def _keys_of(issuer: str) -> KeySet:
     with httpx.Client(timeout=TIMEOUT_S) as http:
-        told = _json(http, issuer.rstrip("/") + "/.well-known/openid-configuration")
-        if told["issuer"] != issuer:
-            raise ValueError(f"it calls itself {told['issuer']!r}")
-        listed = _json(http, _safe(told["jwks_uri"]))["keys"]
+        told = provider_told(http, issuer)
+        listed = _json(http, safe_address(told["jwks_uri"]))["keys"]
     keys = []
     for each in listed:
         try:
@@ -97,6 +95,14 @@ def _keys_of(issuer: str) -> KeySet:
     return KeySet(keys)
 
 
+def provider_told(http: httpx.Client, issuer: str) -> Any:
+    """Return what a provider tells of itself; raises httpx.HTTPError, ValueError, KeyError."""
+    told = _json(http, issuer.rstrip("/") + "/.well-known/openid-configuration")
+    if told["issuer"] != issuer:
+        raise ValueError(f"it calls itself {told['issuer']!r}")
+    return told
+
+
 def _json(http: httpx.Client, url: str) -> Any:
     answer = http.get(url).raise_for_status()
     if len(answer.content) > MOST_BYTES:
@@ -104,7 +110,8 @@ def _json(http: httpx.Client, url: str) -> Any:
     return answer.json()
 
 
-def _safe(url: str) -> str:
+def safe_address(url: str) -> str:
+    """Return an address that nobody else can listen to; UsageError for any other."""
     parts = urlsplit(url)
     near = parts.hostname in ("127.0.0.1", "::1", "localhost")
     if parts.scheme != "https" and not (parts.scheme == "http" and near):

@@ -19,6 +19,7 @@ from api.http.ingest import ingest_routes
 from api.http.owner_endpoint import owner_routes
 from api.http.patience import Patience
 from api.http.query import query_routes
+from api.http.sign_in import sign_in_routes
 from api.slots import BusyError
 from api.state import AppState
 from db.errors import EveryhitError, StoreError
@@ -32,7 +33,7 @@ def create_app(app_state: AppState) -> FastAPI:
     app = FastAPI(title="everyhit", docs_url=None, redoc_url=None, openapi_url=None)
     figures = Figures()
     app.include_router(graphql_routes(app_state), prefix="/graphql")
-    for routes in (export_routes, ingest_routes, query_routes):
+    for routes in (export_routes, ingest_routes, query_routes, sign_in_routes):
         app.include_router(routes(app_state))
     if app_state.store.owned:
         app.include_router(owner_routes(app_state))

@@ -116,6 +116,7 @@ def _issuer() -> Issuer | None:
         at.oidc_role_claim,
         at.oidc_name_claim,
         at.oidc_leeway_s,
+        at.oidc_client,
     )
 
 

@@ -1,13 +1,17 @@
 """What goes wrong while the page is open: told in one sentence, and the page goes on by itself."""
 
+import os
 import re
 import subprocess
 import sys
+import time
 
 import pytest
 from front_end import TELESCOPE, sending
+from provider import AUDIENCE, Provider, rsa
 from served_page import serving
 
+from api.http.serve import served
 from ops.servers.ports import free_port
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -73,7 +77,7 @@ def test_a_server_that_ended_in_order_asks_who_one_is(seen, tmp_path):
 
 def test_a_token_that_expires_while_the_page_is_open(seen, tmp_path):
     store = str(tmp_path / "store")
-    with serving("api", "--store", store) as (_, address):
+    with serving("api", "--port", "0", "--store", store) as (_, address):
         here, page = address.split("#")[0], seen.page
         short = token(store, "guest", "shifter", "8s")
         page.goto(f"{here}#token={short}")
@@ -100,3 +104,25 @@ def token(store, name, role, lifetime):
         check=True, capture_output=True, text=True,
     )  # fmt: skip
     return made.stdout.strip()
+
+
+def test_whoever_the_identity_provider_knows_comes_back_to_the_same_view(seen, tmp_path):
+    provider = Provider(keys=[rsa()])
+    with served(provider.app()) as url:
+        provider.url = url
+        told = {"EVERYHIT_OIDC_ISSUER": url, "EVERYHIT_OIDC_AUDIENCE": AUDIENCE}
+        api = ("api", "--port", "0", "--store", str(tmp_path / "store"))
+        with serving(*api, environment=os.environ | told) as (_, address):
+            page = seen.page
+            page.goto(f"{address.split('#')[0]}#/runs?text=beam")
+            button = page.get_by_role("button", name="Sign in with 127.0.0.1")
+            provider.refusal = "access_denied"
+            button.click()
+            page.get_by_role("alert").get_by_text("lets nobody in: 'access_denied'").wait_for()
+            provider.refusal = ""
+            provider.claims = {"exp": time.time() - 45}  # for 15 seconds more
+            button.click()
+            page.get_by_text("alice, physicist").wait_for()
+            page.get_by_text("No run is like that").wait_for()
+            assert page.get_by_label("Search").input_value() == "beam"
+            page.get_by_role("alert").get_by_text(re.compile("it expired|any more")).wait_for()

@@ -2,7 +2,7 @@
 
 import { ask } from "./api/ask.js";
 import { hangUp, silentFor } from "./api/listen.js";
-import { onOtherTab, onSignOut, signOut, takeTokenFromAddress } from "./api/session.js";
+import { onOtherTab, onSignOut, signOut, takeRefusalFromAddress, takeTokenFromAddress } from "./api/session.js";
 import { addressOf, place } from "./view/address.js";
 import { el, fill } from "./view/dom.js";
 import { length } from "./view/format.js";
@@ -24,6 +24,7 @@ let reason = "";
 let opened = 0;
 
 takeTokenFromAddress();
+reason = takeRefusalFromAddress();
 onSignOut((why) => {
   me = null;
   reason = why;

@@ -6,16 +6,14 @@ import json
 import re
 import threading
 import time
-from collections import Counter
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import httpx
 import numpy as np
 import pytest
 import websockets
-from fastapi import FastAPI, Response
-from joserfc import jwt
-from joserfc.jwk import ECKey, Key, OctKey, RSAKey
+from joserfc.jwk import ECKey, OctKey
+from provider import AUDIENCE, Provider, rsa
 from subscriptions import ask, opened
 
 from api.access import keys as kept
@@ -26,58 +24,6 @@ from api.access.roles import AccessError
 from api.http.serve import served
 from db.errors import UsageError
 from everyhit import ApiError, Client
-
-AUDIENCE = "everyhit at the beam"
-
-
-@dataclass
-class Provider:
-    """What the provider publishes, and how often it was asked."""
-
-    url: str = ""
-    keys: list[Key] = field(default_factory=list)
-    asked: Counter = field(default_factory=Counter)
-    away: bool = False
-    name: str | None = None
-    """What it calls itself, if not by its address."""
-
-    def token(self, key: Key | None = None, alg: str = "RS256", kid: str | None = None, **claims):
-        now = time.time()
-        key = key or self.keys[0]
-        made = {
-            "iss": self.url,
-            "aud": AUDIENCE,
-            "sub": "0815",
-            "preferred_username": "alice",
-            "iat": now,
-            "exp": now + 300,
-            "roles": ["physicist"],
-        } | claims
-        made = {name: value for name, value in made.items() if value is not None}
-        header = {"alg": alg, "kid": kid or key.kid}
-        return jwt.encode(header, made, key, algorithms=[alg])
-
-    def app(self) -> FastAPI:
-        app = FastAPI()
-
-        @app.get("/.well-known/openid-configuration")
-        def discovery(response: Response):
-            self.asked["discovery"] += 1
-            response.status_code = 503 if self.away else 200
-            return {"issuer": self.name or self.url, "jwks_uri": f"{self.url}/keys"}
-
-        @app.get("/keys")
-        def public():
-            self.asked["keys"] += 1
-            strange = {"kty": "MLWE", "kid": "of the future"}
-            secret = {"kty": "oct", "k": "c2VjcmV0c2VjcmV0c2VjcmV0", "kid": "a secret"}
-            return {"keys": [strange, secret, *(key.as_dict(private=False) for key in self.keys)]}
-
-        return app
-
-
-def rsa():
-    return RSAKey.generate_key(2048, auto_kid=True)
 
 
 @pytest.fixture(scope="module")
