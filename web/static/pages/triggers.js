@@ -22,7 +22,11 @@ const RUN = `query ($run: String, $name: String) { run(which: $run) { number tic
   lineages(trigger: $name) { lineage trigger version kind params inputs reach columns source } } }`;
 const SWITCH = "mutation ($name: String!, $enabled: Boolean!) { enableTrigger(name: $name, enabled: $enabled) { name } }";
 
-/** Open the page. @param {Element} root @param {{name?: string, run?: string, lineage?: string, edit?: string}} params */
+/**
+ * Open the page.
+ * @param {Element} root
+ * @param {{name?: string, run?: string, lineage?: string, edit?: string}} params
+ */
 export function open(root, params, me) {
   const view = { name: null, run: null, lineage: null, edit: null, ...params };
   const may = me.may.includes("trigger");
@@ -101,7 +105,7 @@ export function open(root, params, me) {
     if (editing.hidden || edited === view.edit) return;
     const source = known.find((each) => each.name === view.edit)?.source ?? EXAMPLE;
     edited = view.edit;
-    editor.open(source);
+    editor.open(view.edit, source);
   }
 
   async function turn({ name, enabled }) {

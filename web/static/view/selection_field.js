@@ -1,11 +1,10 @@
 /** A line for a selection: checked while one types, its mistake marked, its columns offered. */
 
 import { ApiError } from "../api/ask.js";
+import { completion } from "./completion.js";
 import { el, fill } from "./dom.js";
 
 const PAUSE_MS = 200;
-const MOST_OFFERED = 8;
-const WORD = /[A-Za-z_]\w*$/;
 let count = 0;
 
 /**
@@ -16,25 +15,23 @@ let count = 0;
 export function selectionField({ label, value = "", placeholder = "", check, entered = null }) {
   const id = `selection-${++count}`;
   const mistake = el("output", { class: "mistake", id: `${id}-mistake`, for: id, hidden: true });
-  const offers = el("ul", { class: "offers", id: `${id}-offers`, role: "listbox", "aria-label": "Columns", hidden: true });
   const input = el("input", {
-    id, placeholder, spellcheck: "false", autocomplete: "off", role: "combobox", "aria-autocomplete": "list",
-    "aria-expanded": "false", "aria-controls": offers.id, "aria-describedby": mistake.id,
-    on: { input: typed, keydown: pressed, blur: () => setTimeout(close, 150), change: () => entered?.(text()) },
+    id, placeholder, spellcheck: "false", autocomplete: "off", "aria-describedby": mistake.id,
+    on: { input: typed, keydown: pressed, change: () => entered?.(text()) },
   });
+  const names = completion(input, `${id}-offers`, look);
   input.value = value;
-  const element = el("div", { class: "field selection" }, el("label", { for: id }, label), input, offers, mistake);
+  const element = el("div", { class: "field selection" }, el("label", { for: id }, label), input, names.element, mistake);
   let columns = [];
   let timer = 0;
   let asked = 0;
-  let at = -1;
   const text = () => input.value.trim();
   look();
 
   function typed() {
     clearTimeout(timer);
     timer = setTimeout(look, PAUSE_MS);
-    offer();
+    names.offer(columns);
   }
 
   async function look() {
@@ -58,49 +55,8 @@ export function selectionField({ label, value = "", placeholder = "", check, ent
       problem && el("span", {}, problem));
   }
 
-  function offer() {
-    const begun = input.value.slice(0, input.selectionStart).match(WORD)?.[0] ?? "";
-    const found = begun ? columns.filter((name) => name.startsWith(begun) && name !== begun).slice(0, MOST_OFFERED) : [];
-    at = -1;
-    offers.hidden = !found.length;
-    input.setAttribute("aria-expanded", String(found.length > 0));
-    fill(offers, found.map((name, n) => el("li", { id: `${id}-${n}`, role: "option", on: { mousedown: (event) => { event.preventDefault(); take(name); } } }, name)));
-    mark();
-  }
-
   function pressed(event) {
-    if (event.key === "Enter" && at < 0) entered?.(text());
-    if (offers.hidden) return;
-    const names = [...offers.children].map((each) => each.textContent);
-    if (event.key === "ArrowDown") at = (at + 1) % names.length;
-    else if (event.key === "ArrowUp") at = at > 0 ? at - 1 : names.length - 1;
-    else if (event.key === "Enter" && at >= 0) take(names[at]);
-    else if (event.key === "Escape") close();
-    else return;
-    event.preventDefault();
-    event.stopPropagation();
-    mark();
-  }
-
-  function mark() {
-    [...offers.children].forEach((each, n) => each.setAttribute("aria-selected", String(n === at)));
-    if (at >= 0) input.setAttribute("aria-activedescendant", `${id}-${at}`);
-    else input.removeAttribute("aria-activedescendant");
-  }
-
-  function take(name) {
-    const place = input.selectionStart;
-    const before = input.value.slice(0, place).replace(WORD, name);
-    input.value = before + input.value.slice(place);
-    input.setSelectionRange(before.length, before.length);
-    close();
-    look();
-  }
-
-  function close() {
-    offers.hidden = true;
-    at = -1;
-    input.setAttribute("aria-expanded", "false");
+    if (!names.pressed(event) && event.key === "Enter") entered?.(text());
   }
 
   return {
