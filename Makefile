@@ -23,9 +23,9 @@ check: lint  ## format, lint, types, layers and the quick tests: before each com
 test: lint  ## format, lint, types, layers and all tests
 	$(BIN)/pytest -n 2 $(ARGS)
 
-browser:  ## install what the tests of the page need: Debian's chromium, if there is none
-	@command -v chromium chromium-browser google-chrome >/dev/null || \
-	  { apt-get update -q && apt-get install -q -y --no-install-recommends chromium; }
+browser:  ## install what the tests of the page need: Debian's chromium and TypeScript's compiler
+	@command -v chromium chromium-browser google-chrome >/dev/null && command -v tsc >/dev/null || \
+	  { apt-get update -q && apt-get install -q -y --no-install-recommends chromium node-typescript; }
 
 screenshots: $(VENV)/installed-test  ## take pictures of every page into docs/pictures
 	$(BIN)/python tests/web/screenshots.py docs/pictures

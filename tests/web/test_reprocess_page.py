@@ -25,6 +25,8 @@ def test_a_range_is_done_again_compared_and_another_one_cancelled(demo, seen):
     page = seen.page
     page.goto(demo)
     page.locator("svg.event").wait_for()  # triggers have run
+    asked = []
+    page.on("request", lambda each: asked.append(each.post_data_json or {}))
     seen.open(demo, "Reprocess")
     timeline = page.locator("svg.timeline")
     timeline.locator(".done").first.wait_for()
@@ -50,6 +52,10 @@ def test_a_range_is_done_again_compared_and_another_one_cancelled(demo, seen):
     only.wait_for()
     assert int(only.inner_text().replace(",", "")) > 0
     compared.locator("canvas").wait_for()
+    of = [each["variables"] for each in asked if "column" in each.get("variables", {})]
+    assert of[-1]["lineage"] != of[-2]["lineage"]
+    ends = [(each["low"], each["high"]) for each in of[-2:]]
+    assert ends[0] == ends[1] != (None, None)  # one over the other
 
     page.get_by_role("button", name="All of the run").click()
     everything = {"tracks": {}, "coincidence": {"within": "600 ns"}, "noisy_channels": {}}

@@ -4,7 +4,10 @@ import { signOut, token } from "./session.js";
 
 /** What the API refused, or why it can't be asked: one sentence, and a code. */
 export class ApiError extends Error {
-  /** @param {string} message @param {string} code */
+  /**
+   * @param {string} message
+   * @param {string} code
+   */
   constructor(message, code) {
     super(message);
     this.code = code;
@@ -29,7 +32,10 @@ export async function ask(text, variables = {}, signal = undefined) {
   return body.data;
 }
 
-/** Return the bytes of an export as a Blob. @param {string} address relative to the page */
+/**
+ * Return the bytes of an export as a Blob.
+ * @param {string} address relative to the page
+ */
 export async function download(address) {
   return (await send(address)).blob();
 }

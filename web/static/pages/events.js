@@ -25,7 +25,11 @@ const KNOWN = `query ($run: String) { run(which: $run) { number tickNs detector 
   lineages { trigger lineage params columns } } }`;
 const NUMBER = /^(Nullable\()?(U?Int|Float)\d+\)?$/;
 
-/** Open the page. @param {Element} root @param {object} params run, of, lineage, from, to, where, x, y, t */
+/**
+ * Open the page.
+ * @param {Element} root
+ * @param {object} params run, of, lineage, from, to, where, x, y, t
+ */
 export function open(root, params) {
   const view = { run: null, of: "events", lineage: null, from: null, to: null, where: "", x: "", y: "", t: null, ...params };
   const [runs, ofs, lineages, xs, ys] = ["Run", "Rows of", "Lineage", "Histogram of", "against"].map((label) => chooser(label));
@@ -54,6 +58,7 @@ export function open(root, params) {
   let drawnBars = null;
   let drawnNames = [];
   let rows = [];
+  let lastPage = null;
   const reads = {
     time: latest(readTime, over.fail),
     histogram: latest(readHistogram, counted.fail),
@@ -185,12 +190,12 @@ export function open(root, params) {
     if (view.of === "hits") return listed.show(el("p", { class: "empty" }, "Hits are not listed one by one: choose a trigger's rows, or download them."));
     const page = await rowsOf(view, builds(), more, signal);
     rows = more ? [...rows, ...page.edges] : page.edges;
-    readRows.page = page;
+    lastPage = page;
     return drawRows();
   }
 
   function drawRows() {
-    const page = readRows.page;
+    const page = lastPage;
     if (!page || view.of === "hits") return;
     const nodes = rows.map(({ node }) => node);
     const scroll = listed.element.querySelector(".scroll")?.scrollTop ?? 0;

@@ -19,6 +19,7 @@ export const title = "Live";
 const SPANS = { "1 min": 60, "10 min": 600, "1 h": 3600, "8 h": 28800, all: null };
 const BINS = 600;
 const FAST_MS = 1000;
+const MOST_PACE = 10;
 const SLOW_MS = 2000;
 const OCCUPANCY_S = 10;
 /** Of a run without new words for so long it is said that it stands still. */
@@ -34,7 +35,11 @@ const READOUTS = "{ readouts { name run trouble } }";
 const NEWEST = `query ($run: String) { run(which: $run) { newestEvent { event { t tEnd tS triggers nWords words { t tNs link hit values positionMm } }
   found { trigger rows } shape { kind element positionMm sizeMm view } } } }`;
 
-/** Open the page. @param {Element} root @param {{run?: string, span?: string, from?: string, to?: string}} params */
+/**
+ * Open the page.
+ * @param {Element} root
+ * @param {{run?: string, span?: string, from?: string, to?: string, pace?: string}} params `pace`: how often a second the history is asked for
+ */
 export function open(root, params, me) {
   const view = { run: params.run ?? null, span: params.span in SPANS ? params.span : "10 min", from: params.from ?? null, to: params.to ?? null };
   const head = el("div", { class: "title" });
@@ -61,7 +66,7 @@ export function open(root, params, me) {
 
   const pulls = [
     pull(FAST_MS, readState, cut),
-    pull(FAST_MS, readRates, history.fail),
+    pull(1000 / (Math.min(MOST_PACE, Number(params.pace)) || 1), readRates, history.fail),
     pull(SLOW_MS, readOccupancy, places.fail),
     pull(SLOW_MS, readNewest, newest.fail),
     pull(SLOW_MS, readReadouts),

@@ -26,7 +26,11 @@ const ASK = `mutation ($triggers: [Wanted!]!, $run: String, $start: Moment, $sto
 const CANCEL = "mutation ($number: Int!) { cancelReprocess(number: $number) { number } }";
 const STATES = { WAITING: "idle", RUNNING: "warn", DONE: "good", FAILED: "bad", CANCELLED: "idle" };
 
-/** Open the page. @param {Element} root @param {object} params run, from, to, trigger, one, other, column */
+/**
+ * Open the page.
+ * @param {Element} root
+ * @param {object} params run, from, to, trigger, one, other, column
+ */
 export function open(root, params, me) {
   const view = { run: null, from: null, to: null, trigger: null, one: null, other: null, column: null, ...params };
   const may = me.may.includes("reprocess");

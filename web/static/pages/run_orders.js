@@ -20,7 +20,10 @@ const IN_FORCE = `query ($run: String) { run(which: $run) { last } configuration
   configuration { masks prefilter prescales { where keepOneIn } } } }`;
 const NOTHING = { masks: [], prefilter: "", prescales: [] };
 
-/** Ask for a run; return the order, or null. @param {string[]} detectors those of readouts that are there */
+/**
+ * Ask for a run; return the order, or null.
+ * @param {string[]} detectors those of readouts that are there
+ */
 export async function startRun(detectors) {
   const [{ triggers }, { runs }] = await Promise.all([ask(KNOWN), ask(NEWEST)]);
   const before = runs.edges[0]?.node.settings ?? {};

@@ -27,7 +27,11 @@ const READOUTS = "{ readouts { name detector run words withoutRun trouble } }";
 const ANNOTATE = `mutation ($run: String!, $note: String, $fields: JSON, $unset: [String!], $tags: [String!], $untag: [String!]) {
   annotateRun(run: $run, note: $note, fields: $fields, unset: $unset, tags: $tags, untag: $untag) { number } }`;
 
-/** Open the page. @param {Element} root @param {{text?: string, state?: string, run?: string}} params */
+/**
+ * Open the page.
+ * @param {Element} root
+ * @param {{text?: string, where?: string, state?: string, run?: string}} params
+ */
 export function open(root, params, me) {
   const view = { text: params.text ?? "", where: params.where ?? "", state: params.state ?? "", run: params.run ?? null };
   const may = (act) => me.may.includes(act);
@@ -107,7 +111,7 @@ export function open(root, params, me) {
       { name: "name", of: (run) => run.name },
       { name: "state", of: runState },
       { name: "started", of: (run) => utc(run.startedAt) },
-      { name: "took", number: true, of: (run) => length((new Date(run.stoppedAt ?? Date.now()) - new Date(run.startedAt)) / 1000) },
+      { name: "took", number: true, of: (run) => length((new Date(run.stoppedAt ?? Date.now()).getTime() - new Date(run.startedAt).getTime()) / 1000) },
       { name: "words", number: true, of: (run) => whole(run.words) },
       { name: "detector", of: (run) => run.detector.name },
       { name: "tags", of: (run) => run.tags.join(", ") },

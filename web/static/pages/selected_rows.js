@@ -18,23 +18,37 @@ const CHECK = `query ($run: String, $of: String!, $lineage: String, $where: Stri
   selection(of: $of, lineage: $lineage, where: $where) { problem start stop columns } } }`;
 const FEW_VALUES = 200;
 
-/** @typedef {{run: string|null, of: string, lineage: string|null, from: string|null, to: string|null, where: string}} View */
+/** @typedef {{run: string|null, of: string, lineage: string|null, from?: string|null, to?: string|null, where: string}} View */
 
-/** Return the variables that every question about a view has. @param {View} view */
+/**
+ * Return the variables that every question about a view has.
+ * @param {View} view
+ */
 export function given({ run, of, lineage, from, to, where }) {
   return { run, of, lineage: lineage || null, start: from || null, stop: to || null, where: where ?? "" };
 }
 
-/** Return the histogram of a column; whole numbers of few values have a bin each. */
-export async function histogramOf(view, column, { bins = 100, whole = false } = {}, signal = undefined) {
-  const asked = { ...given(view), column };
+/**
+ * Return the histogram of a column; whole numbers of few values have a bin each.
+ * @param {View} view
+ * @param {string} column
+ * @param {{bins?: number, whole?: boolean, low?: number|null, high?: number|null}} axis ends that are null are those of the values
+ * @param {AbortSignal} [signal]
+ */
+export async function histogramOf(view, column, { bins = 100, whole = false, low = null, high = null } = {}, signal = undefined) {
+  const asked = { ...given(view), column, low, high };
   const first = (await ask(HISTOGRAM, { ...asked, bins }, signal)).run.histogram;
   const values = first.high - first.low + 1;
   if (!whole || values > FEW_VALUES) return first;
   return (await ask(HISTOGRAM, { ...asked, bins: values, low: first.low - 0.5, high: first.low + values - 0.5 }, signal)).run.histogram;
 }
 
-/** Return counts of two columns in cells; whole numbers of few values have a row of cells each. */
+/**
+ * Return counts of two columns in cells; whole numbers of few values have a row of cells each.
+ * @param {View} view
+ * @param {{name: string, whole: boolean}[]} axes x and y
+ * @param {AbortSignal} signal
+ */
 export async function planeOf(view, [x, y], signal) {
   const asked = { ...given(view), x: x.name, y: y.name, xBins: 60, yBins: 40 };
   const first = (await ask(PLANE, asked, signal)).run.histogram2d;

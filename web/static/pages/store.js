@@ -23,7 +23,11 @@ const UNPIN = "mutation ($run: String!, $start: Moment, $stop: Moment) { unpinRu
 const ACTIONS = { DETACH: ["put aside", "warn"], DROP: ["dropped for good", "bad"], ATTACH: ["brought back", "good"], KEEP: ["stays", "idle"], ARCHIVE: ["moved to another home", "warn"] };
 const SHOWN = { all: "all", goes: "what goes", stays: "what stays" };
 
-/** Open the page. @param {Element} root @param {{show?: string}} params */
+/**
+ * Open the page.
+ * @param {Element} root
+ * @param {{show?: string}} params
+ */
 export function open(root, params, me) {
   const view = { show: params.show in SHOWN ? params.show : "all" };
   const may = me.may.includes("retain");

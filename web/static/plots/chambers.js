@@ -36,7 +36,8 @@ export function box(members, shape) {
 
 /**
  * Return a map of rates: its element, and `set(rates)` with a rate in Hz for each channel.
- * @param {object[]} elements @param {object} shape as the API gives them
+ * @param {object[]} elements
+ * @param {object} shape as the API gives them
  */
 export function chamberMap(elements, shape) {
   const groups = groupsOf(elements, shape);

@@ -5,7 +5,10 @@ export function seriesColour(n) {
   return themed(`--data-${n % 6}`);
 }
 
-/** Return a colour of the theme as it is now. @param {string} name a custom property, "--ink" */
+/**
+ * Return a colour of the theme as it is now.
+ * @param {string} name a custom property, "--ink"
+ */
 export function themed(name) {
   // A custom property keeps its light-dark(…): what a property makes of it is a colour.
   probe ??= Object.assign(document.createElement("span"), { hidden: true });

@@ -50,6 +50,7 @@ export function heatMap({ label, clicked }) {
     const { x, y } = shown;
     const i = Math.max(0, Math.min(x.bins - 1, Math.floor(((event.clientX - frame.left) / frame.width) * x.bins)));
     const j = Math.max(0, Math.min(y.bins - 1, Math.floor((1 - (event.clientY - frame.top) / frame.height) * y.bins)));
+    /** @returns {[number, number]} */
     const side = (axis, n) => [axis.low + ((axis.high - axis.low) * n) / axis.bins, axis.low + ((axis.high - axis.low) * (n + 1)) / axis.bins];
     return { x: side(x, i), y: side(y, j), n: shown.counts[j * x.bins + i] };
   }

@@ -4,8 +4,6 @@ import { el } from "../view/dom.js";
 import { digits, withUnit } from "../view/format.js";
 import { onTheme, seriesColour, themed } from "./colours.js";
 
-/* global uPlot */
-
 const AXIS_FONT = "12px system-ui, sans-serif";
 
 /**
@@ -21,6 +19,7 @@ export function seriesPlot({ unit, height = 260, label, zoomed = null, kind = "l
   let data = [[]];
 
   function make() {
+    const { uPlot } = /** @type {any} */ (globalThis);
     chart?.destroy();
     const grid = { stroke: themed("--line"), width: 1 };
     const axis = { stroke: themed("--faint"), grid, ticks: grid, font: AXIS_FONT };

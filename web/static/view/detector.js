@@ -7,7 +7,10 @@ const READ = `query ($run: String) { run(which: $run) { detector { name title ti
   shape { kind element positionMm sizeMm view } } } }`;
 const known = new Map();
 
-/** Return the detector of a run. @param {{number: number, detector: {fingerprint: string}}} run */
+/**
+ * Return the detector of a run.
+ * @param {{number: number, detector: {fingerprint: string}}} run
+ */
 export async function detectorOf(run, signal = undefined) {
   const key = run.detector.fingerprint;
   if (!known.has(key)) known.set(key, (await ask(READ, { run: String(run.number) }, signal)).run.detector);

@@ -17,7 +17,10 @@ export function svg(name, attributes = {}, ...children) {
   return filled(document.createElementNS(SVG, name), attributes, children);
 }
 
-/** Put children in place of those that an element has. @param {Element} parent */
+/**
+ * Put children in place of those that an element has.
+ * @param {Element} parent
+ */
 export function fill(parent, ...children) {
   parent.replaceChildren(...nodes(children));
   return parent;

@@ -1,9 +1,13 @@
 /** Numbers with separators and units, times as UTC and as seconds of the run. */
 
 const WHOLE = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
+/** @type {[number, string][]} */
 const PREFIXES = [[1e12, "T"], [1e9, "G"], [1e6, "M"], [1e3, "k"]];
 
-/** Return a whole number with thousands separators. @param {number|string} n Int64 text, too */
+/**
+ * Return a whole number with thousands separators.
+ * @param {number|string} n Int64 text, too
+ */
 export function whole(n) {
   if (n === null || n === undefined) return "–";
   return typeof n === "string" ? WHOLE.format(BigInt(n)) : WHOLE.format(n);
@@ -25,14 +29,20 @@ export function digits(value) {
   return value.toFixed(Math.max(0, Math.min(6, 2 - size)));
 }
 
-/** Return bytes with a binary prefix. @param {number|string} n */
+/**
+ * Return bytes with a binary prefix.
+ * @param {number|string} n
+ */
 export function bytes(n) {
   let value = Number(n), unit = 0;
   for (; value >= 1024 && unit < 5; unit++) value /= 1024;
   return `${unit ? digits(value) : whole(value)} ${["B", "KiB", "MiB", "GiB", "TiB", "PiB"][unit]}`;
 }
 
-/** Return a moment as UTC. @param {string|Date|number} moment */
+/**
+ * Return a moment as UTC.
+ * @param {string|Date|number} moment
+ */
 export function utc(moment, { fractions = false } = {}) {
   if (!moment && moment !== 0) return "–";
   const text = new Date(moment).toISOString();
@@ -55,7 +65,11 @@ export function length(s) {
   return `${Math.floor(s / 86400)} d ${Math.floor((s % 86400) / 3600)} h`;
 }
 
-/** Return the seconds of a run at a tick. @param {string|number} ticks @param {number} tickNs */
+/**
+ * Return the seconds of a run at a tick.
+ * @param {string|number} ticks
+ * @param {number} tickNs
+ */
 export function toSeconds(ticks, tickNs) {
   return ticks === null || ticks === undefined ? null : Number(ticks) * tickNs * 1e-9;
 }

@@ -4,7 +4,7 @@ import { ApiError } from "../api/ask.js";
 
 /**
  * Return a function that runs `read`, and drops what an earlier call still waits for.
- * @param {(signal: AbortSignal, ...given: any[]) => Promise<void>} read
+ * @param {(signal: AbortSignal, ...given: any[]) => Promise<unknown>} read
  * @param {(message: string) => void} failed is told why it can't be read, and "" when it can
  */
 export function latest(read, failed) {

@@ -5,7 +5,7 @@ import { ApiError } from "../api/ask.js";
 /**
  * Call an async function at once and then every so often while the page is visible.
  * @param {number} periodMs
- * @param {(signal: AbortSignal) => Promise<void>} read
+ * @param {(signal: AbortSignal) => Promise<unknown>} read
  * @param {(message: string) => void} failed is told why it can't be read, and "" when it can again
  * @returns {{now: () => void, stop: () => void}}
  */
@@ -23,6 +23,7 @@ export function pull(periodMs, read, failed = () => {}) {
       return;
     }
     busy = true;
+    const began = performance.now();
     try {
       if (!document.hidden) {
         await read(ending.signal);
@@ -33,7 +34,7 @@ export function pull(periodMs, read, failed = () => {}) {
       if (!(fault instanceof ApiError) && fault.name !== "AbortError") throw fault;
     } finally {
       busy = false;
-      if (!ending.signal.aborted) timer = setTimeout(once, wantedAgain ? 0 : periodMs);
+      if (!ending.signal.aborted) timer = setTimeout(once, wantedAgain ? 0 : Math.max(0, periodMs - (performance.now() - began)));
       wantedAgain = false;
     }
   }

@@ -3,7 +3,11 @@
 import { download } from "../api/ask.js";
 import { el } from "./dom.js";
 
-/** Save an export of the server. @param {string} address relative to the page @param {string} name of the file */
+/**
+ * Save an export of the server.
+ * @param {string} address relative to the page
+ * @param {string} name of the file
+ */
 export async function saveExport(address, name) {
   save(await download(address), name);
 }

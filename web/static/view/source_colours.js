@@ -13,7 +13,8 @@ const PARTS = {
 
 /**
  * Return a text as nodes.
- * @param {string} text @param {"SQL"|"PYTHON"} kind
+ * @param {string} text
+ * @param {"SQL"|"PYTHON"} kind
  * @param {{line: number, column: number}[]} mistakes counted from 1
  */
 export function coloured(text, kind, mistakes = []) {
