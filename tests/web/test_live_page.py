@@ -43,12 +43,12 @@ def test_the_page_shows_a_run_that_takes_data(demo, seen):
 
 
 EMPTY = {
+    "Live": "Start one on the page",
     "Runs": "No run yet. Start one",
     "Events": "No run yet. Start one",
     "Triggers": "No run yet: triggers run on runs.",
     "Reprocess": "No run yet. Start one",
     "Store": "Nothing is pinned.",
-    "Live": "Start one on the page",
 }
 
 

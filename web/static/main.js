@@ -1,7 +1,7 @@
 /** The frame around the pages: signs people in, shows the page that the address names. */
 
 import { ask } from "./api/ask.js";
-import { hangUp, silentFor } from "./api/listen.js";
+import { hangUp, listen, silentFor } from "./api/listen.js";
 import { onOtherTab, onSignOut, signOut, takeRefusalFromAddress, takeTokenFromAddress } from "./api/session.js";
 import { addressOf, place } from "./view/address.js";
 import { el, fill } from "./view/dom.js";
@@ -17,6 +17,8 @@ import * as signIn from "./pages/sign_in.js";
 const PAGES = { live, runs, events, triggers, reprocess, store };
 const SILENCE_MS = 250;
 const AGAIN_MS = 1000;
+/** Listened to on every page: by its silence one knows that the line is cut. */
+const ALIVE = "subscription { runState { number } }";
 
 let close = () => {};
 let me = null;
@@ -26,21 +28,16 @@ let opened = 0;
 takeTokenFromAddress();
 reason = takeRefusalFromAddress();
 onSignOut((why) => {
-  me = null;
   reason = why;
-  hangUp();
+  forget();
   open();
 });
 addEventListener("hashchange", () => {
-  if (takeTokenFromAddress()) {
-    me = null; // another token may be somebody else's
-    hangUp();
-  }
+  if (takeTokenFromAddress()) forget(); // another token may be somebody else's
   open();
 });
 onOtherTab(() => {
-  me = null;
-  hangUp();
+  forget();
   open();
 });
 document.documentElement.dataset.theme = localStorage.getItem("everyhit theme") ?? "";
@@ -51,7 +48,10 @@ async function open() {
   close();
   close = () => {};
   try {
-    me ??= (await ask("{ me { name role may } }")).me;
+    if (!me) {
+      ({ me } = await ask("{ me { name role may } }"));
+      listen(ALIVE, {}, () => {});
+    }
   } catch (fault) {
     if (own !== opened) return;
     if (fault.code !== "access") {
@@ -71,6 +71,11 @@ async function open() {
   fill(document.body, el("a", { class: "skip", href: "#main", on: { click: skip } }, "Skip to the page"), bar(page), cutMark(), main);
   document.title = `${shown.title} · everyhit`;
   close = shown.open(main, params, me);
+}
+
+function forget() {
+  me = null;
+  hangUp();
 }
 
 function skip(event) {

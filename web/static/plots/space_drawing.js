@@ -3,10 +3,11 @@
 import { el, fill, svg } from "../view/dom.js";
 import { shade } from "./colours.js";
 
-const [SPACE_W, TALL] = [640, 600];
+const SPACE_W = 640;
 const [TIME_X, TIME_W] = [740, 440];
+const [WIDTH, TALL] = [1200, 616];
 const [TOP, BOTTOM] = [24, 560];
-const INK = { text: "#1b2430", idle: "#b9c2cf", line: "#e1e6ee", edge: "#4b5565" };
+const INK = { text: "#1b2430", idle: "#a4afbf", line: "#e1e6ee", edge: "#4b5565" };
 const STRING_MM = 2000;
 const TURN = Math.PI / 12;
 const FROM_SIDE = 0.35;
@@ -28,8 +29,8 @@ export function drawSpace(display, detector) {
   const colour = (t) => shade(last > first ? (t - first) / (last - first) : 0);
   const view = viewOf([...idle, ...modules.map((each) => each.place)]);
   const space = svg("g", {});
-  const drawing = svg("svg", { xmlns: "http://www.w3.org/2000/svg", viewBox: `0 0 ${TIME_X + TIME_W + 20} ${TALL + 50}`, class: "event space", "font-family": "sans-serif", "font-size": 12 },
-    svg("rect", { x: 0, y: 0, width: TIME_X + TIME_W + 20, height: TALL + 50, fill: "#ffffff" }),
+  const drawing = svg("svg", { xmlns: "http://www.w3.org/2000/svg", viewBox: `0 0 ${WIDTH} ${TALL}`, class: "event space", "font-family": "sans-serif", "font-size": 12 },
+    svg("rect", { x: 0, y: 0, width: WIDTH, height: TALL, fill: "#ffffff" }),
     space, heightOverTime(modules, view, first, last, colour), timeKey(first, last), told(hits.length - placed.length));
   let [yaw, pitch] = [Math.PI / 6, FROM_SIDE];
   turn(0, 0);
@@ -112,7 +113,7 @@ function spaceOf(modules, idle, at, colour) {
       const [a, b] = [at(low), at(high)];
       return svg("line", { x1: a.x, y1: a.y, x2: b.x, y2: b.y, stroke: INK.line, "stroke-width": 1 });
     }),
-    svg("path", { d: idle.map(at).map(({ x, y }) => `M${x.toFixed(1)} ${y.toFixed(1)}h0`).join(""), stroke: INK.idle, "stroke-width": 3, "stroke-linecap": "round" }),
+    svg("path", { d: idle.map(at).map(({ x, y }) => `M${x.toFixed(1)} ${y.toFixed(1)}h0`).join(""), stroke: INK.idle, "stroke-width": 4.5, "stroke-linecap": "round" }),
     marks.map(({ module, x, y }) => svg("circle", { cx: x, cy: y, r: radius(module.n), fill: colour(module.tNs), "fill-opacity": 0.9, stroke: INK.edge, "stroke-width": 0.8 },
       svg("title", {}, module.text))),
     axes(at),
@@ -160,7 +161,7 @@ function heightOverTime(modules, { ranges }, first, last, colour) {
 
 function timeKey(first, last) {
   const [x, y, width] = [40, BOTTOM + 22, 260];
-  return svg("g", {},
+  return svg("g", { "shape-rendering": "crispEdges" },
     Array.from({ length: 52 }, (_, k) => svg("rect", { x: x + 5 * k, y, width: 5.2, height: 10, fill: shade(k / 51) })),
     label(x, y + 25, `${number(first)} ns`), label(x + width, y + 25, `${number(last)} ns`, "end"),
     label(x + width + 16, y + 10, "first hit of a module; larger: more hits; grey: none"));
