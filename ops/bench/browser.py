@@ -12,6 +12,7 @@ import numpy as np
 import psutil
 
 from db.errors import UsageError
+from ops.chaos.numbered import LINKS
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page, Position
@@ -31,14 +32,17 @@ _FRAMES = """() => {
 _PAINTED = "() => performance.getEntriesByName('first-contentful-paint')[0].startTime"
 _PRESSED = """() => addEventListener(
   "click", (event) => { window.pressed_at = event.timeStamp; }, { capture: true })"""
-_SEEN = """(of) => {
-  const old = document.querySelector(of);
-  window.seen_at = new Promise((seen) => {
-    const look = () => {
-      const now = document.querySelector(of);
-      if (now && now !== old) seen(performance.now());
-      else requestAnimationFrame(look);
-    };
+_ROWS_OF_ONE_LINK = """() => {
+  const names = [...document.querySelectorAll(".panel.rows th")].map((each) => each.textContent);
+  const rows = [...document.querySelectorAll(".panel.rows tbody tr")];
+  const links = new Set(rows.map((row) => row.cells[names.indexOf("link")]?.textContent));
+  return links.size === 1 && !links.has(undefined);
+}"""
+_EVENT = "() => document.querySelector('svg.event')"
+_SEEN = """() => {
+  const seen = SEEN;
+  window.seen_at = new Promise((told) => {
+    const look = () => (seen() ? told(performance.now()) : requestAnimationFrame(look));
     look();
   });
 }"""
@@ -149,9 +153,10 @@ def watched(browser: "Browser", address: str, view: str, seconds: float, looks: 
 def clicked(
     browser: "Browser", address: str, view: Callable[[int], str], n: int
 ) -> tuple[Times, Times]:
-    """Click a bin of a histogram until its rows stand there, and a row until its event does.
+    """Click a link in a histogram until its rows stand there, and a row until its event does.
 
-    ``view`` returns the address of the k-th of n views, behind the page's own.
+    ``view`` returns the address of the k-th of n views, behind the page's own: rows of all links,
+    counted by link.
     """
     page = browser.new_page(viewport={"width": 1280, "height": 900})
     page.goto(address)
@@ -164,19 +169,17 @@ def clicked(
         page.goto(here + view(k))
         page.get_by_text("rows by").wait_for()
         row.wait_for()
-        page.wait_for_load_state("networkidle")
         box = bars.bounding_box()
         assert box
         place: Position = {
-            "x": box["width"] * (0.1 + 0.8 * (k * 0.37 % 1)),
+            "x": box["width"] * (k % LINKS + 0.5) / LINKS,
             "y": box["height"] - 5,
         }
         bars.hover(position=place)
-        page.evaluate(_SEEN, ".panel.rows tbody")
+        page.evaluate(_SEEN.replace("SEEN", _ROWS_OF_ONE_LINK))
         bars.click(position=place)
         to_rows.append(page.evaluate(_TOOK))
-        page.wait_for_load_state("networkidle")
-        page.evaluate(_SEEN, "svg.event")
+        page.evaluate(_SEEN.replace("SEEN", _EVENT))
         row.click()
         to_event.append(page.evaluate(_TOOK))
     page.close()

@@ -28,21 +28,21 @@ def test_from_a_bin_to_the_rows_to_the_event_and_its_words(demo, seen, tmp_path)
     page.get_by_text("rows by chamber").wait_for()
     box = bars.bounding_box()
     with page.expect_response(lambda told: "candidates" in (told.request.post_data or "")):
-        bars.click(position={"x": box["width"] * 0.9, "y": box["height"] - 5})
-    assert params(page)["where"] == "2.5 <= chamber <= 3.5"
+        bars.click(position={"x": box["width"] * 0.7, "y": box["height"] - 5})
+    assert params(page)["where"] == "1.5 <= chamber < 2.5"
     told = page.get_by_role("status").filter(has_text=re.compile(r"^[\d,]+ rows$"))
     told.wait_for()
     in_chamber = page.get_by_role("columnheader", name="chamber").evaluate("e => e.cellIndex")
     found = rows.locator(f"td:nth-child({in_chamber + 1})").all_inner_texts()
     assert found
-    assert set(found) == {"3"}
+    assert set(found) == {"2"}
 
     with page.expect_download() as saved:
         page.get_by_label("Download what is selected").select_option("parquet")
     saved.value.save_as(tmp_path / "rows.parquet")
     stored = pl.read_parquet(tmp_path / "rows.parquet")
     assert f"{len(stored):,} rows" == told.inner_text()
-    assert stored["chamber"].unique().to_list() == [3]
+    assert stored["chamber"].unique().to_list() == [2]
 
     rows.nth(2).focus()
     page.keyboard.press("Enter")

@@ -32,7 +32,7 @@ def test_a_run_is_started_tried_selected_from_and_stopped(lab, seen):
     page = seen.open(lab.page, "Triggers")
     page.get_by_role("button", name="Write a trigger").click()
     text = page.get_by_label("The trigger's text, in SQL")
-    text.fill(TEXT.replace("chamber, n FROM", "chambr, n FROM"))
+    text.fill(TEXT.replace("FROM hits", "FROM hitz"))
     page.get_by_role("button", name=re.compile("^line ")).wait_for()
     text.fill(TEXT)
     page.get_by_text("Nothing is wrong with it.").wait_for()

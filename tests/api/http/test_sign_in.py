@@ -79,7 +79,7 @@ def test_a_code_is_good_for_whoever_asked_for_it(browser):
     back = browser.get(answer.headers["location"]).headers["location"]
     state = parse_qs(urlsplit(back).query)["state"][0]
     browser.cookies.clear()
-    cookies = {"everyhit-sign-in": f"{state}.another verifier"}
+    cookies = {"everyhit-sign-in": f"{state}.another-verifier"}
     got = httpx.get(back, cookies=cookies, follow_redirects=False)
     assert "gives no token" in landed(browser, got)["refused"]
 

@@ -37,7 +37,7 @@ export function seriesPlot({ unit, height = 260, label, zoomed = null, kind = "l
         { ...axis, size: 76, values: (_, at) => at.map((value) => (value ? withUnit(value, unit) : "0")) },
       ],
       series: [{ label: x, value: (_, value) => (value === null ? "–" : digitsOf(value, [])) }, ...series],
-      legend: { show: true }, cursor: { drag: { x: Boolean(zoomed), y: false, setScale: false }, points: { size: 6 } },
+      legend: { show: true }, cursor: { drag: { x: Boolean(zoomed), y: false, setScale: false }, points: { size: 6 }, dataIdx: place },
       hooks: { setSelect: [select] },
     }, data, element);
     if (clicked) chart.root.querySelector(".u-over").addEventListener("click", click);
@@ -51,9 +51,17 @@ export function seriesPlot({ unit, height = 260, label, zoomed = null, kind = "l
     zoomed(low, high);
   }
 
+  /** Return the place in the data of a value on the x axis: the nearest point, or the step that it lies in. */
+  function place(of, series, nearest, x) {
+    if (kind !== "steps" || nearest === null) return nearest;
+    return Math.max(0, Math.min(data[0].length - 2, data[0][nearest] > x ? nearest - 1 : nearest));
+  }
+
   function click() {
-    const index = chart.cursor.idx;
-    if (index !== null && index !== undefined && chart.select.width < 6) clicked(data[0][index], index);
+    const { idx, left } = chart.cursor;
+    if (idx === null || idx === undefined || chart.select.width >= 6) return;
+    const index = place(chart, 0, idx, chart.posToVal(left, "x"));
+    clicked(data[0][index], index);
   }
 
   const watch = new ResizeObserver(() => chart?.setSize({ width: Math.max(200, element.clientWidth), height }));
@@ -63,7 +71,7 @@ export function seriesPlot({ unit, height = 260, label, zoomed = null, kind = "l
     element,
     /** Draw columns over the first of them; one name for each of the others. */
     set(names, columns) {
-      data = columns;
+      data = kind === "steps" ? closed(columns) : columns;
       if (chart && names.join("\n") === drawn.join("\n")) return chart.setData(data);
       drawn = names;
       return make();
@@ -74,6 +82,13 @@ export function seriesPlot({ unit, height = 260, label, zoomed = null, kind = "l
       chart?.destroy();
     },
   };
+}
+
+/** Return columns of steps with an end: the last step is as wide as the others. */
+function closed([x, ...columns]) {
+  const last = x.length - 1;
+  const width = last > 0 ? x[last] - x[last - 1] : 1;
+  return x.length ? [[...x, x[last] + width], ...columns.map((each) => [...each, each[last]])] : [x, ...columns];
 }
 
 function digitsOf(value, at) {
