@@ -17,6 +17,7 @@ def lab(browser, servers, tmp_path_factory):
 
 
 def test_a_run_is_started_tried_selected_from_and_stopped(lab, seen):
+    seen.page.set_default_timeout(90_000)
     page = seen.open(lab.page, "Runs")
     page.get_by_text("No run yet. Start one").wait_for()
     page.get_by_text("waits for a run").wait_for()

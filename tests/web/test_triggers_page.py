@@ -37,7 +37,9 @@ def test_a_trigger_is_written_tried_on_real_hits_registered_and_switched_off(dem
     text.press("Enter")
     assert text.input_value().endswith("AND chamber")
     page.reload()  # what was written is not lost
-    page.wait_for_function("() => document.querySelector('textarea').value.endsWith('AND chamber')")
+    page.wait_for_function(
+        "() => document.querySelector('textarea')?.value.endsWith('AND chamber')"
+    )
 
     text.fill(TEXT)
     page.get_by_text("Nothing is wrong with it.").wait_for()
