@@ -79,13 +79,15 @@ def test_a_token_that_expires_while_the_page_is_open(seen, tmp_path):
     store = str(tmp_path / "store")
     with serving("api", "--port", "0", "--store", store) as (_, address):
         here, page = address.split("#")[0], seen.page
-        short = token(store, "guest", "shifter", "8s")
+        short = token(store, "guest", "shifter", "25s")
         page.goto(f"{here}#token={short}")
         page.get_by_role("link", name="Runs").click()
         page.get_by_text("guest, shifter").wait_for()
         page.get_by_label("Search").fill("beam")
         page.get_by_text("No run is like that").wait_for()
-        page.get_by_role("alert").get_by_text(re.compile("token.*(expired|any more)")).wait_for()
+        page.get_by_role("alert").get_by_text(re.compile("token.*(expired|any more)")).wait_for(
+            timeout=60_000
+        )
         assert page.get_by_label("Your token").is_visible()
 
         other = page.context.new_page()  # one who signs in in one tab is signed in in all
