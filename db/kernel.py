@@ -10,8 +10,13 @@ from uuid import uuid4
 
 import numba
 from numba import njit
+from numba.core import entrypoints
 from numba.core.caching import FunctionCache
 from numba.core.serialize import dumps
+
+# At the first compilation Numba marks its extensions as loaded, then loads them: a thread that
+# compiles meanwhile may end in a KeyError. Whoever compiles here waits for this import first.
+entrypoints.init_all()  # type: ignore[no-untyped-call]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from db.catalogue.runs import Run
 from db.catalogue.triggers import list_registered, save_registered
 from db.engine import Engine
-from db.engine.chdb import ChdbEngine
 from db.engine.owner import RemoteEngine
 from db.errors import EveryhitError, StoreError, TriggerError
 from db.results.rows import newest_text
@@ -103,6 +102,8 @@ def register(engine: Engine, source: str, *, enabled: bool = True) -> Trigger:
 def _remembered(engine: Engine, names: Iterable[str]) -> Iterator[Trigger]:
     """Return the triggers that the newest lineages of these names were made with, as far as their
     text is known. Python runs only for an embedded store: on servers others may write to it."""
+    from db.engine.chdb import ChdbEngine  # takes long to load; most commands look nothing up here
+
     for name in sorted(names):
         text = newest_text(engine, name)
         if text is None:

@@ -16,18 +16,12 @@ from uuid import uuid4
 
 import numpy as np
 import platformdirs
-from numba.core import entrypoints
 from numpy.typing import NDArray
 
 from db.detector.detector import Detector
 from db.detector.words import Words
-from db.kernel import kernel
 from db.selection import dtype, names
 from db.selection.to_loop import SCOPE, to_loop
-
-# At the first call of a loop Numba marks its extensions as loaded, then loads them: a thread that
-# compiles meanwhile may end in a KeyError. While modules are imported there are no such threads.
-entrypoints.init_all()  # type: ignore[no-untyped-call]
 
 Columns = dict[str, NDArray[Any]]
 Read = Callable[
@@ -127,6 +121,8 @@ def _kind(detector: Detector, name: str) -> np.dtype[Any]:
 
 def compiled(text: str) -> Callable[..., int]:
     """Compile a function ``loop``, in a file, so that the next process finds it compiled."""
+    from db.kernel import kernel  # Numba takes a second to load, and most commands read no words
+
     name = f"loop_{sha256(text.encode()).hexdigest()[:16]}"
     file = Path(platformdirs.user_cache_dir("everyhit")) / "loops" / f"{name}.py"
     with suppress(OSError):  # nowhere to write: compiled for this process alone

@@ -2,10 +2,10 @@
 
 import getpass
 import json
-import subprocess
 
 import pytest
-from test_cli import EVERYHIT, ROWS, everyhit
+from command import everyhit, run
+from test_cli import ROWS
 
 
 @pytest.fixture(scope="module")
@@ -118,12 +118,7 @@ def test_a_refused_start_leaves_no_run(store, tmp_path):
 
 
 def test_the_page_after_is_told_with_the_selection(store):
-    done = subprocess.run(
-        [*EVERYHIT, "run", "list", "--where", "gas == 'Ar CO2'", "--limit", "1", "--store", store],
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+    done = run("run", "list", "--where", "gas == 'Ar CO2'", "--limit", "1", "--store", store)
     hint = done.stderr.strip().splitlines()[-1]
     assert hint == (
         "there are older runs: everyhit run list --after 3 --where 'gas == '\"'\"'Ar CO2'\"'\"''"

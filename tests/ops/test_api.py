@@ -5,7 +5,6 @@ import os
 import signal
 import stat
 import subprocess
-import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -13,21 +12,11 @@ from contextlib import contextmanager
 import httpx
 import numpy as np
 import pytest
+from command import EVERYHIT, everyhit
 
 from everyhit import ApiError, Client
 from readout.simulator.conditions import Conditions
 from readout.simulator.simulate import simulate
-
-EVERYHIT = [sys.executable, "-c", "from ops.cli import main; main()"]
-
-
-def everyhit(*arguments, code=0):
-    done = subprocess.run(
-        [*EVERYHIT, *map(str, arguments)], capture_output=True, text=True, timeout=120
-    )
-    assert done.returncode == code, done.stderr
-    assert "Traceback" not in done.stderr
-    return done.stdout if code == 0 else done.stderr
 
 
 @contextmanager

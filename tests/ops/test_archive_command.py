@@ -5,8 +5,9 @@ import os
 import re
 
 import pytest
+from command import everyhit
 from homes import OTHERS
-from test_cli import ROWS, everyhit
+from test_cli import ROWS
 
 SQL = "SELECT layer, count() AS n, sum(t) AS s FROM hits GROUP BY layer ORDER BY layer"
 

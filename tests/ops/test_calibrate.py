@@ -1,32 +1,21 @@
 """Calibrations that are measured from stored segments."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from command import everyhit
 from elsewhere import elsewhere
 
 import db
 from db.catalogue.runs import find_run
 from db.store import open_store
 
-EVERYHIT = [sys.executable, "-c", "from ops.cli import main; main()"]
-
 WRONG = {
     "chamber_t0_ns": [0.0, 0.0, 6.0, -4.0],
     "chamber_x_mm": [0.0, 0.0, 1.0, 0.0],
     "chamber_slope": [0.0, 0.0, 0.004, -0.003],
 }
-
-
-def everyhit(*arguments, code=0):
-    done = subprocess.run(
-        [*EVERYHIT, *map(str, arguments)], capture_output=True, text=True, timeout=120
-    )
-    assert done.returncode == code, done.stderr
-    return done.stdout if code == 0 else done.stderr
 
 
 def calibrations(store):

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from command import EVERYHIT, everyhit, run
 from km3net_testdata import data_path
 
 from readout.source.km3net import start_utc_ns
 from readout.spool.spool import Spool
 
 WIDE = {**os.environ, "COLUMNS": "250"}
-EVERYHIT = [sys.executable, "-c", "from ops.cli import main; main()"]
 ROWS = """\
 HEAD,FPGA,TDC_CHANNEL,ORBIT_CNT,BX_COUNTER,TDC_MEAS
 2,0,75,3387200947,2922,2
@@ -26,15 +26,6 @@ HEAD,FPGA,TDC_CHANNEL,ORBIT_CNT,BX_COUNTER,TDC_MEAS
 2,1,55,3387200955,1797,12
 2,1,36,3387200956,2165,28
 """
-
-
-def everyhit(*arguments, code=0, **options):
-    done = subprocess.run(
-        [*EVERYHIT, *map(str, arguments)], capture_output=True, text=True, timeout=120, **options
-    )
-    assert done.returncode == code, done.stderr
-    assert "Traceback" not in done.stderr
-    return done.stdout if code == 0 else done.stderr
 
 
 @pytest.fixture(scope="module")
@@ -100,9 +91,7 @@ def test_a_run_with_a_flipped_bit_is_as_long_as_without(tmp_path):
 
 
 def test_alarms_say_that_nobody_looks_and_orders_say_of_which_store(store):
-    done = subprocess.run(
-        [*EVERYHIT, "alarms", "list", "--store", store], capture_output=True, text=True, env=WIDE
-    )
+    done = run("alarms", "list", "--store", store, env=WIDE)
     assert (done.returncode, done.stdout) == (0, f"alarms: none in the store {store}\n")
     assert "nobody looks for alarms" in done.stderr
     assert "everyhit up and api do" in done.stderr
@@ -314,9 +303,8 @@ def test_a_refused_file_leaves_no_run_not_even_behind_a_sound_one(tmp_path):
 
 def words_taken(store):
     """Words of all runs, asked of the process that has the store; 0 while that begins."""
-    asked = [*EVERYHIT, "run", "list", "--json", "--store", store]
-    done = subprocess.run(asked, capture_output=True, text=True)
-    return sum(run["words"] for run in json.loads(done.stdout)) if done.returncode == 0 else 0
+    done = run("run", "list", "--json", "--store", store)
+    return sum(each["words"] for each in json.loads(done.stdout)) if done.returncode == 0 else 0
 
 
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGKILL])
@@ -363,10 +351,7 @@ def test_doctor_reads_all_that_lies_on_the_disk(tmp_path, which):
     content = bytearray(file.read_bytes())
     content[len(content) // 2] ^= 1
     file.write_bytes(content)
-    done = subprocess.run(
-        [*EVERYHIT, "doctor", "--deep", "--json", "--store", tmp_path / "s"],
-        capture_output=True, text=True,
-    )  # fmt: skip
+    done = run("doctor", "--deep", "--json", "--store", tmp_path / "s")
     bad = [row for row in json.loads(done.stdout) if row["state"] == "bad"]
     assert done.returncode == 1
     assert [row["what"] for row in bad] == ["shard 0", f"{which} {file.parent.name} on shard 0"]
@@ -431,7 +416,8 @@ def test_what_a_store_keeps_is_for_its_owner_alone(tmp_path):
         if old:
             store.chmod(0o755)
             (store / "engine").chmod(0o755)
-        everyhit("retention", "set", "default", "--raw", "30d", "--store", store, umask=0)
+        line = ["retention", "set", "default", "--raw", "30d", "--store", store]
+        subprocess.run([*EVERYHIT, *line], check=True, capture_output=True, umask=0)
         open_to_others = [p for p in (store / "engine", store) if p.stat().st_mode & 0o077]
         assert open_to_others == ([store] if old else [])
 

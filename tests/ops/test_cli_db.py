@@ -1,14 +1,12 @@
 """A store on servers as a user meets it on the command line."""
 
 import json
-import subprocess
-import sys
 
 import pytest
+from command import run
 
 from ops.servers.clickhouse import PASSWORD, url
 
-EVERYHIT = [sys.executable, "-c", "from ops.cli import main; main()"]
 ROWS = """\
 HEAD,FPGA,TDC_CHANNEL,ORBIT_CNT,BX_COUNTER,TDC_MEAS
 2,0,75,3387200947,2922,2
@@ -24,9 +22,7 @@ SELECT t, chamber FROM hits WHERE layer = 1
 
 
 def everyhit(*arguments, code=0):
-    done = subprocess.run(
-        [*EVERYHIT, *map(str, arguments)], capture_output=True, text=True, timeout=120
-    )
+    done = run(*arguments)
     assert done.returncode == code, done.stderr
     assert "Traceback" not in done.stderr
     assert PASSWORD not in done.stdout + done.stderr

@@ -3,8 +3,8 @@
 import json
 
 import pytest
+from command import everyhit
 from km3net_testdata import data_path
-from test_cli import everyhit
 
 TEXT = "Device 7\nTime_ns,CH,ADC\n" + "".join(f"{100 * n},{n % 3},{n}\n" for n in range(20))
 

@@ -3,8 +3,8 @@
 import json
 import os
 import subprocess
-import sys
 
+import command
 import h5py
 import numpy as np
 import polars as pl
@@ -15,7 +15,6 @@ import uproot
 from db.detector import load
 from readout.simulator.noise import noise
 
-EVERYHIT = [sys.executable, "-c", "from ops.cli import main; main()"]
 PAIRS = """\
 -- trigger: pairs
 -- reach: 1 us
@@ -24,16 +23,7 @@ SELECT t, chamber, wire FROM hits WHERE layer = 2 AND wire > 0
 
 
 def everyhit(*arguments, code=0, **env):
-    done = subprocess.run(
-        [*EVERYHIT, *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        env=os.environ | env,
-    )
-    assert done.returncode == code, done.stderr
-    assert "Traceback" not in done.stderr
-    return done.stdout if code == 0 else done.stderr
+    return command.everyhit(*arguments, code=code, env=os.environ | env)
 
 
 @pytest.fixture(scope="module")
@@ -128,7 +118,7 @@ def test_what_cant_be_written_is_one_line_and_leaves_nothing(
 def test_a_full_disk_leaves_nothing_that_passes_for_the_whole(store, tmp_path):
     out = tmp_path / "rows.csv"
     out.write_text("what was there before")
-    limited = ["bash", "-c", 'ulimit -f 8; "$@"', "bash", *EVERYHIT]
+    limited = ["bash", "-c", 'ulimit -f 8; "$@"', "bash", *command.EVERYHIT]
     given = ("export", "hits", "--out", str(out), "--store", str(store))
     done = subprocess.run([*limited, *given], capture_output=True, text=True, timeout=120)
     assert done.returncode == 1, done.stderr

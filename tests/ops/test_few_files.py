@@ -8,7 +8,8 @@ import time
 
 import psutil
 import pytest
-from up import EVERYHIT, Lab, until, words_of
+from command import EVERYHIT
+from up import Lab, until, words_of
 
 from db.words.frame import HELLO, Header
 from ops.demo.front_end import Sender

@@ -1,15 +1,11 @@
-import subprocess
-import sys
-
 import pytest
+from command import run
 
 pytest.importorskip("amaranth", reason="the extra fpga isn't installed")
 
-EVERYHIT = [sys.executable, "-c", "from ops.cli import main; main()", "fpga"]
-
 
 def fpga(*arguments):
-    return subprocess.run([*EVERYHIT, *arguments], capture_output=True, text=True, timeout=120)
+    return run("fpga", *arguments)
 
 
 def test_a_selection_becomes_a_verilog_module(tmp_path):

@@ -5,7 +5,7 @@ import json
 import h5py
 import numpy as np
 import pytest
-from test_cli import everyhit
+from command import everyhit
 
 DECLARED = """
 name = "pixels"

@@ -10,8 +10,9 @@ import time
 from contextlib import contextmanager
 
 import pytest
+from command import EVERYHIT
 from disk import disk
-from up import EVERYHIT, Lab, words_of
+from up import Lab, words_of
 
 from ops.demo.front_end import Sender
 

@@ -2,29 +2,17 @@
 
 import json
 import os
-import subprocess
-import sys
 
+import command
 import numpy as np
 import pytest
 
 from db.detector import decode, load
 from readout.simulator.noise import noise
 
-EVERYHIT = [sys.executable, "-c", "from ops.cli import main; main()"]
-
 
 def everyhit(*arguments, code=0):
-    done = subprocess.run(
-        [*EVERYHIT, *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        env=os.environ | {"COLUMNS": "120"},
-    )
-    assert done.returncode == code, done.stderr
-    assert "Traceback" not in done.stderr
-    return done.stdout if code == 0 else done.stderr
+    return command.everyhit(*arguments, code=code, env=os.environ | {"COLUMNS": "120"})
 
 
 @pytest.fixture(scope="module")

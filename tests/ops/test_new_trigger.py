@@ -1,25 +1,13 @@
 """What `everyhit trigger new` writes runs as it is, in SQL and in Python, and finds the same."""
 
 import json
-import subprocess
-import sys
 
 import numpy as np
 import pytest
+from command import everyhit
 
 from db.detector import load
 from readout.simulator.noise import noise
-
-EVERYHIT = [sys.executable, "-c", "from ops.cli import main; main()"]
-
-
-def everyhit(*arguments, code=0, **options):
-    done = subprocess.run(
-        [*EVERYHIT, *map(str, arguments)], capture_output=True, text=True, timeout=120, **options
-    )
-    assert done.returncode == code, done.stderr
-    assert "Traceback" not in done.stderr
-    return done.stdout if code == 0 else done.stderr
 
 
 def test_it_runs_as_it_is(tmp_path):

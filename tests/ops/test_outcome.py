@@ -2,12 +2,10 @@
 
 import json
 import os
-import subprocess
-import sys
 
+import command
 import pytest
 
-EVERYHIT = [sys.executable, "-c", "from ops.cli import main; main()"]
 ROWS = "HEAD,FPGA,TDC_CHANNEL,ORBIT_CNT,BX_COUNTER,TDC_MEAS\n2,0,75,3387200947,2922,2\n"
 TRIGGER = """
 import os
@@ -30,26 +28,20 @@ def fragile(hits: pl.DataFrame, how: str = "") -> pl.DataFrame:
 """
 
 
-def everyhit(*arguments):
-    return subprocess.run(
-        [*EVERYHIT, *map(str, arguments)], capture_output=True, text=True, timeout=120
-    )
-
-
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("outcome")
     (folder / "rows.txt").write_text(ROWS)
     (folder / "fragile.py").write_text(TRIGGER)
-    done = everyhit(
+    done = command.run(
         *("ingest", folder / "rows.txt", "--detector", "drift_tubes_v2", "--store", folder / "s")
     )
     assert done.returncode == 0, done.stderr
     return folder
 
 
-def run(folder, how, *more):
-    return everyhit(
+def run_fragile(folder, how, *more):
+    return command.run(
         *("trigger", "run", folder / "fragile.py", "--param", f"how={how}"),
         *("--store", folder / "s", *more),
     )
@@ -57,7 +49,7 @@ def run(folder, how, *more):
 
 @pytest.mark.parametrize(("how", "reason"), [("exit", "SystemExit"), ("raise", "wire is [/7]")])
 def test_a_window_that_fails_has_an_exit_code_a_reason_and_a_count(folder, how, reason):
-    done = run(folder, how, "--json")
+    done = run_fragile(folder, how, "--json")
     assert done.returncode == 3, done.stderr
     (result,) = json.loads(done.stdout)
     assert (result["rows"], result["failed_windows"]) == (0, 1)
@@ -65,17 +57,15 @@ def test_a_window_that_fails_has_an_exit_code_a_reason_and_a_count(folder, how, 
     assert "1 windows failed" in line
     assert reason in line
     assert "Traceback" not in done.stderr
-    assert run(folder, how).returncode == 3
+    assert run_fragile(folder, how).returncode == 3
 
 
-def live(folder, *command, trigger=TRIGGER, port="0"):
-    triggers = folder / f"triggers of {command[0]}"
+def live(folder, *line, trigger=TRIGGER, port="0"):
+    triggers = folder / f"triggers of {line[0]}"
     triggers.mkdir(exist_ok=True)
     (triggers / "mine.py").write_text(trigger)
-    return subprocess.run(
-        [*EVERYHIT, *map(str, command), "--store", folder / command[0], "--json", "--port", port],
-        capture_output=True,
-        text=True,
+    return command.run(
+        *(*line, "--store", folder / line[0], "--json", "--port", port),
         timeout=200,
         env=os.environ | {"EVERYHIT_TRIGGERS": f'["{triggers}"]'},
     )
@@ -96,7 +86,7 @@ def test_windows_that_fail_while_data_come_are_counted_and_end_up_and_demo_with_
 
 
 def test_what_a_trigger_prints_is_never_in_the_answer(folder):
-    done = run(folder, "well", "--json")
+    done = run_fragile(folder, "well", "--json")
     assert done.returncode == 0, done.stderr
     (result,) = json.loads(done.stdout)
     assert (result["rows"], result["failed_windows"]) == (1, 0)
@@ -107,10 +97,10 @@ def test_what_a_trigger_prints_is_never_in_the_answer(folder):
 @pytest.mark.parametrize("where", ["import sys; sys.exit()\n", "raise SystemExit(0)\n"])
 def test_a_file_that_ends_the_process_is_refused(folder, where):
     (folder / "ends.py").write_text(where)
-    done = everyhit("trigger", "run", folder / "ends.py", "--store", folder / "s")
+    done = command.run("trigger", "run", folder / "ends.py", "--store", folder / "s")
     assert done.returncode == 1
     assert done.stderr.startswith(f"everyhit: {folder / 'ends.py'}: SystemExit")
 
 
 def test_a_command_that_is_written_wrongly_ends_with_two():
-    assert everyhit("run", "show", "--nonsense").returncode == 2
+    assert command.run("run", "show", "--nonsense").returncode == 2

@@ -2,9 +2,8 @@
 
 import json
 import os
-import subprocess
-import sys
 
+import command
 import numpy as np
 import pytest
 
@@ -24,21 +23,11 @@ wrap = "2**44"
 disorder = "1 us"
 slice = "100 ms"
 """
-EVERYHIT = [sys.executable, "-c", "from ops.cli import main; main()"]
 PEAK, SIGMA, LAG = 800.0, 25.0, 340
 
 
 def everyhit(*arguments, code=0):
-    done = subprocess.run(
-        [*EVERYHIT, *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        env=os.environ | {"COLUMNS": "120"},
-    )
-    assert done.returncode == code, done.stderr
-    assert "Traceback" not in done.stderr
-    return done.stdout if code == 0 else done.stderr
+    return command.everyhit(*arguments, code=code, env=os.environ | {"COLUMNS": "120"})
 
 
 @pytest.fixture(scope="module")

@@ -2,12 +2,11 @@
 
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from command import run
 
 pytestmark = pytest.mark.slow
 
@@ -41,17 +40,17 @@ def folder(tmp_path):
 
 
 def everyhit(folder, *arguments, seconds=2.0):
-    return subprocess.run(
-        [sys.executable, "-c", "from ops.cli import main; main()", *map(str, arguments),
-         "--store", str(folder / "store"), "--json"],
-        capture_output=True, text=True, timeout=100,
+    return run(
+        *(*arguments, "--store", folder / "store", "--json"),
         env={
-            "PATH": "/usr/bin:/bin", "HOME": str(folder),
+            "PATH": "/usr/bin:/bin",
+            "HOME": str(folder),
             "EVERYHIT_TRIGGERS": json.dumps([str(folder / "triggers")]),
             "EVERYHIT_CELL": "100 ns",
-            "EVERYHIT_TRIGGER_S": str(seconds), "EVERYHIT_TRIGGER_MEMORY_MB": "500",
+            "EVERYHIT_TRIGGER_S": str(seconds),
+            "EVERYHIT_TRIGGER_MEMORY_MB": "500",
         },
-    )  # fmt: skip
+    )
 
 
 def found(folder):

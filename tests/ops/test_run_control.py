@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from command import everyhit
 
 from db.catalogue.configurations import configured_at
 from db.catalogue.runs import find_run
@@ -91,16 +92,8 @@ def told(redis, name):
 
 def run_command(redis, *arguments):
     """What ``everyhit run …`` says."""
-    done = subprocess.run(
-        [EVERYHIT, "run", *arguments, "--json"],
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-        env=os.environ | {"EVERYHIT_REDIS": redis.url},
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    told = os.environ | {"EVERYHIT_REDIS": redis.url}
+    return json.loads(everyhit("run", *arguments, "--json", timeout=240, env=told))
 
 
 def send(sender, words):

@@ -4,7 +4,8 @@ import signal
 import subprocess
 import time
 
-from up import EVERYHIT, Lab, until, words_of
+from command import EVERYHIT
+from up import Lab, until, words_of
 
 from ops.demo.front_end import Sender
 

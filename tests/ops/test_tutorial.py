@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from command import everyhit
 
 PAGE = Path(__file__).parents[2] / "docs" / "tutorial.md"
 
@@ -16,32 +17,18 @@ def blocks(kind):
     return re.findall(rf"```{kind}\n(.*?)```", PAGE.read_text(), re.DOTALL)
 
 
-def run(*command, at):
-    done = subprocess.run(
-        command,
-        cwd=at,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        env=os.environ | {"EVERYHIT_STORE": str(at / "store")},
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
 @pytest.mark.slow
 def test_a_table_becomes_a_coincidence_plot_in_under_ten_commands(tmp_path):
     (make,) = blocks("python")
     (trigger,) = blocks("sql")
     commands = [shlex.split(line) for block in blocks("sh") for line in block.splitlines()]
     assert len(commands) < 10
-    run(sys.executable, "-c", make, at=tmp_path)
+    subprocess.run([sys.executable, "-c", make], cwd=tmp_path, check=True, timeout=120)
     (tmp_path / "muons.sql").write_text(trigger)
-    told = {}
+    told, at_store = {}, os.environ | {"EVERYHIT_STORE": str(tmp_path / "store")}
     for name, *words in commands:
         assert name == "everyhit"
-        program = "from ops.cli import main; main()"
-        told[" ".join(words[:2])] = run(sys.executable, "-c", program, *words, at=tmp_path)
+        told[" ".join(words[:2])] = everyhit(*words, env=at_store, cwd=tmp_path)
     for picture in ("adc", "coincidence", "muons", "rate"):
         assert (tmp_path / f"{picture}.png").read_bytes().startswith(b"\x89PNG")
     mean, error = re.search(r"mean = (\S+) ± (\S+)", told["plot time-difference"]).groups()

@@ -4,16 +4,15 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from contextlib import contextmanager
 
 import numpy as np
+from command import EVERYHIT, everyhit
 from ticks import TOY
 
 from everyhit import ApiError, Client
 
-EVERYHIT = [sys.executable, "-c", "from ops.cli import main; main()"]
 EACH = "-- trigger: each\n-- reach: 0 ns\nSELECT t, wire FROM hits\n"
 FAR = 2_000
 """Ticks between two hits, so that each makes an event of its own."""
@@ -38,13 +37,9 @@ class Lab:
 
     def said(self, *arguments, code=0):
         """What a command answers as JSON, or its error."""
-        done = subprocess.run(
-            [*EVERYHIT, *map(str, arguments), "--store", str(self.store), *["--json"][code:]],
-            capture_output=True, text=True, timeout=120, env=self.environment,
-        )  # fmt: skip
-        assert done.returncode == code, done.stderr
-        assert "Traceback" not in done.stderr, done.stderr
-        return json.loads(done.stdout) if code == 0 else done.stderr
+        line = (*arguments, "--store", self.store, *["--json"][code:])
+        answer = everyhit(*line, code=code, env=self.environment)
+        return json.loads(answer) if code == 0 else answer
 
     @contextmanager
     def up(self, *arguments, command="up"):

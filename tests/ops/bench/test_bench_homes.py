@@ -5,8 +5,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from command import everyhit
 from homes import OTHERS
-from test_cli import everyhit
 from ticks import TOY, Hit, toy_chunks
 
 from db.errors import StoreError

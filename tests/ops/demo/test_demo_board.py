@@ -9,18 +9,13 @@ from contextlib import contextmanager
 from urllib.request import urlopen
 
 import pytest
+from command import everyhit
 
 from ops.servers.ports import free_port
 
 compiled = pytest.importorskip("fpga.simulation.compiled", reason="the extra fpga isn't installed")
 pytestmark = pytest.mark.skipif(compiled.find_compiler() is None, reason="needs a C++ compiler")
 EVERYHIT = [sys.executable, "-u", "-c", "from ops.cli import main; main()"]
-
-
-def everyhit(*arguments):
-    done = subprocess.run([*EVERYHIT, *arguments], capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 @contextmanager

@@ -1,12 +1,11 @@
 """Workers and conductor as processes, with a real Redis and a real ClickHouse."""
 
 import json
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
+from command import run
 from ticks import Hit, toy_chunks, toy_run, write
 
 from db.catalogue.heartbeat import ALIVE_S, alive, beat
@@ -44,13 +43,6 @@ def redis(tmp_path):
     server.start()
     yield server
     server.kill()
-
-
-def command(*arguments):
-    return subprocess.run(
-        [sys.executable, "-c", "from ops.cli import main; main()", *arguments],
-        capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
 
 
 def test_one_holds_the_lock_until_it_lets_go_or_falls_silent(redis):
@@ -107,14 +99,14 @@ def test_a_redis_that_is_away_is_one_line_without_its_password():
     ],
 )  # fmt: skip
 def test_what_cannot_work_is_one_line(arguments, said):
-    done = command(*arguments)
+    done = run(*arguments)
     assert done.returncode == 1
     assert said in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
 
 
 def told_of(redis):
-    return json.loads(command("backlog", "--redis", redis.url, "--json").stdout)
+    return json.loads(run("backlog", "--redis", redis.url, "--json").stdout)
 
 
 def test_a_trigger_that_hangs_loses_its_window_alone_and_is_mended_by_a_new_conductor(
