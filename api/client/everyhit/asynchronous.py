@@ -12,12 +12,12 @@ import websockets
 from numpy.typing import NDArray
 from websockets.asyncio.client import connect
 
-from everyhit import asks, listening
-from everyhit.asks import Ask, Flow, Moment, Pause, RunName
+from everyhit import asks, event_asks, histogram_asks, listening, request, trigger_asks
 from everyhit.errors import ApiError
 from everyhit.event import Event
 from everyhit.histogram import Histogram
 from everyhit.known import KnownTrigger
+from everyhit.request import Ask, Flow, Moment, Pause, RunName
 from everyhit.run import Run
 from everyhit.tables import Listed
 
@@ -112,7 +112,7 @@ class AsyncClient:
 
     async def graphql(self, query: str, variables: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return the ``data`` of an answer in GraphQL."""
-        return await self._do(asks.graphql(query, variables))
+        return await self._do(request.graphql(query, variables))
 
     async def latest(self) -> Run:
         """Return the newest run."""
@@ -147,7 +147,9 @@ class AsyncClient:
         ``of`` is hits, or a trigger's name. Without ``run`` it is the newest; without ``low`` and
         ``high`` the bins go from the smallest value to the largest.
         """
-        return await self._do(asks.histogram(column, run, of, start, stop, where, bins, low, high))
+        return await self._do(
+            histogram_asks.histogram(column, run, of, start, stop, where, bins, low, high)
+        )
 
     async def histogram2d(
         self,
@@ -163,7 +165,9 @@ class AsyncClient:
         high: tuple[float | None, float | None] = (None, None),
     ) -> Histogram:
         """Return counts of pairs of values; ``bins``, ``low`` and ``high`` are for x, then y."""
-        return await self._do(asks.histogram2d(x, y, run, of, start, stop, where, bins, low, high))
+        return await self._do(
+            histogram_asks.histogram2d(x, y, run, of, start, stop, where, bins, low, high)
+        )
 
     async def event(
         self,
@@ -179,7 +183,7 @@ class AsyncClient:
         With ``at`` they are counted from that time on; ``where`` selects among them. Without
         ``run`` it is of the newest.
         """
-        return await self._through(asks.event(n, run, at, trigger, where))
+        return await self._through(event_asks.event(n, run, at, trigger, where))
 
     async def annotate(
         self,
@@ -215,7 +219,7 @@ class AsyncClient:
         of its settings, or registered SQL. A decorated function must be there with the same source;
         what ``sql_trigger`` makes is registered there. ``params`` are its parameters.
         """
-        return await self._through(asks.process(trigger, params, run, start, stop))
+        return await self._through(trigger_asks.process(trigger, params, run, start, stop))
 
     async def follow(
         self, run: RunName | None = None, trigger: str = "events", where: str = ""
@@ -230,7 +234,7 @@ class AsyncClient:
                 async for text in socket:
                     message = json.loads(text)
                     if message["type"] == "connection_ack":
-                        wanted = listening.subscribe(asks.named(run), trigger, where)
+                        wanted = listening.subscribe(request.named(run), trigger, where)
                         await socket.send(wanted)
                     for event in listening.events_in(message):
                         yield event
@@ -255,9 +259,9 @@ class AsyncClient:
 
     async def _do(self, ask: Ask[T]) -> T:
         try:
-            answer = await self._http.request(**asks.sent(ask))
+            answer = await self._http.request(**request.sent(ask))
         except httpx.HTTPError as fault:
             raise ApiError(f"can't reach {self._url}: {fault}") from None
-        if told := asks.fault_in(answer.status_code, answer.content):
+        if told := request.fault_in(answer.status_code, answer.content):
             raise told
         return ask.read(answer.content)

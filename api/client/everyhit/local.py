@@ -30,10 +30,10 @@ from db.store import open_store as opened
 from db.store import store_folder
 from db.words.totals import extent
 from everyhit import asks, listening
-from everyhit.asks import Moment, RunName
 from everyhit.asynchronous import AsyncClient
 from everyhit.errors import ApiError
 from everyhit.listening import Socket
+from everyhit.request import Moment, RunName, named
 from everyhit.sync import Client
 from software_triggers.registry import triggers_of_run
 from software_triggers.running.threads import run_stages
@@ -108,7 +108,7 @@ class _InProcess(AsyncClient):
             return await super().trigger(trigger, run, start, stop, **params)
         try:
             number, lineage = await self._state.ask_bulk(
-                _run_here, self._state, trigger, asks.named(run), start, stop, params
+                _run_here, self._state, trigger, named(run), start, stop, params
             )
         except EveryhitError as fault:
             raise ApiError(str(fault), fault.code) from None

@@ -5,8 +5,8 @@ from functools import wraps
 from threading import Thread
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
-from everyhit.asks import RunName
 from everyhit.asynchronous import AsyncClient
+from everyhit.request import RunName
 
 P = ParamSpec("P")
 T = TypeVar("T")
