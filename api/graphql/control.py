@@ -6,6 +6,7 @@ from typing import Annotated
 
 import strawberry
 
+from api.fit import check_triggers
 from api.graphql.context import Info
 from api.graphql.mutation import mutation
 from api.graphql.orders import ConfigurationWanted, ConfiguredLink, Order, ReadoutTold
@@ -16,7 +17,6 @@ from api.graphql.wanted import (
     Fields,
     Tags,
     Triggers,
-    check_triggers,
     edit_of,
     feedback_of,
     settings_of,

@@ -2,10 +2,11 @@ from typing import Annotated
 
 import strawberry
 
+from api.fit import check_triggers
 from api.graphql.context import Info
 from api.graphql.mutation import mutation
 from api.graphql.runs import Run
-from api.graphql.wanted import Events, Fields, Tags, Triggers, check_triggers, edit_of, settings_of
+from api.graphql.wanted import Events, Fields, Tags, Triggers, edit_of, settings_of
 from db.catalogue.annotations import annotate
 from db.catalogue.runs import open_run, planned_run
 from db.detector import available, load

@@ -1,19 +1,14 @@
 """The triggers that a run is opened with, and the fields and tags that it gets."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Annotated, Any, cast
 
 import strawberry
 from strawberry.scalars import JSON
 
 from db.catalogue.annotations import Edit
-from db.catalogue.runs import Run
-from db.engine import Engine
 from db.errors import UsageError
-from readout.control.feedback import Limits, check_feedback, plain
-from software_triggers.registry import triggers_of_run
-from software_triggers.task.bind import stages_of
+from readout.control.feedback import Limits, plain
 
 Triggers = Annotated[list[str] | None, strawberry.argument(description="Triggers that run on it.")]
 Events = Annotated[
@@ -26,7 +21,6 @@ Fields = Annotated[
     ),
 ]
 Tags = Annotated[list[str] | None, strawberry.argument(description="Tags of the run.")]
-Wanted = Mapping[str, Mapping[str, Any]]
 
 
 def edit_of(
@@ -66,9 +60,3 @@ def feedback_of(wanted: Sequence[FeedbackWanted] | None) -> dict[str, Any]:
     return plain(
         {each.trigger: Limits(tuple(each.columns), each.most, each.for_s) for each in wanted or ()}
     )
-
-
-def check_triggers(engine: Engine, run: Run, wanted: Wanted, folders: Sequence[Path]) -> None:
-    """Raise what is wrong with the triggers of a run, which may be planned; nothing is entered."""
-    stages = stages_of(engine, run, triggers_of_run(engine, run, folders), wanted)
-    check_feedback(run, {stage.name: stage.lineage.columns for stage in stages})

@@ -3,6 +3,7 @@ from typing import Annotated, Any
 
 import typer
 
+from api.fit import check_triggers
 from db.catalogue.orders import OrderEntry, list_orders
 from db.catalogue.runs import close_run, find_run
 from db.engine.address import is_clickhouse
@@ -26,7 +27,6 @@ from ops.cli.opening import detector_named, opened, wanted_triggers
 from ops.cli.runs import runs
 from ops.cli.show import AsJson, Store, show, show_json
 from ops.cli.triggers import Events, Params, Triggers
-from ops.services.fit import check_triggers
 from ops.settings import settings
 from readout.control.commander import WITHIN_S, Commander, find_open_run
 from readout.control.outcome import living_readouts, outcome_of
@@ -83,7 +83,7 @@ def start(
             configuration=configured(mask, prefilter, prescale),
             links=link or (),
             annotations=annotations,
-            check=lambda run: check_triggers(at.engine, run, wanted),
+            check=lambda run: check_triggers(at.engine, run, wanted, settings().triggers),
         )
     _tell(entry, as_json=as_json)
 

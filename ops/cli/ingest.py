@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
+from api.fit import check_triggers
 from db import store as storage
 from db.catalogue.annotations import annotate
 from db.catalogue.runs import Run, close_run, name_of_file, open_run, planned_run
@@ -27,7 +28,6 @@ from ops.cli.show import AsJson, Store, Words, show, show_json
 from ops.cli.sources import Force, Form, Tree
 from ops.cli.triggers import Events, Triggers, progress_of_job
 from ops.plain import visible
-from ops.services.fit import check_triggers
 from ops.services.interrupt import interruptible
 from ops.settings import settings
 from readout.control.rules import keeping
@@ -112,7 +112,12 @@ def ingest(
         cell = duration_ticks(settings().cell, declared.tick)
         told = {"events": events.split(",")} if events else {}
         wanted = [*(trigger or []), *(["events"] if events else [])]
-        check_triggers(at.engine, planned_run(declared, cell, told), wanted_triggers(wanted))
+        check_triggers(
+            at.engine,
+            planned_run(declared, cell, told),
+            wanted_triggers(wanted),
+            settings().triggers,
+        )
         new = open_run(
             at.engine,
             declared,

@@ -1,41 +1,35 @@
 """A ClickHouse server of our own, or several that make a cluster, on ports of this machine."""
 
 import signal
-import subprocess
-import time
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass, field
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from db.child_process import start_child
 from db.engine import answers
 from db.engine.address import parse_address
 from db.engine.reader_account import reader_xml
 from db.engine.server import ClickHouseEngine, whole_name
-from db.errors import StoreError
 from db.servers.configuration import cluster_xml
 from ops.servers import program
 from ops.servers.config import server_xml, users_xml
 from ops.servers.ports import free_ports
+from ops.servers.server import Server
 
 USER, PASSWORD = "everyhit", "at home: 'our' word/1"
 
 
 @dataclass
-class ClickHouse:
+class ClickHouse(Server):
     """A server with a folder and ports that stay when it is killed and started again.
 
-    It ends with this process, even when that is killed. The library that stands in for a
-    server dies when someone greets it with a wrong password, unlike a real one; and in it tables of
-    the Replicated family can be made but not written.
+    The library that stands in for a server dies when someone greets it with a wrong password,
+    unlike a real one; and in it tables of the Replicated family can be made but not written.
     """
 
-    folder: Path
     port: int
     http_port: int
-    process: "subprocess.Popen[bytes] | None" = field(default=None, repr=False)
 
     @property
     def host(self) -> str:
@@ -44,31 +38,8 @@ class ClickHouse:
 
     def start(self, wait_s: float = 60) -> None:
         """Start the server and wait until it answers; StoreError if it doesn't."""
-        with (self.folder / "output").open("ab") as output:
-            self.process = start_child(
-                program.command(self.folder / "config.xml", self.folder / "data"),
-                stdout=output,
-                stderr=output,
-                stdin=subprocess.DEVNULL,
-                cwd=self.folder,
-                start_new_session=True,
-            )
-        until = time.monotonic() + wait_s
-        while not self.answers():
-            if self.process.poll() is not None or time.monotonic() > until:
-                self.kill()
-                said = (self.folder / "output").read_text(errors="replace")[-500:]
-                raise StoreError(f"the ClickHouse server on port {self.port} is not up: {said}")
-            time.sleep(0.05)
-
-    def kill(self) -> None:
-        """Kill the server as a power cut would; what it acknowledged is on its disk."""
-        if self.process is not None:
-            with suppress(ProcessLookupError):
-                self.process.send_signal(signal.SIGCONT)
-            self.process.kill()
-            self.process.wait()
-            self.process = None
+        command = program.command(self.folder / "config.xml", self.folder / "data")
+        self.begin(f"the ClickHouse server on port {self.port}", command, self.answers, wait_s)
 
     def pause(self) -> None:
         """Stop the server from answering, its connections open, until ``proceed``."""

