@@ -1,3 +1,5 @@
+"""Windows of time, and how they are cut."""
+
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise

@@ -1,3 +1,5 @@
+"""The hint that an export needs a package that is not installed."""
+
 from collections.abc import Iterator
 from contextlib import contextmanager
 

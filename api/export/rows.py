@@ -1,3 +1,5 @@
+"""Rows on their way into a file, batch by batch."""
+
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path

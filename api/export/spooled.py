@@ -1,3 +1,5 @@
+"""Files that must be whole before they are sent: they lie beside the store meanwhile."""
+
 import shutil
 import tempfile
 from collections.abc import Iterator

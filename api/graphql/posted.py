@@ -1,3 +1,5 @@
+"""Mutations that open and close runs whose words come by HTTP."""
+
 from typing import Annotated
 
 import strawberry

@@ -1,3 +1,5 @@
+"""Certificates that the server shows."""
+
 import ssl
 from pathlib import Path
 

@@ -1,3 +1,5 @@
+"""The catalogue of runs: each change of an entry is a new revision, the newest counts."""
+
 import json
 import secrets
 from collections.abc import Mapping, Sequence

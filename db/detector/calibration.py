@@ -1,3 +1,5 @@
+"""Constants and tables that hold for a time, in place of those that a declaration begins with."""
+
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime

@@ -1,3 +1,5 @@
+"""The columns of a detector in ClickHouse's SQL."""
+
 from db.detector.detector import Detector
 from db.selection import dtype, to_sql
 

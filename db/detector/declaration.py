@@ -1,3 +1,5 @@
+"""Declarations by name, file or text."""
+
 import tomllib
 from collections.abc import Iterable
 from dataclasses import replace

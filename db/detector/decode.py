@@ -1,3 +1,5 @@
+"""The columns of words, in NumPy."""
+
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any

@@ -1,3 +1,5 @@
+"""The columns of words, in Polars."""
+
 import numpy as np
 import polars as pl
 from numpy.typing import ArrayLike

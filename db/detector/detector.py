@@ -1,3 +1,5 @@
+"""What a declaration says, read and checked: fields, columns, clock, shape, periods."""
+
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime

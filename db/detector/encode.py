@@ -1,3 +1,5 @@
+"""Words made from the values of their fields."""
+
 from collections.abc import Mapping
 from typing import Any
 

@@ -1,3 +1,5 @@
+"""Expressions of a declaration, in which its own constants have names."""
+
 import re
 from collections.abc import Mapping, Sequence
 

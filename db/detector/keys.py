@@ -1,3 +1,5 @@
+"""Reading of TOML tables that refuses what nobody asked for."""
+
 from collections.abc import Iterable, Mapping
 from datetime import date
 from difflib import get_close_matches

@@ -1,3 +1,5 @@
+"""A detector read from the text of its declaration."""
+
 import json
 import keyword
 import math

@@ -1,3 +1,5 @@
+"""The type of raw words."""
+
 import numpy as np
 from numpy.typing import NDArray
 

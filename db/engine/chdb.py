@@ -1,3 +1,5 @@
+"""The embedded engine, chDB, behind the protocol of ``db.engine``."""
+
 import re
 import threading
 from pathlib import Path

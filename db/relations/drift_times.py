@@ -1,3 +1,5 @@
+"""Drift times of the hits of segments, counted in the database."""
+
 import polars as pl
 
 from db.engine import Engine

@@ -1,3 +1,5 @@
+"""Events by their place in a run."""
+
 from typing import Any
 
 from db.engine import Engine

@@ -1,3 +1,5 @@
+"""The ledger rows that came since somebody looked."""
+
 from datetime import datetime
 
 import polars as pl

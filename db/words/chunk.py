@@ -1,3 +1,5 @@
+"""A chunk on its way into the store."""
+
 from dataclasses import dataclass
 
 from db.detector.words import Words

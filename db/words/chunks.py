@@ -1,3 +1,5 @@
+"""Chunks written once, and read by range, by link or by arrival."""
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime

@@ -1,3 +1,5 @@
+"""The gaps of a run, a page at a time."""
+
 import polars as pl
 
 from db.engine import Engine

@@ -1,3 +1,5 @@
+"""The whole path of hits through a board, from links to packets."""
+
 from dataclasses import dataclass
 
 from amaranth.hdl import Const, Module, Signal, Value

@@ -1,3 +1,5 @@
+"""Segments of one chamber, found while its hits pass."""
+
 from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out

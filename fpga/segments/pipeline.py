@@ -1,3 +1,5 @@
+"""Arithmetic in registers that stop and go together."""
+
 import operator
 from collections.abc import Sequence
 from functools import reduce

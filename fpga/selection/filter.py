@@ -1,3 +1,5 @@
+"""A selection as hardware."""
+
 from amaranth.hdl import Module, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out

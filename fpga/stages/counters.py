@@ -1,3 +1,5 @@
+"""Counters that the readout can read."""
+
 from collections.abc import Mapping
 
 from amaranth.hdl import Array, Module, Signal, Value

@@ -1,3 +1,5 @@
+"""Masks and prescales of channels as hardware."""
+
 from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib import memory, stream, wiring
 from amaranth.lib.wiring import In, Out

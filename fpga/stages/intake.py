@@ -1,3 +1,5 @@
+"""The side of a board that faces a front-end."""
+
 from amaranth.hdl import Module
 from amaranth.lib import stream, wiring
 from amaranth.lib.fifo import SyncFIFOBuffered

@@ -1,3 +1,5 @@
+"""The side of a board that faces the readout."""
+
 from amaranth.hdl import Cat, Const, Module, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.fifo import SyncFIFOBuffered

@@ -1,3 +1,5 @@
+"""What components take of a chip, and how fast they run."""
+
 from collections.abc import Callable
 
 from amaranth.lib import wiring

@@ -1,3 +1,5 @@
+"""The fastest clock of a component, by place and route."""
+
 import json
 import tempfile
 from pathlib import Path

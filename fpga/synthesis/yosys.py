@@ -1,3 +1,5 @@
+"""Synthesis of components with yosys."""
+
 import json
 import tempfile
 from collections.abc import Iterator, Mapping

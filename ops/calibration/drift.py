@@ -1,3 +1,5 @@
+"""The drift velocity, measured from segments."""
+
 from dataclasses import asdict
 
 import numpy as np

@@ -1,3 +1,5 @@
+"""Measured constants of chambers, and how they enter a declaration."""
+
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any

@@ -1,3 +1,5 @@
+"""Clocks and places of chambers, measured from tracks."""
+
 import numpy as np
 from numpy.typing import NDArray
 

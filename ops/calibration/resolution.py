@@ -1,3 +1,5 @@
+"""The resolution of chambers, measured from segments."""
+
 from dataclasses import asdict
 from math import erf, sqrt
 

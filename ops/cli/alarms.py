@@ -1,3 +1,5 @@
+"""``everyhit alarms``: what stopped that should go on."""
+
 from contextlib import ExitStack, closing
 from getpass import getuser
 from typing import Annotated

@@ -1,3 +1,5 @@
+"""``everyhit api`` and ``everyhit token``: the server, and who may ask it."""
+
 import ssl
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager

@@ -1,3 +1,5 @@
+"""``everyhit bench``: the options of benchmarks, which lie in ``ops.bench``."""
+
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager

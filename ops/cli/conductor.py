@@ -1,3 +1,5 @@
+"""``everyhit conductor``: windows for workers."""
+
 from contextlib import ExitStack
 from typing import Annotated
 

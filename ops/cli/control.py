@@ -1,3 +1,5 @@
+"""``everyhit run start``, ``configure``, ``stop``: orders to readouts."""
+
 import secrets
 from typing import Annotated, Any
 

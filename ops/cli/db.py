@@ -1,3 +1,5 @@
+"""``everyhit db``: tables on servers."""
+
 from dataclasses import asdict
 
 import typer

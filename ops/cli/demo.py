@@ -1,3 +1,5 @@
+"""``everyhit demo``: the simulated telescope, live."""
+
 import threading
 from contextlib import ExitStack
 from dataclasses import replace

@@ -1,3 +1,5 @@
+"""``everyhit detector``: declarations shown, checked, begun."""
+
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated

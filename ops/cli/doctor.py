@@ -1,3 +1,5 @@
+"""``everyhit doctor``: what is installed, set and stored."""
+
 import os
 import platform
 import re

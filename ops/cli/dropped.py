@@ -1,3 +1,5 @@
+"""A warning that raw words of a range are gone."""
+
 import typer
 
 from db.catalogue.runs import Run

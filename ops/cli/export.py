@@ -1,3 +1,5 @@
+"""``everyhit export``: rows into a file."""
+
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager

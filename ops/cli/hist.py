@@ -1,3 +1,5 @@
+"""``everyhit hist``: values counted in bins."""
+
 from typing import Annotated
 
 import typer

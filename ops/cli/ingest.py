@@ -1,3 +1,5 @@
+"""``everyhit ingest``: recorded words become a run."""
+
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta

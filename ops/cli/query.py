@@ -1,3 +1,5 @@
+"""``everyhit query`` and ``everyhit events``: answers as tables or files."""
+
 import io
 import sys
 from collections.abc import Mapping, Sequence

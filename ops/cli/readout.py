@@ -1,3 +1,5 @@
+"""``everyhit readout``: data taking in front of servers."""
+
 import socket
 from contextlib import ExitStack
 from functools import partial

@@ -1,3 +1,5 @@
+"""``everyhit retention``: how long words and results are kept."""
+
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any

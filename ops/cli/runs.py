@@ -1,3 +1,5 @@
+"""``everyhit run list`` and ``show``: the catalogue."""
+
 from collections import Counter
 from shlex import quote
 from typing import Annotated, Any

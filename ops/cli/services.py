@@ -1,3 +1,5 @@
+"""``everyhit worker`` and ``backlog``: the processes that run triggers on servers."""
+
 from contextlib import ExitStack
 from typing import Annotated
 

@@ -1,3 +1,5 @@
+"""``everyhit trigger``: questions listed, begun, run and tested."""
+
 from collections.abc import Mapping
 from dataclasses import asdict
 from importlib.resources import files

@@ -1,3 +1,5 @@
+"""``everyhit up``: the whole system in one process."""
+
 import socket
 import threading
 from collections.abc import Iterator

@@ -1,3 +1,5 @@
+"""Drift times of a run, as histograms."""
+
 import numpy as np
 import polars as pl
 from matplotlib.axes import Axes

@@ -1,3 +1,5 @@
+"""Counts in bins, as a picture with errors and a fit."""
+
 from typing import TYPE_CHECKING
 
 import numpy as np

@@ -1,3 +1,5 @@
+"""What a calibration leaves, as histograms of each chamber."""
+
 from collections.abc import Sequence
 
 from matplotlib.figure import Figure

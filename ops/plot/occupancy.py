@@ -1,3 +1,5 @@
+"""Hits of each element, as a map."""
+
 from collections.abc import Sequence
 from math import ceil, sqrt
 

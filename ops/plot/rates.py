@@ -1,3 +1,5 @@
+"""Hits a second against time."""
+
 from dataclasses import replace
 
 import numpy as np

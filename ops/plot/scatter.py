@@ -1,3 +1,5 @@
+"""Counts of pairs of values, as a map."""
+
 import numpy as np
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure

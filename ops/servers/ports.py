@@ -1,3 +1,5 @@
+"""Ports on which nobody listens."""
+
 import random
 import socket
 from pathlib import Path

@@ -1,3 +1,5 @@
+"""Hits of a link whose times are known."""
+
 from dataclasses import dataclass, fields
 
 import numpy as np

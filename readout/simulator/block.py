@@ -1,3 +1,5 @@
+"""The simulation of one block of time, which needs no other block."""
+
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,3 +1,5 @@
+"""What the simulated telescope and its beam are like."""
+
 from dataclasses import dataclass
 from math import inf
 

@@ -1,3 +1,5 @@
+"""Random numbers by quantiles from a table."""
+
 from functools import cache
 from statistics import NormalDist
 

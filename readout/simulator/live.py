@@ -1,3 +1,5 @@
+"""The simulated telescope as time goes by."""
+
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass

@@ -1,3 +1,5 @@
+"""Muons, and where they cross the planes of the telescope."""
+
 from dataclasses import dataclass
 from math import sqrt
 

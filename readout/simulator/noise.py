@@ -1,3 +1,5 @@
+"""Random hits of any detector."""
+
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from math import inf

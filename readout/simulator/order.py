@@ -1,3 +1,5 @@
+"""A sort for keys that are spread evenly."""
+
 import numpy as np
 
 from db.kernel import kernel

@@ -1,3 +1,5 @@
+"""A range of a simulated run, as a whole."""
+
 from collections.abc import Iterator
 from dataclasses import dataclass
 

@@ -1,3 +1,5 @@
+"""Times written into words, the other way round than they are read."""
+
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType

@@ -1,3 +1,5 @@
+"""Simulated hits in the order in which they reach the readout."""
+
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 

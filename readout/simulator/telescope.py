@@ -1,3 +1,5 @@
+"""The telescope as its declaration describes it."""
+
 from dataclasses import dataclass
 from typing import NoReturn
 

@@ -1,3 +1,5 @@
+"""Tables of what really happened in a simulation."""
+
 from collections.abc import Sequence
 from typing import Any
 

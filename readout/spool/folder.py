@@ -1,3 +1,5 @@
+"""Names in a folder, made safe against a power cut."""
+
 import os
 from pathlib import Path
 

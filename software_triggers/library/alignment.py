@@ -1,3 +1,5 @@
+"""Clocks and places of chambers, as declared, and segments without them."""
+
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any

@@ -1,3 +1,5 @@
+"""Hits sorted by chamber and time, for searches."""
+
 from typing import Any, NamedTuple
 
 import numpy as np

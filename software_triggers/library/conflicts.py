@@ -1,3 +1,5 @@
+"""A choice among candidates that share items."""
+
 from typing import Any
 
 import numpy as np

@@ -1,3 +1,5 @@
+"""The trigger ``segments``: straight pieces of track in single chambers."""
+
 from collections.abc import Sequence
 from typing import Any
 

@@ -1,3 +1,5 @@
+"""What segments say of the drift velocity."""
+
 from dataclasses import dataclass
 from typing import Any
 

@@ -1,3 +1,5 @@
+"""What tracks say of clocks and places of chambers."""
+
 from dataclasses import dataclass, replace
 from typing import Any
 

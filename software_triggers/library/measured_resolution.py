@@ -1,3 +1,5 @@
+"""What segments say of the resolution."""
+
 from dataclasses import dataclass, field
 from math import erf, exp, pi, sqrt
 from typing import Any

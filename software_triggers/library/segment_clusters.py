@@ -1,3 +1,5 @@
+"""The trigger ``segment_clusters``: hits at the segments that a front-end found."""
+
 from math import ceil
 from typing import Any
 

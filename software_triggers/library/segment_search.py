@@ -1,3 +1,5 @@
+"""The search for segments of one chamber, compiled."""
+
 from collections.abc import Iterator
 from functools import cache
 from itertools import product

@@ -1,3 +1,5 @@
+"""The trigger ``tracks``: straight lines through segments of several chambers."""
+
 from itertools import pairwise
 from typing import Any
 

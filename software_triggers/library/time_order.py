@@ -1,3 +1,5 @@
+"""A sort by group and time, in time linear in the rows."""
+
 from typing import Any
 
 import numpy as np

@@ -1,3 +1,5 @@
+"""The search for points of several chambers that fit one line and time, compiled."""
+
 from typing import Any, NamedTuple
 
 import numpy as np

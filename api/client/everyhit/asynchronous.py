@@ -1,3 +1,5 @@
+"""The client for asynchronous code; every request is made here."""
+
 import asyncio
 import json
 import os

@@ -1,3 +1,6 @@
+"""The one error that a client raises."""
+
+
 class ApiError(Exception):
     """The server refused a request; ``code`` tells of what kind its complaint is."""
 

@@ -1,3 +1,5 @@
+"""An event as a client sees it: times, words, what was found in it, a picture."""
+
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any

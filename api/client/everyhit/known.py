@@ -1,3 +1,5 @@
+"""Triggers that a server knows, as a client sees them."""
+
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any

@@ -1,3 +1,5 @@
+"""Results with lists in their columns, as awkward arrays."""
+
 from typing import TYPE_CHECKING
 
 import polars as pl

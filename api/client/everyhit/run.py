@@ -1,3 +1,5 @@
+"""A run as a client sees it."""
+
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime

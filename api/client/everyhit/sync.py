@@ -1,3 +1,5 @@
+"""The client for notebooks and scripts: the asynchronous one in a thread."""
+
 import asyncio
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Future

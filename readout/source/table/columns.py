@@ -1,3 +1,5 @@
+"""The columns of a table that a declaration names."""
+
 from collections.abc import Iterable
 
 from db.detector.keys import suggest
