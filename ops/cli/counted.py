@@ -12,7 +12,7 @@ from rich.table import Table
 from db.catalogue.runs import Run
 from db.errors import UsageError
 from db.relations.histogram import Histogram
-from ops.cli.show import show_json
+from ops.cli.show import AsJson, show_json
 
 if TYPE_CHECKING:
     from ops.plot.fit import Fit
@@ -28,23 +28,11 @@ Low = Annotated[
 High = Annotated[
     float | None, typer.Option("--high", help="End of the last; default the greatest value.")
 ]
-Log = Annotated[bool, typer.Option("--log", help="Draw counts logarithmically.")]
 SomeBins = Annotated[
     int | None,
     typer.Option("--bins", min=1, max=MOST_BINS, help="How many at most; default what suits."),
 ]
-LogX = Annotated[bool, typer.Option("--log-x", help="Draw values logarithmically.")]
 Where = Annotated[str, typer.Option("--where", help="Which rows, in SQL.")]
-OutFile = Annotated[
-    Path | None,
-    typer.Option("--out", help="Draw it into this file: .png, .pdf or .svg; .csv has numbers."),
-]
-FitOption = Annotated[
-    str | None, typer.Option("--fit", help="peak: a Gaussian on a slope; or exponential.")
-]
-FitRange = Annotated[
-    str | None, typer.Option("--fit-range", help="low:high, of values; default what suits.")
-]
 
 
 @dataclass(frozen=True)
@@ -61,8 +49,28 @@ class Counted:
     """For which part of the range there is nothing."""
 
 
-def check_out(out: Path | None, fit: str | None = None, fit_range: str | None = None) -> None:
+@dataclass(frozen=True)
+class Answer:
+    """How counts are answered, as a command asks for it."""
+
+    log: Annotated[bool, typer.Option("--log", help="Draw counts logarithmically.")] = False
+    log_x: Annotated[bool, typer.Option("--log-x", help="Draw values logarithmically.")] = False
+    fit: Annotated[
+        str | None, typer.Option("--fit", help="peak: a Gaussian on a slope; or exponential.")
+    ] = None
+    fit_range: Annotated[
+        str | None, typer.Option("--fit-range", help="low:high, of values; default what suits.")
+    ] = None
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="Draw it into this file: .png, .pdf or .svg; .csv has numbers."),
+    ] = None
+    as_json: AsJson = False
+
+
+def check_answer(asked: Answer) -> None:
     """Raise UsageError if what a histogram is to be written to or fitted with can't be meant."""
+    out, fit, fit_range = asked.out, asked.fit, asked.fit_range
     if out is not None and out.suffix.lower() != NUMBERS:
         from ops.plot import checked  # takes a second, and may be missing
 
@@ -74,9 +82,9 @@ def check_out(out: Path | None, fit: str | None = None, fit_range: str | None = 
         raise UsageError("--fit-range needs --fit peak or --fit exponential")
 
 
-def bins_for(bins: int | None, out: Path | None, *, as_json: bool) -> int:
+def bins_for(bins: int | None, asked: Answer) -> int:
     """Return how many bins there are: in a terminal, unless something is said, fewer."""
-    return bins or (_LINES if out is None and not as_json else _DRAWN)
+    return bins or (_LINES if asked.out is None and not asked.as_json else _DRAWN)
 
 
 def ends_of(fit_range: str | None) -> tuple[float | None, float | None]:
@@ -93,18 +101,9 @@ def ends_of(fit_range: str | None) -> tuple[float | None, float | None]:
     return ends
 
 
-def answer(
-    of: Counted,
-    out: Path | None,
-    *,
-    as_json: bool,
-    log: bool = False,
-    log_x: bool = False,
-    fit: str | None = None,
-    fit_range: str | None = None,
-) -> None:
+def answer(of: Counted, asked: Answer) -> None:
     """Print counts, draw them, or write them as numbers, with a fit where one is asked for."""
-    found = _fit(of.histogram, fit, fit_range)
+    found, out = _fit(of.histogram, asked.fit, asked.fit_range), asked.out
     if out is not None and out.suffix.lower() == NUMBERS:
         _write_numbers(of.histogram, out)
     elif out is not None:
@@ -112,14 +111,14 @@ def answer(
         from ops.plot.histogram import draw
 
         label = f"{of.value} ({of.unit})" if of.unit else of.value
-        picture = draw(of.run, of.histogram, label, of.title, log=log, log_x=log_x, fit=found)
-        save(picture, out, of.said)
-    if as_json:
+        scales = {"log": asked.log, "log_x": asked.log_x}
+        save(draw(of.run, of.histogram, label, of.title, **scales, fit=found), out, of.said)
+    if asked.as_json:
         unit = {"unit": of.unit} if of.unit else {}
         show_json(_told(of.histogram, found) | unit)
     elif out is None:
-        _print(of.histogram, of.title, log=log)
-    if found is not None and not as_json:
+        _print(of.histogram, of.title, log=asked.log)
+    if found is not None and not asked.as_json:
         typer.echo("\n".join(found.lines))
 
 

@@ -22,14 +22,17 @@ from db.errors import UsageError
 from ops.cli import app
 from ops.cli.dropped import warn_of_dropped
 from ops.cli.opening import opened, span_of
-from ops.cli.show import AsJson, From, RunOption, Store, To, show_json
+from ops.cli.options import RunRange, spread
+from ops.cli.show import AsJson, show_json
 
 _ENDINGS = {form.suffix: form for form in FORMATS.values()} | {"hdf5": FORMATS["hdf5"]}
 
 
 @app.command()
+@spread
 def export(
     what: Annotated[str, typer.Argument(help="hits, events, or the name of a trigger.")],
+    at: RunRange,
     out: Annotated[
         Path, typer.Option("--out", help=f"The file to write: .{', .'.join(_ENDINGS)}.")
     ],
@@ -53,10 +56,6 @@ def export(
             " 512x1028; only for .h5.",
         ),
     ] = "",
-    run: RunOption = None,
-    start: From = None,
-    stop: To = None,
-    store: Store = None,
     as_json: AsJson = False,
 ) -> None:
     """Write hits, events or a trigger's results to a file, in order of time.
@@ -72,17 +71,17 @@ def export(
     size = _size(frames)
     if size and (what != "hits" or form is not FORMATS["hdf5"] or columns):
         raise UsageError("--frames is for hits in an HDF5 file, without --columns")
-    with opened(store) as at:
-        found = find_run(at.engine, run)
-        a, b = span_of(found, start, stop)
+    with opened(at.store) as store:
+        found = find_run(store.engine, at.run)
+        a, b = span_of(found, at.start, at.stop)
         names = tuple(name for name in columns.split(",") if name)
         if size:
             pixels = pixels_of(found.detector, *size)
             names, form = pixels.columns, replace(form, write=partial(frames_hdf5, pixels=pixels))
         asked = Asked(found, what, a, b, where, lineage, names, decode)
-        rows = rows_of(at.engine, asked, out.parent)
+        rows = rows_of(store.engine, asked, out.parent)
         if what == "hits":
-            warn_of_dropped(at.engine, found, (a, b), "they are not in this file")
+            warn_of_dropped(store.engine, found, (a, b), "they are not in this file")
         if "partial" in rows.told:
             typer.echo(rows.told["partial"], err=True)
         n = _write(rows, form, out)

@@ -21,6 +21,7 @@ from db.words.homes.home import HomeAwayError
 from db.words.homes.naming import note_home
 from db.words.homes.opening import home_at
 from ops.cli.dropped import warn_of_dropped
+from ops.cli.options import RunRange
 from ops.settings import settings
 from software_triggers.task.names import partial_of, relations
 
@@ -105,25 +106,23 @@ class RowsAsked:
 
 
 @contextmanager
-def rows_asked(
-    store: str | None, run: str | None, start: str | None, stop: str | None, of: str
-) -> Iterator[RowsAsked]:
+def rows_asked(at: RunRange, of: str) -> Iterator[RowsAsked]:
     """Open a store and look up rows of a run by name, and say what they lack.
 
     Raises UsageError where there are none of that name.
     """
-    with opened(store) as at:
-        found = find_run(at.engine, run)
-        span = span_of(found, start, stop)
-        names = relations(at.engine, found, span)
+    with opened(at.store) as store:
+        engine, found = store.engine, find_run(store.engine, at.run)
+        span = span_of(found, at.start, at.stop)
+        names = relations(engine, found, span)
         if of not in names:
             raise UsageError(f"there is no {of} in this run; there are: {', '.join(names)}")
         if of in ("hits", "words"):
-            warn_of_dropped(at.engine, found, span, "they are not in this histogram")
-        if said := partial_of(at.engine, names, [of]):
+            warn_of_dropped(engine, found, span, "they are not in this histogram")
+        if said := partial_of(engine, names, [of]):
             typer.echo(said, err=True)
         try:
-            yield RowsAsked(at.engine, found, *span, names, said)
+            yield RowsAsked(engine, found, *span, names, said)
         except UnknownColumnError as fault:
             raise UsageError(f"{fault}; {of} have {', '.join(columns_of(names[of]))}") from None
 

@@ -16,7 +16,7 @@ from db.time import parse_moment
 from db.words.totals import extent
 from ops.cli import app
 from ops.cli.opening import opened, span_of
-from ops.cli.show import From, RunOption, Store, To
+from ops.cli.options import RunRange, spread
 from software_triggers.task.names import lineage_of, partial_of, relations
 
 plots = typer.Typer(help="Pictures of a run, as PNG, PDF or SVG.", no_args_is_help=True)
@@ -26,27 +26,25 @@ Out = Annotated[Path, typer.Option("--out", help="The file to write: .png, .pdf 
 
 
 @plots.command("occupancy")
-def occupancy(
-    out: Out, run: RunOption = None, start: From = None, stop: To = None, store: Store = None
-) -> None:
+@spread
+def occupancy(out: Out, at: RunRange) -> None:
     """Draw how many hits each wire, or each channel, has."""
     from ops.plot import occupancy as picture
     from ops.plot import save
 
-    with _asked(out, store, run, start, stop) as of:
+    with _asked(out, at) as of:
         counted = picture.count(of.engine, of.relations["hits"])
     save(picture.draw(of.run, counted), out)
 
 
 @plots.command("drift-times")
-def drift_times(
-    out: Out, run: RunOption = None, start: From = None, stop: To = None, store: Store = None
-) -> None:
+@spread
+def drift_times(out: Out, at: RunRange) -> None:
     """Draw the drift times of hits in segments: all, and chamber by chamber."""
     from ops.plot import drift_times as picture
     from ops.plot import save
 
-    with _asked(out, store, run, start, stop) as of:
+    with _asked(out, at) as of:
         lineage_of(of.engine, of.run, "segments")
         said = partial_of(of.engine, of.relations, ["segments"])
         counted = picture.count(of.engine, of.relations["segments"])
@@ -54,8 +52,10 @@ def drift_times(
 
 
 @plots.command("event")
+@spread
 def event(
     out: Out,
+    at: RunRange,
     number: Annotated[
         int, typer.Option("--event", min=0, help="Which one of the range, from 0 in time's order.")
     ] = 0,
@@ -63,10 +63,6 @@ def event(
         str | None, typer.Option("--at", help="As --from: the event then, or the next one.")
     ] = None,
     name: Annotated[str, typer.Option("--trigger", help="Which event builder.")] = "events",
-    run: RunOption = None,
-    start: From = None,
-    stop: To = None,
-    store: Store = None,
 ) -> None:
     """Draw an event: hit cells, drift distances, segments and tracks."""
     from ops.plot import display, save
@@ -74,7 +70,7 @@ def event(
 
     if number and moment is not None:
         raise UsageError("an event has a number or a moment: give --event or --at, not both")
-    with _asked(out, store, run, start, stop) as of:
+    with _asked(out, at) as of:
         lineage_of(of.engine, of.run, name)
         said = partial_of(of.engine, of.relations, [name])
         names = {**of.relations, "events": of.relations[name]}
@@ -97,16 +93,14 @@ class _Asked:
 
 
 @contextmanager
-def _asked(
-    out: Path, store: str | None, run: str | None, start: str | None, stop: str | None
-) -> Iterator[_Asked]:
+def _asked(out: Path, at: RunRange) -> Iterator[_Asked]:
     """Open what a picture is drawn from, once it is sure that the picture can be written."""
     from ops.plot import checked
 
     checked(out)
-    with opened(store) as at:
-        found = find_run(at.engine, run)
-        first, last = extent(at.engine, found)
-        a, b = span = span_of(found, start, stop)
-        names = relations(at.engine, found, span)
-        yield _Asked(at.engine, found, max(a, first), min(b, last), names)
+    with opened(at.store) as store:
+        engine, found = store.engine, find_run(store.engine, at.run)
+        first, last = extent(engine, found)
+        a, b = span = span_of(found, at.start, at.stop)
+        names = relations(engine, found, span)
+        yield _Asked(engine, found, max(a, first), min(b, last), names)

@@ -22,25 +22,27 @@ from db.words.gaps import read_gaps
 from db.words.totals import extent
 from ops.cli.counted import (
     PATIENCE_S,
+    Answer,
     Counted,
-    FitOption,
-    FitRange,
     High,
-    Log,
-    LogX,
     Low,
-    OutFile,
     SomeBins,
     Where,
     answer,
     bins_for,
-    check_out,
+    check_answer,
 )
 from ops.cli.hist import Of, Value, count
 from ops.cli.opening import columns_of, rows_asked
+from ops.cli.options import RunRange, spread
 from ops.cli.plot import plots
-from ops.cli.show import AsJson, From, RunOption, Store, To, show_json
+from ops.cli.show import AsJson, show_json
 from software_triggers.task.names import selection_over
+
+SomeOut = Annotated[
+    Path | None, typer.Option("--out", help="Draw it into this file: .png, .pdf or .svg.")
+]
+Log = Annotated[bool, typer.Option("--log", help="Draw counts logarithmically.")]
 
 MEAN_GAPS = 10
 """Without --within, times up to so many mean ones are shown."""
@@ -50,33 +52,27 @@ _UNITS = ((1e9, "s"), (1e6, "ms"), (1e3, "us"), (0.0, "ns"))
 
 
 @plots.command("spectrum")
+@spread
 def spectrum(
     value: Value,
+    at: RunRange,
+    asked: Answer,
     of: Of = "hits",
     where: Where = "",
     bins: SomeBins = None,
     low: Low = None,
     high: High = None,
-    log: Log = False,
-    log_x: LogX = False,
-    fit: FitOption = None,
-    fit_range: FitRange = None,
-    out: OutFile = None,
-    run: RunOption = None,
-    start: From = None,
-    stop: To = None,
-    store: Store = None,
-    as_json: AsJson = False,
 ) -> None:
     """Draw how often each value occurs, with a fit where one is asked for."""
-    check_out(out, fit, fit_range)
-    n = bins_for(bins, out, as_json=as_json)
-    counted = count(value, of, where, n, low, high, run, start, stop, store)
-    answer(counted, out, as_json=as_json, log=log, log_x=log_x, fit=fit, fit_range=fit_range)
+    check_answer(asked)
+    answer(count(value, of, where, (bins_for(bins, asked), low, high), at), asked)
 
 
 @plots.command("time-difference")
+@spread
 def time_difference(
+    at: RunRange,
+    asked: Answer,
     first: Annotated[
         str, typer.Option("--first", help='From these, a selection as "channel == 0" ...')
     ] = "",
@@ -91,36 +87,26 @@ def time_difference(
     ] = None,
     of: Of = "hits",
     bins: SomeBins = None,
-    log: Log = False,
-    log_x: LogX = False,
-    fit: FitOption = None,
-    fit_range: FitRange = None,
-    out: OutFile = None,
-    run: RunOption = None,
-    start: From = None,
-    stop: To = None,
-    store: Store = None,
-    as_json: AsJson = False,
 ) -> None:
     """Draw times from each hit to the one before, or of all pairs of two selections.
 
     --first and --second count each pair within the time, on both sides: what belongs together is a
     peak there, what does not is flat.
     """
-    check_out(out, fit, fit_range)
+    check_answer(asked)
     if bool(first) != bool(second):
         raise UsageError("pairs need both --first and --second")
     if first and by is not None:
         raise UsageError("--by is for times to the hit before: leave it out with --first")
-    n_bins = bins_for(bins, out, as_json=as_json)
-    with rows_asked(store, run, start, stop, of) as asked:
-        rows = _within_hits(asked.engine, asked.relations[of])
+    n_bins = bins_for(bins, asked)
+    with rows_asked(at, of) as found:
+        rows = _within_hits(found.engine, found.relations[of])
         if by is not None and by not in columns_of(rows):
             raise UsageError(f"{of} have no column {by}; they have: {', '.join(columns_of(rows))}")
         if within is not None:
-            reach = duration_ticks(within, asked.run.detector.tick)
+            reach = duration_ticks(within, found.run.detector.tick)
         else:
-            n = max(count_rows(asked.engine, rows), 1)
+            n = max(count_rows(found.engine, rows), 1)
             reach = max(MEAN_GAPS * (rows.b - rows.a) // n, 10)
         if reach < 1:
             raise UsageError(f"--within {within}: that is less than a tick")
@@ -128,7 +114,7 @@ def time_difference(
             TextColumn("counting"),
             BarColumn(),
             TimeElapsedColumn(),
-            disable=as_json,
+            disable=asked.as_json,
             transient=True,
         ) as bar:
             task = bar.add_task("", total=1.0)
@@ -138,20 +124,21 @@ def time_difference(
 
             if first:
                 pair = _selection(rows, first), _selection(rows, second)
-                ticks = between(asked.engine, rows, *pair, reach, n_bins, PATIENCE_S, show_done)
+                ticks = between(found.engine, rows, *pair, reach, n_bins, PATIENCE_S, show_done)
                 title = f"from {first} to {second}, {of}"
             else:
-                ticks = to_previous(asked.engine, rows, by, reach, n_bins, PATIENCE_S, show_done)
+                ticks = to_previous(found.engine, rows, by, reach, n_bins, PATIENCE_S, show_done)
                 title = f"from {of} to the next" + (f" of equal {by}" if by else "")
-    counted, unit = _in_time(asked.run, ticks)
-    told_of = Counted(asked.run, counted, "time difference", title, unit, asked.said)
-    answer(told_of, out, as_json=as_json, log=log, log_x=log_x, fit=fit, fit_range=fit_range)
+    counted, unit = _in_time(found.run, ticks)
+    answer(Counted(found.run, counted, "time difference", title, unit, found.said), asked)
 
 
 @plots.command("scatter")
+@spread
 def scatter(
     x: Value,
     y: Value,
+    at: RunRange,
     of: Of = "hits",
     where: Where = "",
     bins: Annotated[
@@ -160,13 +147,7 @@ def scatter(
     x_range: Annotated[str, typer.Option("--x-range", help="low:high; default all.")] = ":",
     y_range: Annotated[str, typer.Option("--y-range", help="low:high; default all.")] = ":",
     log: Log = False,
-    out: Annotated[
-        Path | None, typer.Option("--out", help="Draw it into this file: .png, .pdf or .svg.")
-    ] = None,
-    run: RunOption = None,
-    start: From = None,
-    stop: To = None,
-    store: Store = None,
+    out: SomeOut = None,
     as_json: AsJson = False,
 ) -> None:
     """Draw how often pairs of values occur, as a map of cells."""
@@ -178,7 +159,7 @@ def scatter(
         checked(out)
     n_x, n_y = _cells(bins)
     axes = Axis(*_ends("--x-range", x_range), n_x), Axis(*_ends("--y-range", y_range), n_y)
-    with rows_asked(store, run, start, stop, of) as asked:
+    with rows_asked(at, of) as asked:
         counted = histogram2d_of(asked.engine, (x, y), of, where, asked.relations, axes, PATIENCE_S)
     if out is not None:
         from ops.plot import save
@@ -197,7 +178,9 @@ def scatter(
 
 @plots.command("rate")
 @plots.command("rates", hidden=True)  # its name until there were others
+@spread
 def rate(
+    at: RunRange,
     by: Annotated[
         str | None,
         typer.Option("--by", help="Any column, a line each; default what the detector has."),
@@ -209,13 +192,7 @@ def rate(
     bin_: Annotated[
         str | None, typer.Option("--bin", help="Length of a bin, as 10s; default what suits.")
     ] = None,
-    out: Annotated[
-        Path | None, typer.Option("--out", help="Draw it into this file: .png, .pdf or .svg.")
-    ] = None,
-    run: RunOption = None,
-    start: From = None,
-    stop: To = None,
-    store: Store = None,
+    out: SomeOut = None,
     as_json: AsJson = False,
 ) -> None:
     """Draw hits a second against time; dead time is shaded.
@@ -230,7 +207,7 @@ def rate(
 
     if out is not None:
         checked(out)
-    with rows_asked(store, run, start, stop, of) as asked:
+    with rows_asked(at, of) as asked:
         engine, rows = asked.engine, _within_hits(asked.engine, asked.relations[of])
         shape = asked.run.detector.shape
         groups = [shape.element[0]] if shape and len(elements(asked.run.detector)) else []
