@@ -21,19 +21,20 @@ class RunRange:
 
 def spread(command: Callable[..., None]) -> Callable[..., None]:
     """Return the command with an option for each field of its parameters that are dataclasses."""
-    shown: list[inspect.Parameter] = []
+    own: list[inspect.Parameter] = []
+    shared: list[inspect.Parameter] = []
     groups: dict[str, Any] = {}
     for name, parameter in inspect.signature(command, eval_str=True).parameters.items():
         kind = parameter.annotation
         if is_dataclass(kind):
             groups[name] = kind
             hints = get_type_hints(kind, include_extras=True)
-            shown += [
+            shared += [
                 parameter.replace(name=each.name, default=each.default, annotation=hints[each.name])
                 for each in fields(kind)
             ]
         else:
-            shown.append(parameter)
+            own.append(parameter)
 
     @wraps(command)
     def run(**given: Any) -> None:
@@ -41,8 +42,7 @@ def spread(command: Callable[..., None]) -> Callable[..., None]:
             given[name] = kind(**{each.name: given.pop(each.name) for each in fields(kind)})
         command(**given)
 
-    vars(run)["__signature__"] = inspect.Signature(
-        [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in shown]
-    )
+    shown = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in (*own, *shared)]
+    vars(run)["__signature__"] = inspect.Signature(shown)
     run.__annotations__ = {each.name: each.annotation for each in shown}
     return run
