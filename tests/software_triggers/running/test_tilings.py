@@ -2,35 +2,20 @@
 
 import json
 
-import polars as pl
 import pytest
-from ticks import Hit, toy_chunks, toy_run, write
+from neighbours import NUMBERED, neighbours, run_of_neighbours
 from workbench import PAIRS
 
 from db.errors import SqlError
 from db.results.rows import list_lineages
 from db.time import WHOLE
 from software_triggers.running.tilings import compare_tilings
-from software_triggers.trigger import sql_trigger, trigger
-
-TIMES = [*range(0, 2000, 40), *range(20, 2000, 400)]
+from software_triggers.trigger import sql_trigger
 
 
 @pytest.fixture(scope="module")
 def run(engine):
-    run = toy_run(engine)
-    write(engine, run, toy_chunks(run.run_id, [Hit(t, 0, t % 4) for t in TIMES]))
-    return run
-
-
-def neighbours(reach):
-    @trigger(reach=reach)
-    def neighbours(hits):
-        """The hits that have another one before them by 40 ns."""
-        before = hits.select(pl.col("t") + 40)
-        return hits.join(before.unique(), on="t").select("t", "wire")
-
-    return neighbours
+    return run_of_neighbours(engine)
 
 
 @pytest.mark.parametrize("found", [PAIRS, neighbours("40 ns")])
@@ -51,10 +36,7 @@ def test_a_reach_that_is_too_short_is_told_with_the_first_row_that_differs(engin
 
 
 def test_rows_that_count_from_the_first_of_a_window_are_found_out(engine, run):
-    nth = """-- trigger: nth
--- reach: 0 ns
-SELECT t, row_number() OVER (PARTITION BY wire ORDER BY t) AS n FROM (SELECT t, wire FROM hits)"""
-    told = compare_tilings(engine, run, sql_trigger(nth), {}, *WHOLE)
+    told = compare_tilings(engine, run, sql_trigger(NUMBERED), {}, *WHOLE)
     assert told.n_different > 10
 
 

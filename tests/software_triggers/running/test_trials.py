@@ -2,7 +2,8 @@
 
 import polars as pl
 import pytest
-from ticks import Hit, toy_chunks, toy_run, write
+from neighbours import NUMBERED, neighbours, run_of_neighbours
+from ticks import toy_run
 from workbench import PAIRS
 
 from db.results.rows import list_lineages
@@ -10,24 +11,10 @@ from db.time import WHOLE
 from software_triggers.running.trials import try_out
 from software_triggers.trigger import sql_trigger, trigger
 
-TIMES = [*range(0, 2000, 40), *range(20, 2000, 400)]
-
 
 @pytest.fixture(scope="module")
 def run(engine):
-    run = toy_run(engine)
-    write(engine, run, toy_chunks(run.run_id, [Hit(t, 0, t % 4) for t in TIMES]))
-    return run
-
-
-def neighbours(reach):
-    @trigger(reach=reach)
-    def neighbours(hits):
-        """The hits that have another one before them by 40 ns."""
-        before = hits.select(pl.col("t") + 40)
-        return hits.join(before.unique(), on="t").select("t", "wire")
-
-    return neighbours
+    return run_of_neighbours(engine)
 
 
 @trigger(reach="40 ns")
@@ -67,10 +54,7 @@ def test_a_reach_that_is_too_short_is_told_with_one_that_does(engine, run):
 
 
 def test_what_numbers_over_the_window_is_told(engine, run):
-    nth = """-- trigger: nth
--- reach: 0 ns
-SELECT t, row_number() OVER (PARTITION BY wire ORDER BY t) AS n FROM (SELECT t, wire FROM hits)"""
-    trial = try_out(engine, run, sql_trigger(nth), {}, *WHOLE)
+    trial = try_out(engine, run, sql_trigger(NUMBERED), {}, *WHOLE)
     assert "counts or numbers over the whole window" in verdicts(trial)["windows"]
     assert verdicts(trial)["order"] == ""
 
