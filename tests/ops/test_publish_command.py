@@ -5,9 +5,9 @@ import os
 import subprocess
 
 import pytest
+from command import EVERYHIT, everyhit
 from homes import OTHERS
 from pymongo import MongoClient
-from test_cli import EVERYHIT, everyhit
 
 from ops.servers.ports import free_port
 
