@@ -168,7 +168,7 @@ class Readout:
             self._take(chunks)
             words = words[known:]
             self._booking.lost(block.link, "packets_lost", a, b, block.lost)
-        self._take(chunker.push(words, block.epoch))
+        self._take(chunker.push(words, block.epoch, block.places))
         if block.suppressed:
             a, b = chunker.place(block.suppressed.a), chunker.place(block.suppressed.b)
             self._booking.suppressed(block.link, a, b, block.suppressed)

@@ -1,13 +1,16 @@
 """Frames as they were above their threshold, rebuilt from hits, as an HDF5 stack."""
 
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from api.export.extra import needs_extra
+from api.export.formats import FORMATS, Format
 from api.export.rows import Rows
 from api.export.spooled import check_room, pieces_of, spool
 from db.detector import Detector
@@ -34,6 +37,23 @@ class Pixels:
     def columns(self) -> tuple[str, ...]:
         """All that must be exported."""
         return (*self.beside, self.x, self.y, self.value)
+
+
+def as_frames(
+    detector: Detector, size: str, what: str, form: Format, columns: str
+) -> tuple[tuple[str, ...], Format]:
+    """Return the columns to export, and the format that makes frames of them.
+
+    ``size`` has rows and columns of a frame, as 512x1028. Raises UsageError for another text, and
+    where hits can't be frames.
+    """
+    found = re.fullmatch(r"([1-9]\d{0,4})x([1-9]\d{0,4})", size)
+    if found is None:
+        raise UsageError(f"frames {size}: write rows and columns of a frame, as 512x1028")
+    if what != "hits" or form is not FORMATS["hdf5"] or columns:
+        raise UsageError("frames are of hits in an HDF5 file, without a choice of columns")
+    pixels = pixels_of(detector, int(found[1]), int(found[2]))
+    return pixels.columns, replace(form, write=partial(frames_hdf5, pixels=pixels))
 
 
 def pixels_of(detector: Detector, n_rows: int, n_columns: int) -> Pixels:

@@ -11,6 +11,7 @@ from starlette.types import Receive, Scope, Send
 from api.dropped import PARTIAL, header
 from api.export.batches import Asked, rows_of
 from api.export.formats import FORMATS
+from api.export.frames import as_frames
 from api.slots import client_of
 from api.span import span_of
 from api.state import AppState
@@ -34,6 +35,7 @@ def export_routes(app_state: AppState) -> APIRouter:
         columns: str = "",
         trigger: str | None = None,
         decode: bool = False,
+        frames: str = "",
         fmt: Annotated[str, Query(alias="format")] = "arrow",
         authorization: Annotated[str | None, Header()] = None,
     ) -> Response:
@@ -46,12 +48,14 @@ def export_routes(app_state: AppState) -> APIRouter:
         def begun() -> tuple[int, dict[str, str], bytes, Iterator[bytes]]:
             found = find_run(app_state.engine, run)
             a, b = span_of(found, start, stop)
-            names = tuple(name for name in columns.split(",") if name)
+            names, made = tuple(name for name in columns.split(",") if name), form
+            if frames:
+                names, made = as_frames(found.detector, frames, what, form, columns)
             asked = Asked(found, _relation(what, trigger), a, b, where, lineage, names, decode)
             lacks = header(app_state.engine, found, (a, b)) if what != "candidates" else {}
             rows = rows_of(app_state.engine, asked, app_state.spool)
             lacks |= {PARTIAL: str(rows.told["partial"])} if "partial" in rows.told else {}
-            pieces = form.write(rows)
+            pieces = made.write(rows)
             return found.run_id, lacks, next(pieces, b""), pieces  # what goes wrong at once is told
 
         with ExitStack() as place:

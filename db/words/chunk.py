@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from db.detector.words import Words
 
 
@@ -34,3 +37,6 @@ class Chunk:
     n_suspect: int = 0
     """Hits that look sound, with times that can't be right: all of the chunk, or none. Such a
     chunk lies where the link's clock stood when they came."""
+    places: NDArray[np.int64] | None = None
+    """The number of each hit in the files that the run is taken from, if those are to be given back
+    as they were."""

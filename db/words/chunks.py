@@ -86,6 +86,8 @@ def write_chunks(
     )
     if home is not None:
         rows = rows.append_column("home", pa.array([home.address] * len(chunks)))
+    if any(chunk.places is not None for chunk in chunks):
+        rows = rows.append_column("recorded_places", _places(chunks))
     there = partial(has_chunk, engine.here, chunks[0]) if tried else None
     insert_once(engine, "chunks", rows, _token(chunks, sums), there)
 
@@ -132,11 +134,21 @@ def read_words(engine: Engine, run_id: int, a: int, b: int, slice_ticks: int) ->
         f" WHERE {OVERLAP} AND {BELIEVED} ORDER BY t_first, link, seq",
         {"run": run_id, "a": a, "b": b, "slice": slice_ticks},
     ).combine_chunks()
-    lists = rows["words"].combine_chunks() if rows.num_rows else None
-    if lists is None:
-        nothing = np.zeros(0, np.int64)
-        unsigned = nothing.astype(np.uint64)
-        return ChunkWords(unsigned, nothing, nothing, nothing.astype(np.uint16), unsigned)
+    words, lengths = payload_words(engine, run_id, rows)
+    links = rows["link"].to_numpy().astype(np.uint16)
+    ids = chunk_ids(links, rows["seq"].to_numpy().astype(np.uint64))
+    return ChunkWords(words, lengths, rows["epoch"].to_numpy().astype(np.int64), links, ids)
+
+
+def payload_words(engine: Engine, run_id: int, rows: pa.Table) -> tuple[Words, NDArray[np.int64]]:
+    """Return the words of chunks, one after the other, and how many each has.
+
+    ``rows`` has the chunks' ``words`` and the columns of ``PAYLOAD``. Words that lie in another
+    home are fetched from there; raises StoreError where they are not to be had.
+    """
+    if not rows.num_rows:
+        return np.zeros(0, np.uint64), np.zeros(0, np.int64)
+    lists = rows["words"].combine_chunks()
     if isinstance(lists, pa.ChunkedArray):
         lists = lists.chunk(0)
     words = lists.flatten().to_numpy(zero_copy_only=True)
@@ -147,9 +159,7 @@ def read_words(engine: Engine, run_id: int, a: int, b: int, slice_ticks: int) ->
         for k, fetched in zip(away, fetch_payloads(engine, list(away.values())), strict=True):
             pieces[k] = fetched
         words, lengths = np.concatenate(pieces), np.fromiter(map(len, pieces), np.int64)
-    links = rows["link"].to_numpy()
-    ids = chunk_ids(links, rows["seq"].to_numpy())
-    return ChunkWords(words, lengths, rows["epoch"].to_numpy(), links, ids)
+    return words, lengths
 
 
 def read_spans(engine: Engine, run_id: int, a: int, b: int, slice_ticks: int) -> pl.DataFrame:
@@ -215,6 +225,13 @@ def has_chunk(engine: Engine, chunk: Chunk) -> bool:
         {"run": chunk.run_id, "link": chunk.link, "seq": chunk.seq},
     ).to_pylist()[0]
     return bool(row["n"])
+
+
+def _places(chunks: Sequence[Chunk]) -> pa.Array:
+    none = np.empty(0, np.int64)
+    places = [none if chunk.places is None else chunk.places for chunk in chunks]
+    offsets = np.cumsum([0, *map(len, places)], dtype=np.int32)
+    return pa.ListArray.from_arrays(offsets, np.concatenate(places).astype(np.uint64))
 
 
 def _column(chunks: Sequence[Chunk], name: str, kind: pa.DataType) -> pa.Array:

@@ -14,7 +14,6 @@ from ops.cli.show import AsJson, show, show_json
 from ops.cli.sources import Form
 from ops.plain import visible
 from ops.settings import settings
-from readout.source.open import open_source
 
 group = typer.Typer(no_args_is_help=True, help="Declarations: what a detector's words mean.")
 app.add_typer(group, name="detector")
@@ -66,8 +65,13 @@ def guess_detector(
 
     if not file.is_file():
         raise UsageError(f"there is no file {file}")
-    name = detector_name(file)
-    text = guess(file, out.stem if out else name)
+    name = detector_name(out or file)
+    if out is not None and name != out.stem:
+        raise UsageError(
+            f"{out}: a detector has the name of its file, in small letters, digits and _: try --out"
+            f" {out.with_name(name)}.toml"
+        )
+    text = guess(file, name)
     if out is None:
         typer.echo(text, nl=False)
         return
@@ -106,6 +110,8 @@ def check_file(
     as_json: AsJson = False,
 ) -> None:
     """Read a file as a detector's, store nothing, and say how much of it is sound."""
+    from readout.source.open import open_source  # compiled functions take a second
+
     declared = detector_named(detector)
     if declared.table is not None:
         declared = replace(declared, table=replace(declared.table, skip_bad=True))

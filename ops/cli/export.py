@@ -1,10 +1,8 @@
 """``everyhit export``: rows into a file."""
 
-import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import IO, Annotated
 
@@ -15,10 +13,13 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from api.export.batches import Asked, rows_of
 from api.export.formats import FORMATS, Format
-from api.export.frames import frames_hdf5, pixels_of
+from api.export.frames import as_frames
+from api.export.recorded import check_recorded, own_names, write_recorded
 from api.export.rows import Rows
-from db.catalogue.runs import find_run
+from db.catalogue.runs import Run, find_run
+from db.engine import Engine
 from db.errors import UsageError
+from db.words.recorded import recorded_files
 from ops.cli import app
 from ops.cli.dropped import warn_of_dropped
 from ops.cli.opening import opened, span_of
@@ -31,11 +32,11 @@ _ENDINGS = {form.suffix: form for form in FORMATS.values()} | {"hdf5": FORMATS["
 @app.command()
 @spread
 def export(
-    what: Annotated[str, typer.Argument(help="hits, events, or the name of a trigger.")],
     at: RunRange,
     out: Annotated[
         Path, typer.Option("--out", help=f"The file to write: .{', .'.join(_ENDINGS)}.")
     ],
+    what: Annotated[str, typer.Argument(help="hits, events, or the name of a trigger.")] = "hits",
     where: Annotated[
         str, typer.Option("--where", help='A selection over the columns, as "chamber == 2".')
     ] = "",
@@ -56,6 +57,14 @@ def export(
             " 512x1028; only for .h5.",
         ),
     ] = "",
+    as_recorded: Annotated[
+        bool,
+        typer.Option(
+            "--as-recorded",
+            help="The file that the run was taken from, byte for byte, or a folder of them, if"
+            " ingest --as-recorded took it.",
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Write hits, events or a trigger's results to a file, in order of time.
@@ -63,21 +72,23 @@ def export(
     It is read and written piece by piece: memory does not grow with the run. A file appears under
     its name when it is whole.
     """
+    if as_recorded:
+        asked_for = (where, columns, lineage, decode, frames, at.start, at.stop, what != "hits")
+        if any(asked_for):
+            raise UsageError("--as-recorded gives whole files back: it goes with --run alone")
+        _export_recorded(out, at.run, at.store, as_json=as_json)
+        return
     form = _ENDINGS.get(out.suffix.lower().removeprefix("."))
     if form is None:
         raise UsageError(f"can't write {out}: a file ends with .{', .'.join(_ENDINGS)}")
     if out.is_dir():
         raise UsageError(f"can't write {out}: it is a folder")
-    size = _size(frames)
-    if size and (what != "hits" or form is not FORMATS["hdf5"] or columns):
-        raise UsageError("--frames is for hits in an HDF5 file, without --columns")
     with opened(at.store) as store:
         found = find_run(store.engine, at.run)
         a, b = span_of(found, at.start, at.stop)
         names = tuple(name for name in columns.split(",") if name)
-        if size:
-            pixels = pixels_of(found.detector, *size)
-            names, form = pixels.columns, replace(form, write=partial(frames_hdf5, pixels=pixels))
+        if frames:
+            names, form = as_frames(found.detector, frames, what, form, columns)
         asked = Asked(found, what, a, b, where, lineage, names, decode)
         rows = rows_of(store.engine, asked, out.parent)
         if what == "hits":
@@ -92,14 +103,32 @@ def export(
         typer.echo(f"{n:,} rows of run {found.run_id} in {out}, {done['bytes']:,} bytes")
 
 
-def _size(text: str) -> tuple[int, int] | None:
-    """Rows and columns of a frame, if they are named."""
-    if not text:
-        return None
-    size = re.fullmatch(r"([1-9]\d{0,4})x([1-9]\d{0,4})", text)
-    if size is None:
-        raise UsageError(f"--frames {text}: write rows and columns of a frame, as 512x1028")
-    return int(size[1]), int(size[2])
+def _export_recorded(out: Path, run: str | None, store: str | None, *, as_json: bool) -> None:
+    with opened(store) as at:
+        found = find_run(at.engine, run)
+        files = recorded_files(found)
+        check_recorded(at.engine, found)
+        if len(files) > 1:
+            out.mkdir(exist_ok=True)
+        targets = [out] if len(files) == 1 else [out / name for name in own_names(files)]
+        _write_recorded(at.engine, found, targets)
+    n_bytes = sum(target.stat().st_size for target in targets)
+    if as_json:
+        show_json({"run": found.run_id, "files": [str(t) for t in targets], "bytes": n_bytes})
+    else:
+        typer.echo(f"{n_bytes:,} bytes of run {found.run_id} in {', '.join(map(str, targets))}")
+
+
+def _write_recorded(engine: Engine, run: Run, targets: list[Path]) -> None:
+    """Write all files of a run; nothing is left of a part."""
+    with ExitStack() as stack:
+        parts = [target.with_name(f"{target.name}.part") for target in targets]
+        for part, target in zip(parts, targets, strict=True):
+            stack.enter_context(_whole(part, target))
+        bar = stack.enter_context(_bar())
+        line = bar.add_task("", rows=0)
+        for n_hits in write_recorded(engine, run, parts):
+            bar.update(line, rows=f"{n_hits:,}")
 
 
 def _write(rows: Rows, form: Format, out: Path) -> int:

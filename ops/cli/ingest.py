@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from itertools import chain
 from pathlib import Path
@@ -20,6 +21,7 @@ from db.time import duration_ticks, parse_date, parse_moment
 from db.words.gaps import Gap, book_gaps
 from db.words.headers import last_time
 from db.words.hits_view import create_views
+from db.words.recorded import RecordedFile
 from db.words.totals import check_stored
 from ops.cli import app
 from ops.cli.annotations import Fields, Tags, edit_of, who_asks
@@ -82,6 +84,14 @@ def ingest(
             " more for the third, ...",
         ),
     ] = None,
+    as_recorded: Annotated[
+        bool,
+        typer.Option(
+            "--as-recorded",
+            help="Keep the place of each word, so that export --as-recorded gives files of words"
+            " back as they were.",
+        ),
+    ] = False,
     form: Form = None,
     tree: Tree = None,
     force: Force = False,
@@ -99,20 +109,30 @@ def ingest(
             f"--at says when each file but the first began: give it {len(files) - 1} times, without"
             " --after"
         )
+    if as_recorded and (prefilter or pace):
+        raise UsageError("--as-recorded keeps all words as they come: without --prefilter, --pace")
     declared, annotations = detector_named(detector), edit_of(fields, tag)
     keep = always(keeping(declared, prefilter)) if prefilter else None
     named = parse_date(started) if started else None
     # All of them are looked at before there is a run.
-    sources = [open_source(file, declared, force=force, form=form, tree=tree) for file in files]
+    sources, recorded = list[Source](), list[RecordedFile]()
+    for file in files:
+        first = sum(each.n_hits for each in recorded) if as_recorded else None
+        sources.append(open_source(file, declared, force=force, form=form, tree=tree, first=first))
+        if as_recorded:
+            n_hits = file.stat().st_size // (8 * declared.words_per_hit)
+            recorded.append(RecordedFile(file.name, n_hits))
     watched = [
         (str(file), _watched(file, source, quiet=as_json))
         for file, source in zip(files, sources, strict=True)
     ]
     with opened_to_write(store, words, alone=True) as at:
         began = datetime.now(UTC)
-        first = _first(watched)
+        begin = _first(watched)
         cell = duration_ticks(settings().cell, declared.tick)
-        told = {"events": events.split(",")} if events else {}
+        told: dict[str, Any] = {"events": events.split(",")} if events else {}
+        if as_recorded:
+            told["recorded"] = [asdict(each) for each in recorded]
         wanted = [*(trigger or []), *(["events"] if events else [])]
         check_triggers(
             at.engine,
@@ -129,7 +149,7 @@ def ingest(
             settings=told,
         )
         annotate(at.engine, new.run_id, annotations, who_asks())
-        origin = 0 if first.epoch is not None else run_start(declared, first.words)
+        origin = 0 if begin.epoch is not None else run_start(declared, begin.words)
         pauses: list[Pause] = []
         begins = [parse_moment(text, declared.tick, new.started_at) for text in at_ or ()]
         blocks = in_series(watched, declared, origin, begins, after=after, paused=pauses.append)

@@ -22,19 +22,20 @@ from software_triggers.task.names import lineage_of, partial_of, relations
 plots = typer.Typer(help="Pictures of a run, as PNG, PDF or SVG.", no_args_is_help=True)
 app.add_typer(plots, name="plot")
 
+Log = Annotated[bool, typer.Option("--log", help="Draw counts logarithmically.")]
 Out = Annotated[Path, typer.Option("--out", help="The file to write: .png, .pdf or .svg.")]
 
 
 @plots.command("occupancy")
 @spread
-def occupancy(out: Out, at: RunRange) -> None:
+def occupancy(out: Out, at: RunRange, log: Log = False) -> None:
     """Draw how many hits each wire, or each channel, has."""
     from ops.plot import occupancy as picture
     from ops.plot import save
 
     with _asked(out, at) as of:
         counted = picture.count(of.engine, of.relations["hits"])
-    save(picture.draw(of.run, counted), out)
+    save(picture.draw(of.run, counted, log=log), out)
 
 
 @plots.command("drift-times")

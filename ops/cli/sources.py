@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from db.errors import UsageError
-from readout.source.open import Format
+from readout.source.format import Format
 
 Form = Annotated[
     Format | None,

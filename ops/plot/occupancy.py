@@ -5,9 +5,10 @@ from math import ceil, sqrt
 
 import numpy as np
 import polars as pl
+from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
-from matplotlib.colors import Normalize
+from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, MaxNLocator
 
@@ -23,6 +24,8 @@ from ops.plot import styled, title
 DENSE = 10_000
 """Numbers that spread further than that are drawn one beside the other, in order."""
 COLOURS = "viridis"
+MARKED = 1000
+"""In larger maps a mark at each element without hits would cover those that have some."""
 HOT = 3
 """The colours end at so many times the median: one hot channel doesn't leave the rest dark."""
 
@@ -53,32 +56,40 @@ def count(engine: Engine, hits: Relation) -> pl.DataFrame:
     return known.join(found, on=named, how="left").fill_null(0).sort(named)
 
 
-def draw(run: Run, counted: pl.DataFrame) -> Figure:
+def draw(run: Run, counted: pl.DataFrame, *, log: bool = False) -> Figure:
     """Return the map of hits: the last two names of an element are the axes, one before it panels.
 
-    ``counted`` is what ``count`` returned. What is named by one number only gives a histogram.
+    ``counted`` is what ``count`` returned. What is named by one number only gives a histogram, with
+    statistical errors. With ``log`` counts, or their colours, are on a logarithmic scale.
     """
     *names, _ = counted.columns
+    pixels = run.detector.shape is not None and run.detector.shape.kind == "pixel"
     with styled():
         if len(names) == 1:
-            return _histogram(run, counted)
+            return _histogram(run, counted, log=log)
+        if pixels:  # of a camera's picture the first name is across
+            names[-2:] = names[:-3:-1]
         parts = counted.partition_by(names[:-2], maintain_order=True) if names[:-2] else [counted]
         n_across = ceil(sqrt(len(parts)))
         n_down = -(-len(parts) // n_across)
-        figure = Figure(figsize=(1.5 + 5.5 * n_across, 1.2 + 2.4 * n_down))
+        height = 5.5 if pixels else 2.4
+        figure = Figure(figsize=(1.5 + 5.5 * n_across, 1.2 + height * n_down))
         shown = counted.filter(pl.col("n_hits") > 0)["n_hits"].to_numpy()
         most, median = np.max(shown, initial=1), np.median(shown) if len(shown) else 1
-        colours = Normalize(0, min(most, HOT * median))
+        top = min(most, HOT * median)
+        colours = LogNorm(0.5, most) if log else Normalize(0, top)
         grid = figure.subplots(n_down, n_across, squeeze=False, sharex=True, sharey=True)
         for axes, part in zip(grid.flat, parts, strict=False):
             _map(axes, part.select([*names[-2:], "n_hits"]), colours)
             place = " ".join(f"{name} {part[name][0]}" for name in names[:-2])
             axes.label_outer()
+            if pixels:
+                axes.set_aspect("equal")
             axes.set_title(f"{place}  ·  {part['n_hits'].sum():,} hits".lstrip(" ·"), loc="left")
         for axes in grid.flat[len(parts) :]:
             axes.remove()
         bar = ScalarMappable(colours, COLOURS)
-        extend = "max" if most > HOT * median else "neither"
+        extend = "max" if most > top and not log else "neither"
         figure.colorbar(bar, ax=list(grid.flat[: len(parts)]), label="hits", extend=extend)
         figure.suptitle(title(run), x=0.01, ha="left")
     return figure
@@ -91,7 +102,10 @@ def _map(axes: Axes, part: pl.DataFrame, colours: Normalize) -> None:
     x, y = (np.arange(p.min(), p.max() + 2) - 0.5 for p in (across, rows))
     axes.pcolormesh(x, y, n_hits, cmap=COLOURS, norm=colours)
     dead = part["n_hits"].to_numpy() == 0
-    axes.plot(across[dead], rows[dead], "x", color="white", markersize=6)
+    if isinstance(colours, LogNorm):  # what has no hits has no logarithm
+        axes.set_facecolor(colormaps[COLOURS](0.0))
+    if np.count_nonzero(dead) <= MARKED:
+        axes.plot(across[dead], rows[dead], "x", color="white", markersize=6)
     axes.set(xlabel=x_label, ylabel=y_label)
     axes.minorticks_off()
     for axis in (axes.xaxis, axes.yaxis):
@@ -99,15 +113,22 @@ def _map(axes: Axes, part: pl.DataFrame, colours: Normalize) -> None:
     axes.tick_params(top=False, right=False, direction="out")
 
 
-def _histogram(run: Run, counted: pl.DataFrame) -> Figure:
+def _histogram(run: Run, counted: pl.DataFrame, *, log: bool) -> Figure:
     figure = Figure(figsize=(10, 5))
     axes = figure.add_subplot()
     places, label = _places(counted["channel"])
     n_hits = np.zeros(places.max() - places.min() + 1)
     n_hits[places - places.min()] = counted["n_hits"]
     edges = np.arange(places.min(), places.max() + 2) - 0.5
-    axes.stairs(n_hits, edges, fill=True)
-    axes.set(xlim=edges[[0, -1]], ylim=(0, None), xlabel=label, ylabel="hits")
+    axes.stairs(n_hits, edges, fill=True, facecolor=("C0", 0.25), edgecolor="C0")
+    middle = edges[:-1] + 0.5
+    axes.errorbar(middle, n_hits, np.sqrt(n_hits), fmt="none", ecolor="C0", elinewidth=0.8)
+    if log:
+        axes.set_yscale("log", nonpositive="clip")
+    bottom, top = (0.5, 2 * n_hits.max()) if log else (0, None)
+    axes.set(xlim=edges[[0, -1]], ylim=(bottom, top), xlabel=label, ylabel="hits")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.xaxis.minorticks_off()
     axes.yaxis.set_major_formatter(EngFormatter(sep=" "))
     axes.set_title(title(run), loc="left")
     return figure

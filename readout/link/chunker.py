@@ -38,6 +38,7 @@ class _Bucket:
     key: _Key
     now: int
     pieces: list[Words] = field(default_factory=list)
+    places: list[Ticks] = field(default_factory=list)
     n_hits: int = 0
     n_corrupt: int = 0
     t_first: int = _NEVER
@@ -45,6 +46,8 @@ class _Bucket:
 
     def add(self, hits: TimedHits) -> None:
         self.pieces.append(hits.words)
+        if hits.places is not None:
+            self.places.append(hits.places)
         self.n_hits += len(hits)
         self.n_corrupt += int(np.count_nonzero(hits.corrupt))
         if self.key.suspect:
@@ -108,17 +111,22 @@ class Chunker:
         """Return the time since the run's start of a sound word of that own time."""
         return self._clock.place(time)
 
-    def push(self, words: Words, epoch: int | None = None) -> list[Chunk]:
+    def push(
+        self, words: Words, epoch: int | None = None, places: Ticks | None = None
+    ) -> list[Chunk]:
         """Take the next words of the link, whole hits; the chunks that are complete by now.
 
         ``epoch`` is what must be added to these words' own times to give ticks since the run's
-        start, where the source knows; None follows the link's clock. The chunks may share memory
-        with ``words``: don't write to them again.
+        start, where the source knows; None follows the link's clock. ``places`` are kept with the
+        hits, one for each. The chunks may share memory with both: don't write to them again.
         """
         step = _STEP * self._detector.words_per_hit
         chunks: list[Chunk] = []
-        for start in range(0, len(words), step):
-            chunks += self._take(*self._timed(words[start : start + step], epoch))
+        for n, start in enumerate(range(0, len(words), step)):
+            hits, clock = self._timed(words[start : start + step], epoch)
+            if places is not None:
+                hits = replace(hits, places=places[n * _STEP : (n + 1) * _STEP])
+            chunks += self._take(hits, clock)
         return chunks
 
     def push_after_loss(
@@ -203,7 +211,7 @@ class Chunker:
         if not suspect.any():
             return self._fill(hits[~out] if out.any() else hits, suspect=False)
         now = np.full(len(t), self._clock.epoch)
-        wild = TimedHits(hits.words, clock, now, hits.sound, hits.corrupt)[suspect & ~out]
+        wild = replace(hits, t=clock, epochs=now)[suspect & ~out]
         return self._fill(hits[~suspect & ~out], suspect=False) + self._fill(wild, suspect=True)
 
     def _removed_of(self, words: Words, t: Ticks) -> Mask:
@@ -242,6 +250,8 @@ class Chunker:
             first, last = (bucket.t_first, bucket.t_last) if sound else (bucket.now, bucket.now)
             self._latest = max(self._latest, last)
             chunk = self._chunk(bucket.key.epoch, first, last, bucket.n_corrupt, words)
+            if bucket.places:
+                chunk = replace(chunk, places=np.concatenate(bucket.places))
             if bucket.key.suspect:
                 chunk = replace(chunk, n_corrupt=chunk.n_hits, n_suspect=chunk.n_hits)
             chunks.append(chunk)

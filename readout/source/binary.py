@@ -29,14 +29,18 @@ def read_words(
     name: str,
     link: int = 0,
     block_bytes: int = BLOCK_BYTES,
+    first: int | None = None,
 ) -> Iterator[Block]:
-    """The stream's words, block by block as they come; ``name`` is what errors call it.
+    """The stream's words, block by block as they come; ``name`` is what errors call it. ``first``
+    is the place of the first hit, if places are to be kept.
 
     Raises SourceError if the stream is empty, and if it ends amid a hit, after all whole hits were
     delivered.
     """
     for words in _whole_hits(stream, 8 * detector.words_per_hit, name, block_bytes):
-        yield from by_link(detector, words, link)
+        yield from by_link(detector, words, link, first)
+        if first is not None:
+            first += len(words) // detector.words_per_hit
 
 
 def _whole_hits(stream: ByteStream, hit_bytes: int, name: str, block_bytes: int) -> Iterator[Words]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
+from numpy.typing import NDArray
 
 from db.detector import Detector, decode
 from db.detector.words import Words
@@ -32,6 +33,9 @@ class Block:
     """Hits that the source left out by its rule."""
     can_wait: bool = True
     """False if the source loses what isn't taken in time."""
+    places: NDArray[np.int64] | None = None
+    """The number of each hit in the files that are read, if these are to be given back as they
+    were."""
 
 
 @dataclass(frozen=True)
@@ -54,21 +58,27 @@ class Suppressed:
     rule: str
 
 
-def by_link(detector: Detector, words: Words, link: int) -> Iterator[Block]:
+def by_link(
+    detector: Detector, words: Words, link: int, first: int | None = None
+) -> Iterator[Block]:
     """The words as blocks, one for each link among them, each in order of arrival.
 
     A declaration that knows a word's link tells the words of several in one stream apart; without
-    that the stream is one link, of number ``link``.
+    that the stream is one link, of number ``link``. ``first`` is the place of the first hit, if
+    places are to be kept.
     """
+    n_hits = len(words) // detector.words_per_hit
+    places = None if first is None else np.arange(first, first + n_hits)
     if detector.link is None:
-        yield Block(link, words)
+        yield Block(link, words, places=places)
         return
     links = decode(detector, words, columns=["link"])["link"]
     if links.min() == links.max():
-        yield Block(int(links[0]), words)
+        yield Block(int(links[0]), words, places=places)
         return
     order = np.argsort(links, kind="stable")
     hits, ends = words.reshape(-1, detector.words_per_hit)[order], np.cumsum(np.bincount(links))
     for number, (start, stop) in enumerate(pairwise([0, *ends.tolist()])):
         if start < stop:
-            yield Block(number, hits[start:stop].reshape(-1))
+            of_link = None if places is None else places[order[start:stop]]
+            yield Block(number, hits[start:stop].reshape(-1), places=of_link)

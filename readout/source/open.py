@@ -9,7 +9,7 @@ from io import BufferedReader, FileIO
 from itertools import chain
 from pathlib import Path
 from stat import S_ISREG
-from typing import Literal, cast
+from typing import cast
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from db.errors import SourceError, UsageError
 from readout.source.binary import BLOCK_BYTES, read_words
 from readout.source.block import Block
 from readout.source.foreign import foreign
+from readout.source.format import Format
 from readout.source.km3net_wire import FIELDS, looks_like_wire, read_wire, records
 from readout.source.peek import Peeked, peek
 from readout.source.plausible import ENOUGH_HITS, Doubt, doubt, enough_hits, judged, looks_like
@@ -28,7 +29,6 @@ from readout.source.text import has_header, read_text
 from readout.source.tpx3 import FIELDS as CHIP_FIELDS
 from readout.source.tpx3 import MAGIC, by_chip
 
-Format = Literal["words", "text", "km3net", "table"]
 _FIRST_ROWS_BYTES = 1 << 16
 
 
@@ -51,6 +51,7 @@ def open_source(
     block_bytes: int = BLOCK_BYTES,
     form: Format | None = None,
     tree: str | None = None,
+    first: int | None = None,
 ) -> Source:
     """The words at ``path``: a file, a pipe, or ``-`` for standard input.
 
@@ -60,24 +61,30 @@ def open_source(
     a record of its, else words if the times and links of its first thousand hits are plausible,
     else a ROOT file if it starts like one. A pipe holds words unless something else is
     said; those that come within a second are judged.
-    ``link`` numbers the words where the declaration doesn't tell their link.
+    ``link`` numbers the words where the declaration doesn't tell their link. ``first`` is the place
+    of the first hit, if the file is to be given back as it is: only a file of words can be.
 
     Raises SourceError at once for what can't be opened or isn't plausible, and while reading for
     what is wrong inside. ``force`` takes it as it is, as words if it is nothing else.
     """
     if str(path) == "-":
+        _check_recorded(first, "standard input", "a pipe is not looked at before it is read")
         stdin = cast(FileIO, cast(BufferedReader, sys.stdin.buffer).raw)
         return _from_pipe(stdin, "standard input", detector, link, force, block_bytes, form)
     path = Path(path)
     stream = _open(path)
     if not S_ISREG(os.fstat(stream.fileno()).st_mode):
+        _check_recorded(first, str(path), "a pipe is not looked at before it is read")
         return _from_pipe(stream, str(path), detector, link, force, block_bytes, form)
     with stream:  # opened again when its turn has come: there may be thousands of files
         start = stream.read(_bytes_to_judge(detector))
         size = os.fstat(stream.fileno()).st_size
     if _is_table(detector, form):
+        _check_recorded(first, str(path), "of a table only the declared columns are kept")
         return _source(open_table(path, detector, link, force=force))
     found = form or _form_of(start, detector, force=force)
+    if found != "words":
+        _check_recorded(first, str(path), "how its words were written is not kept")
     if found == "km3net":
         return _km3net(path, detector, start, tree)
     if tree is not None:
@@ -87,8 +94,10 @@ def open_source(
         _first_of_text(rows, str(path), detector, force=force)
         return Source(read_text(path, detector, link, block_bytes))
     cut_off = size % (8 * detector.words_per_hit) > 0
+    if cut_off:
+        _check_recorded(first, str(path), f"its {size} bytes are no whole number of hits")
     _judge_start(start, str(path), detector, force=force, cut_off=cut_off)
-    blocks = _words_of(path, detector, link, block_bytes)
+    blocks = _words_of(path, detector, link, block_bytes, first)
     return Source(_told_apart(blocks, start, detector))
 
 
@@ -212,9 +221,20 @@ def _told_apart(blocks: Iterator[Block], start: bytes, detector: Detector) -> It
     return by_chip(blocks) if chips else blocks
 
 
-def _words_of(path: Path, detector: Detector, link: int, block_bytes: int) -> Iterator[Block]:
+def _check_recorded(first: int | None, name: str, why: str) -> None:
+    """Raise SourceError if a source that can't be given back as it was is asked to be."""
+    if first is not None:
+        raise SourceError(
+            f"{name}: it can't be given back as recorded: {why}; keep the file, and do without"
+            " --as-recorded"
+        )
+
+
+def _words_of(
+    path: Path, detector: Detector, link: int, block_bytes: int, first: int | None
+) -> Iterator[Block]:
     stream = _open(path)
-    yield from _closing(stream, read_words(stream, detector, str(path), link, block_bytes))
+    yield from _closing(stream, read_words(stream, detector, str(path), link, block_bytes, first))
 
 
 def _open(path: Path) -> FileIO:

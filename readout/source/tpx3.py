@@ -21,9 +21,12 @@ def by_chip(blocks: Iterator[Block]) -> Iterator[Block]:
     """
     chip = 0
     for block in blocks:
+        begin = 0
         for number, words in _runs(block.words, chip):
-            chip = number
-            yield Block(number, words)
+            chip, end = number, begin + len(words)
+            places = None if block.places is None else block.places[begin:end]
+            yield Block(number, words, places=places)
+            begin = end
 
 
 def _runs(words: Words, chip: int) -> Iterator[tuple[int, Words]]:

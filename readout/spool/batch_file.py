@@ -32,7 +32,7 @@ MAGIC, VERSION = b"EHSPOOL\n", 2
 HEAD, PART, TRIED, STORED = 1, 2, 3, 4
 _BEGIN, _FRAME, _PAIR = Struct("<8sIIQ"), Struct("<IIQ"), Struct("<II")
 _NEVER = datetime.min.replace(tzinfo=UTC)
-_NUMBERS = [each.name for each in fields(Chunk) if each.name != "words"]
+_NUMBERS = [each.name for each in fields(Chunk) if each.name not in ("words", "places")]
 _NO_WORDS = np.empty(0, np.uint64)
 RECORD_BYTES = _FRAME.size + _PAIR.size
 

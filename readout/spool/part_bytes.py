@@ -12,7 +12,7 @@ from db.words.chunk import Chunk
 from db.words.gaps import Gap
 from readout.writer.batch import Part
 
-_FIELDS = [field.name for field in fields(Chunk)]
+_FIELDS = [field.name for field in fields(Chunk) if field.name != "places"]
 
 
 def part_bytes(part: Part) -> bytes | memoryview:

@@ -29,6 +29,13 @@ def test_a_table_goes_in_by_what_was_guessed_of_it(table, tmp_path):
     assert (int(row["adc"]), int(row["channels"])) == (190, 3)
 
 
+def test_a_declaration_that_could_not_be_named_as_its_file_is_not_written(table, tmp_path):
+    out = tmp_path / "Run 7.toml"
+    fault = everyhit("detector", "guess", table, "--out", out, code=1)
+    assert f"try --out {tmp_path / 'run_7.toml'}" in fault.replace("\n", " ")
+    assert not out.exists()
+
+
 def test_bad_rows_are_told_and_counted(table, tmp_path):
     detector = tmp_path / "cosmics.toml"
     everyhit("detector", "guess", table, "--out", detector)

@@ -125,3 +125,28 @@ def test_a_full_disk_leaves_nothing_that_passes_for_the_whole(store, tmp_path):
     assert f"can't write {out}: File too large" in done.stderr
     assert out.read_text() == "what was there before"
     assert list(tmp_path.iterdir()) == [out]
+
+
+def test_files_of_words_come_back_as_they_were(tmp_path):
+    rng, where = np.random.default_rng(2), ["--store", tmp_path / "store"]
+    heads = rng.choice([4, 6, 7, 11, 11, 11], 5000).astype(np.uint64) << np.uint64(60)
+    words = rng.integers(0, 2**60, 5000, np.uint64) | heads
+    files = [tmp_path / "a.tpx3", tmp_path / "b.tpx3"]
+    for file, part in zip(files, (words[:3000], words[3000:]), strict=True):
+        file.write_bytes(part.astype("<u8").tobytes())
+    take = ["ingest", "--detector", "timepix3", "--force", "--after", *where]
+    everyhit(*take, *files, "--as-recorded", "--run", "both")
+    everyhit(*take, files[0], "--as-recorded", "--run", "one")
+    everyhit(*take, files[0], "--run", "plain")
+    back = ["export", "--as-recorded", *where]
+    told = json.loads(everyhit(*back, "--run", "both", "--out", tmp_path / "back", "--json"))
+    assert told["bytes"] == 40_000
+    for file in files:
+        assert (tmp_path / "back" / file.name).read_bytes() == file.read_bytes()
+    everyhit(*back, "--run", "one", "--out", tmp_path / "again.tpx3")
+    assert (tmp_path / "again.tpx3").read_bytes() == files[0].read_bytes()
+    out = ["--out", tmp_path / "no.tpx3"]
+    assert "take its file in with" in everyhit(*back, "--run", "plain", *out, code=1)
+    assert "goes with --run alone" in everyhit(*back, "--where", "x > 3", *out, code=1)
+    assert "without --prefilter" in everyhit(*take, files[0], "--as-recorded", "--pace", 2, code=1)
+    assert not list(tmp_path.glob("no.tpx3*"))

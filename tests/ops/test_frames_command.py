@@ -71,7 +71,7 @@ def test_frames_of_two_files_are_stored_and_booked(tmp_path, detector, pace):
     for wrong, says in [
         (["--frames", "4x7"], "outside of frames of 4 rows and 7 columns"),
         (["--frames", "4"], "write rows and columns of a frame"),
-        (["--frames", "5x7", "--columns", "t"], "--frames is for hits in an HDF5 file"),
+        (["--frames", "5x7", "--columns", "t"], "frames are of hits in an HDF5 file"),
     ]:
         fault = everyhit("export", "hits", "--out", tmp_path / "n.h5", *wrong, *where, code=1)
         assert says in fault

@@ -11,6 +11,7 @@ import polars as pl
 from db.detector.table import Table
 from db.errors import SourceError
 from readout.source.table.columns import needed
+from readout.source.table.links_hdf5 import everything
 from readout.source.table.rows import Rows
 
 PIECE_ROWS = 1 << 18
@@ -71,15 +72,8 @@ def _place(file: Any, table: Table, name: str) -> Any:
         if table.place not in file:
             raise SourceError(f"{name}: it has no group or dataset {table.place}")
         return file[table.place]
-    found: list[Any] = []
     wanted = set(table.columns)
-
-    def look(_: str, each: Any) -> None:
-        if wanted <= set(_columns(each)):
-            found.append(each)
-
-    look("", file)
-    file.visititems(look)
+    found = [each for each in (file, *everything(file)) if wanted <= set(_columns(each))]
     if len(found) != 1:
         there = ", ".join(each.name for each in found) or "none"
         raise SourceError(

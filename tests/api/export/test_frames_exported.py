@@ -12,8 +12,12 @@ from hypothesis.extra import numpy as arrays
 
 from api.export import frames
 from api.export.rows import Rows
+from db.catalogue.runs import open_run
 from db.detector import loads
 from db.errors import UsageError
+from db.words.hits_view import create_views
+from readout.readout import Readout
+from readout.source.open import open_source
 
 PIXELS = frames.Pixels("x", "y", "counts", ("t", "frame"), 3, 4)
 
@@ -57,3 +61,37 @@ def test_a_detector_without_frames_has_none():
     )
     found = frames.pixels_of(loads(declared + values + 'frame = "frame"\n'), 3, 4)
     assert (found.x, found.y, found.value, found.beside) == ("x", "row", "e", ("t", "frame"))
+
+
+def test_frames_come_back_over_http(engine, http, tmp_path):
+    stack = np.random.default_rng(3).poisson(1.0, (40, 3, 4)).astype(np.uint16)
+    with h5py.File(tmp_path / "stack.h5", "w") as out:
+        out["entry/data"] = stack
+    detector = loads("""
+        name = "camera"
+        title = "Frames over HTTP"
+        [table]
+        time = { frame = "1 ms" }
+        threshold = 2
+        [table.values]
+        x = { column = "x", type = "uint12" }
+        y = { column = "y", type = "uint12" }
+        counts = { column = "value", type = "uint16" }
+        frame = { column = "frame", type = "uint24" }
+    """)
+    run = open_run(engine, detector, name="frames over HTTP", cell=10**9)
+    create_views(engine, detector)
+    with Readout(engine, run) as readout:
+        for block in open_source(tmp_path / "stack.h5", detector).blocks:
+            readout.push(block)
+    asked = {"format": "hdf5", "frames": "3x4"}
+    answer = http.get(f"/export/{run.run_id}/hits", params=asked)
+    assert answer.status_code == 200, answer.text
+    with h5py.File(io.BytesIO(answer.content)) as back:
+        lit = back["hits/frame"][:]
+        assert (lit == np.flatnonzero((stack > 2).any(axis=(1, 2)))).all()
+        assert (back["hits/counts"][:] == np.where(stack > 2, stack, 0)[lit]).all()
+    for wrong in ({"frames": "3"}, {"format": "csv"}, {"columns": "t"}, {"frames": "2x4"}):
+        answer = http.get(f"/export/{run.run_id}/hits", params=asked | wrong)
+        assert answer.status_code == 400, wrong
+        assert "frames" in answer.text

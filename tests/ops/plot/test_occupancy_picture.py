@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import numpy as np
 import polars as pl
 import pytest
+from matplotlib.colors import LogNorm
 
 from db.catalogue.runs import Run
 from db.detector import load
@@ -96,3 +97,29 @@ def test_nothing_to_draw_is_said(telescope):
     before = replace(telescope.names["hits"], a=telescope.a - 10, b=telescope.a)
     with pytest.raises(UsageError, match="no hits in this range"):
         count(telescope.engine, before)
+
+
+def test_a_camera_has_x_across_and_no_mark_on_each_of_its_dark_pixels():
+    y, x = np.indices((256, 256)).reshape(2, -1)
+    n_hits = np.where((x == 28) & (y == 97), 50, 0)
+    counted = pl.DataFrame({"x": x, "y": y, "n_hits": n_hits})
+    run = Run(1, "camera", "closed", load("timepix3").source, NOW, 1)
+    for log in (False, True):
+        figure = draw(run, counted, log=log)
+        (drawn,) = maps(figure)
+        assert np.argwhere(drawn.get_array().filled(0) > 0).tolist() == [[97, 28]]
+        assert (figure.axes[0].get_xlabel(), figure.axes[0].get_ylabel()) == ("x", "y")
+        assert not len(figure.axes[0].lines[0].get_xdata() if figure.axes[0].lines else [])
+        assert isinstance(drawn.norm, LogNorm) == log
+
+
+def test_channels_have_whole_numbers_errors_and_a_logarithm_if_asked():
+    counted = pl.DataFrame({"channel": [0, 1], "n_hits": [100, 400]})
+    run = Run(1, "x", "closed", load("compass").source, NOW, 1)
+    (axes,) = draw(run, counted).axes
+    assert all(float(tick).is_integer() for tick in axes.get_xticks())
+    (bars,) = axes.containers
+    errors = [segment[:, 1].tolist() for segment in bars.lines[2][0].get_segments()]
+    assert errors == [[90, 110], [380, 420]]
+    (axes,) = draw(run, counted, log=True).axes
+    assert axes.get_yscale() == "log"
