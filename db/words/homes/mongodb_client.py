@@ -59,6 +59,8 @@ def mongodb_faults(address: str) -> Iterator[None]:
         raise StoreError(_refused(address, fault)) from None
     except AutoReconnect as fault:
         raise _away(address, str(fault)) from None
+    except OSError as fault:  # of a file that the address names
+        raise StoreError(f"{address}: its address is wrong: {fault.strerror or fault}") from None
     except (PyMongoError, BSONError, OverflowError) as fault:
         raise StoreError(f"{address}: {_line(str(fault))}") from None
 
