@@ -33,6 +33,7 @@ _BUSY, _LONGEST_S = 0.1, 0.5
 # So many words after a loss tell where the clock has got to, even if one of them is wild.
 _WORDS_TO_TELL = 8
 _NONE: Mapping[int, int] = {}
+_NO_RULES: Mapping[int, Rules] = {}
 
 # So long words that may be suspect wait for those that tell.
 _DOUBT_S = 5.0
@@ -89,13 +90,12 @@ class Readout:
             self.spool, self.give_up_s, self.committed
         )
         self._booking = Booking(self.run.run_id)
-        self._schedule = self.rules or Schedule()
         marks = dict(self.spool.marks(self.run.run_id)) if self.spool else {}
         self._links = Links(
             self.engine,
             self.run,
             self._booking,
-            self._schedule,
+            self.rules or Schedule(),
             self.max_words,
             marks,
             self.whole,
@@ -198,14 +198,24 @@ class Readout:
             raise UsageError(f"the run's clock has passed {earliest - 1} ticks: name a later time")
         return earliest if wanted is None else wanted
 
-    def hold(self, from_t: int, rules: Rules, detail: str) -> None:
-        """Let rules hold from a tick on, and book it for every link.
+    def hold(
+        self, from_t: int, rules: Rules, detail: str, own: Mapping[int, Rules] = _NO_RULES
+    ) -> None:
+        """Let rules hold from a tick on, and book it for every link; ``own`` are those of some.
 
         A wild word, which jumps ahead of its link's clock, may have passed any tick: it met what
         was known of its time when it came.
         """
-        self._schedule.add(from_t, rules)
-        self._links.configured(from_t, detail)
+        self._links.hold(from_t, rules, detail, own)
+
+    def place(self, link: int, time: int) -> tuple[int, int] | None:
+        """Where a sound hit of that own time lies, and where its link's clock stands, in ticks
+        since the run's start; None before the link's first words."""
+        return self._links.place(link, time)
+
+    def book(self, gaps: Iterable[Gap]) -> None:
+        """Book what others removed, or lost, with the next cut."""
+        self._booking.gaps += gaps
 
     def beat(self, passed: Mapping[int, int] = _NONE, gaps: Sequence[Gap] = ()) -> None:
         """Commit words that were held back long enough; call it when a source is silent.

@@ -2,25 +2,23 @@
 
 from dataclasses import dataclass
 
-from amaranth.hdl import Const, Module, Signal, Value
+from amaranth.hdl import Array, Const, Module, Mux, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from db.detector import Detector
 from db.errors import UsageError
 from db.selection import Node
+from fpga.control.registers import ABOUT, KNOWN, NEWEST, Registers
 from fpga.segments.chamber import Chamber
 from fpga.segments.finder import Finder
 from fpga.selection.filter import Filter
 from fpga.stages.counters import Counters
 from fpga.stages.gate import Gate
-from fpga.stages.hit_fields import layout
+from fpga.stages.hit_fields import layout, sound
 from fpga.stages.intake import Intake
 from fpga.stages.merge import Merge
 from fpga.stages.packets import Packets
-
-GATES = 1 << 15
-"""Addresses from here on are the gates'; below are the counters."""
 
 
 @dataclass(frozen=True)
@@ -42,13 +40,17 @@ class Design:
     linger: int = 4096
     """Clocks for which a packet waits for more words."""
 
+    @property
+    def registers(self) -> Registers:
+        """Where its registers are."""
+        return Registers(self.links, self.channels)
+
 
 class Board(wiring.Component):
     """From hits of links to packets: intake, gate, merge, filter, segment finders, packets.
 
     The control bus writes ``value`` to the register at ``address`` when ``writes``; ``found`` is
-    the register of the address two clocks before. Registers of 32 bits: from 0 on the counters, by
-    ``counters``; from GATES on, by ``gate_address``, those of the channels. Always
+    the register of the address two clocks before. ``fpga.control.registers`` has the map. Always
 
         sum of in + added = sum of overflowed + sum of removed + filtered + sent
 
@@ -79,14 +81,16 @@ class Board(wiring.Component):
         m, design = Module(), self._design
         events = {}
         m.submodules.merge = merge = Merge(design.detector, design.links, design.patience)
-        gates = []
+        gates, newest = [], []
         for k in range(design.links):
             m.submodules[f"intake_{k}"] = intake = Intake(design.detector)
             m.submodules[f"gate_{k}"] = gate = Gate(design.detector, design.channels)
             connect(m, flipped(self.links[k]), intake.hits)
             connect(m, intake.out, gate.hits)
             connect(m, gate.out, merge.hits[k])
-            events[f"link{k}_in"] = intake.hits.valid & intake.hits.ready
+            takes = intake.hits.valid & intake.hits.ready
+            newest.append(self._newest(m, intake.hits.payload.as_value(), takes, k))
+            events[f"link{k}_in"] = takes
             events[f"link{k}_overflowed"] = intake.overflows
             events[f"link{k}_removed"] = gate.removes
             gates.append(gate)
@@ -111,19 +115,39 @@ class Board(wiring.Component):
             self.last.eq(packets.last),
             *(packets.link.eq(self.link), packets.stream.eq(self.stream)),
         ]
-        self._registers(m, gates, Counters(m, events))
+        self._registers(m, gates, newest, Counters(m, events))
         return m
 
-    def _registers(self, m: Module, gates: list[Gate], counters: Counters) -> None:
-        bits = (self._design.channels - 1).bit_length()
+    def _newest(self, m: Module, hit: Value, takes: Value, k: int) -> Signal:
+        """The last sound hit that came on a link."""
+        newest = Signal(64, name=f"newest_{k}")
+        with m.If(takes & sound(self._design.detector, hit)):
+            m.d.sync += newest.eq(hit)
+        return newest
+
+    def _registers(
+        self, m: Module, gates: list[Gate], newest: list[Signal], counters: Counters
+    ) -> None:
+        design, bits = self._design, (self._design.channels - 1).bit_length()
         address, before = Signal(16), Signal(16)
         value, writes = Signal(32), Signal()
         m.d.sync += [
             *(address.eq(self.address), value.eq(self.value), writes.eq(self.writes)),
             before.eq(address),
         ]
-        with m.If(before < GATES):
-            m.d.comb += self.found.eq(counters.at(before[:8]))
+        # A hit is read in halves: asking for the low one holds both.
+        low, high = Signal(32), Signal(32)
+        with m.Switch(before[13:]):
+            with m.Case(0):
+                m.d.comb += self.found.eq(counters.at(before[:8]))
+            with m.Case(NEWEST >> 13):
+                m.d.comb += self.found.eq(Mux(before[0], high, low))
+            with m.Case(ABOUT >> 13):
+                told = Array([Const(each, 32) for each in (KNOWN, design.links, design.channels)])
+                m.d.comb += self.found.eq(told[before[:2]])
+        for k, hit in enumerate(newest):
+            with m.If((address == NEWEST + 2 * k) & (before != address)):
+                m.d.sync += [low.eq(hit[:32]), high.eq(hit[32:])]
         for k, gate in enumerate(gates):
             chosen = (address[15] == 1) & (address[bits + 2 : 15] == k)
             m.d.comb += [
@@ -132,22 +156,3 @@ class Board(wiring.Component):
             ]
             with m.If((before[15] == 1) & (before[bits + 2 : 15] == k)):
                 m.d.comb += self.found.eq(gate.found)
-
-
-def counters(design: Design) -> tuple[str, ...]:
-    """The names of the counters, in the order of their addresses from 0 on."""
-    of_link = ("in", "overflowed", "removed")
-    named = (f"link{k}_{name}" for k in range(design.links) for name in of_link)
-    return (*named, "filtered", "added", "sent", "packets")
-
-
-def gate_address(design: Design, channel: int, table: int) -> int:
-    """The address of a channel's register in a table of its gate (KEEP, SEEN, REMOVED).
-
-    Raises UsageError for a channel that no link of the board has.
-    """
-    if not 0 <= channel < design.links * design.channels:
-        most = design.links * design.channels - 1
-        raise UsageError(f"there is no channel {channel} on the board: it has 0 to {most}")
-    link, own = divmod(channel, design.channels)
-    return GATES + (link * 4 + table) * design.channels + own

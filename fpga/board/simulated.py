@@ -8,9 +8,10 @@ from typing import Self
 import numpy as np
 
 from db.detector.words import Words
-from fpga.board.board import Board, Design, counters, gate_address
+from fpga.board.board import Board, Design
+from fpga.control.protocol import answered, read_asked
+from fpga.control.registers import KEEP, REMOVED, SEEN
 from fpga.simulation.compiled import Compiled, build
-from fpga.stages.gate import KEEP, REMOVED, SEEN
 
 PACE = 2
 """Clocks from one word to the next, of all links together."""
@@ -49,28 +50,42 @@ class SimulatedBoard:
 
     def keep(self, channel: int, n: int) -> None:
         """Let one of n of a channel's hits pass from now on; none for 0, all for 1."""
-        self._compiled.set("address", gate_address(self.design, channel, KEEP))
-        self._compiled.set("value", n)
+        self.write(self.design.registers.gate(channel, KEEP), n)
+
+    def kept(self, channel: int) -> int:
+        """The register that ``keep`` wrote."""
+        return self.read(self.design.registers.gate(channel, KEEP))
+
+    def seen(self, channel: int) -> int:
+        """Sound hits of a channel that came."""
+        return self.read(self.design.registers.gate(channel, SEEN))
+
+    def removed(self, channel: int) -> int:
+        """Hits of a channel that didn't pass."""
+        return self.read(self.design.registers.gate(channel, REMOVED))
+
+    def counted(self) -> dict[str, int]:
+        """All counters of the board by name."""
+        return {name: self.read(k) for k, name in enumerate(self.design.registers.counters)}
+
+    def answer(self, packet: bytes) -> bytes:
+        """The answer to a packet of ``fpga.control.protocol``. Raises SourceError for none."""
+        number, entries = read_asked(packet)
+        held = []
+        for each in entries:
+            if each.value is not None:
+                self.write(each.address, each.value)
+            held.append(self.read(each.address))
+        return answered(number, entries, held)
+
+    def write(self, address: int, value: int) -> None:
+        """Set a register."""
+        self._compiled.set("address", address)
+        self._compiled.set("value", value)
         self._compiled.set("writes", 1)
         self._compiled.tick()
         self._compiled.set("writes", 0)
         self._compiled.tick(2)
-
-    def kept(self, channel: int) -> int:
-        """The register that ``keep`` wrote."""
-        return self.read(gate_address(self.design, channel, KEEP))
-
-    def seen(self, channel: int) -> int:
-        """Sound hits of a channel that came."""
-        return self.read(gate_address(self.design, channel, SEEN))
-
-    def removed(self, channel: int) -> int:
-        """Hits of a channel that didn't pass."""
-        return self.read(gate_address(self.design, channel, REMOVED))
-
-    def counted(self) -> dict[str, int]:
-        """All counters of the board by name."""
-        return {name: self.read(k) for k, name in enumerate(counters(self.design))}
 
     def read(self, address: int) -> int:
         """A register."""

@@ -5,10 +5,8 @@ from amaranth.lib import memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from db.detector import Detector
+from fpga.control.registers import KEEP, REMOVED, SEEN
 from fpga.stages.hit_fields import of_hit, sound
-
-KEEP, SEEN, REMOVED = range(3)
-"""The tables that a bus reads: one register a channel."""
 
 
 class Gate(wiring.Component):

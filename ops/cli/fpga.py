@@ -14,6 +14,7 @@ from ops.cli.opening import detector_named
 from ops.cli.show import AsJson, show
 from ops.cli.sources import host_and_port
 from readout.simulator.conditions import Conditions
+from readout.simulator.live import live
 
 hardware = typer.Typer(help="Selections as hardware for an FPGA.", no_args_is_help=True)
 app.add_typer(hardware, name="fpga")
@@ -100,6 +101,12 @@ def simulate(
     chamber: Annotated[
         list[int] | None, typer.Option("--chamber", help="Find segments in this one on the board.")
     ] = None,
+    registers: Annotated[
+        str | None,
+        typer.Option(
+            "--registers", help="Answer 'everyhit readout --board' here, and go as fast as time."
+        ),
+    ] = None,
     detector: DetectorOption = "drift_tubes_v2",
     seed: Annotated[int, typer.Option("--seed", min=0)] = 1,
     as_json: AsJson = False,
@@ -110,21 +117,20 @@ def simulate(
     counted and the network lost.
     """
     declared, address = detector_named(detector), host_and_port(udp)
+    at = host_and_port(registers) if registers else ("127.0.0.1", 0)
     with _extra():
         from fpga.board.network import Network
-        from ops.demo.board import send
+        from ops.demo.board import send, simulated_board
+    conditions = Conditions(muon_rate_hz=muons, segment_words=False)
+    speed = 1.0 if registers else float("inf")
+    slices = live(declared, conditions, seed, duration_s=duration, speed=speed)
     network = Network(address, loss, swap, seed)
-    told = send(
-        declared,
-        Conditions(muon_rate_hz=muons, segment_words=False),
-        network,
-        duration,
-        configured(mask, prefilter, prescale),
-        chambers=chamber or (),
-        seed=seed,
-    )
+    told = configured(mask, prefilter, prescale)
+    with simulated_board(declared, told, chambers=chamber or (), registers=at) as board:
+        typer.echo(f"registers on port {board.address[1]}", err=True)
+        counted = send(declared, slices, board, network)
     network.close()
-    show([told], as_json=as_json)
+    show([counted], as_json=as_json)
 
 
 @hardware.command("segments")

@@ -17,6 +17,12 @@ Udp = Annotated[list[str] | None, typer.Option("--udp", help="Take packets of wo
 Device = Annotated[
     list[str] | None, typer.Option("--device", help="Read a device or pipe: PATH or PATH=LINK.")
 ]
+Board = Annotated[
+    str | None,
+    typer.Option(
+        "--board", help="Registers of the board behind a link, HOST:PORT=LINK: it masks, too."
+    ),
+]
 MustCome = Annotated[
     list[int] | None, typer.Option("--link", help="A link that must come; nothing passes it.")
 ]
@@ -42,6 +48,16 @@ def devices(given: Sequence[str] | None) -> dict[Path, int]:
             raise UsageError(f"--device {text!r}: write PATH or PATH=LINK, such as /dev/xdma0=3")
         found[Path(path)] = int(link or 0)
     return found
+
+
+def board(given: str | None) -> tuple[Address, int] | None:
+    """Return the address and the link that ``HOST:PORT=LINK`` names; UsageError for none."""
+    if given is None:
+        return None
+    address, equals, link = given.partition("=")
+    if not equals or not link.isdecimal():
+        raise UsageError(f"--board {given!r}: write HOST:PORT=LINK, such as 10.0.0.7:7002=0")
+    return host_and_port(address), int(link)
 
 
 def size_in_bytes(text: str) -> int:

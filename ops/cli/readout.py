@@ -16,6 +16,7 @@ from db.words.shards import catalogue
 from ops.cli import app
 from ops.cli.annotations import Fields, Tags, edit_of, who_asks
 from ops.cli.front_ends import (
+    Board,
     DeadAfter,
     Device,
     MustCome,
@@ -23,6 +24,7 @@ from ops.cli.front_ends import (
     Tcp,
     Udp,
     addresses,
+    board,
     devices,
     size_in_bytes,
 )
@@ -51,6 +53,7 @@ def readout(
     tcp: Tcp = None,
     udp: Udp = None,
     device: Device = None,
+    board_at: Board = None,
     link: MustCome = None,
     dead_after: DeadAfter = 60.0,
     trigger: Triggers = None,
@@ -81,7 +84,13 @@ def readout(
     wanted = wanted_triggers([*(trigger or []), *(["events"] if events else [])], param or [])
     folder = spool or platformdirs.user_data_path("everyhit") / "spool"
     most_bytes = size_in_bytes(spool_bytes)
-    front_ends = FrontEnds(addresses(tcp), addresses(udp), devices(device), dead_after_s=dead_after)
+    front_ends = FrontEnds(
+        addresses(tcp),
+        addresses(udp),
+        devices(device),
+        board=board(board_at),
+        dead_after_s=dead_after,
+    )
     if not front_ends:
         raise UsageError("there is no source: name --tcp, --udp or --device")
     if run is None and wanted:

@@ -17,6 +17,7 @@ from ops.cli import app
 from ops.cli.annotations import Fields, Tags, edit_of, who_asks
 from ops.cli.api import Certificate, Host, Key, Port, served_beside, tls_of
 from ops.cli.front_ends import (
+    Board,
     DeadAfter,
     Device,
     MustCome,
@@ -24,6 +25,7 @@ from ops.cli.front_ends import (
     Tcp,
     Udp,
     addresses,
+    board,
     devices,
     size_in_bytes,
 )
@@ -55,6 +57,7 @@ def up(
     tcp: Tcp = None,
     udp: Udp = None,
     device: Device = None,
+    board_at: Board = None,
     link: MustCome = None,
     dead_after: DeadAfter = 60.0,
     trigger: Triggers = None,
@@ -87,7 +90,13 @@ def up(
     once with --run. Killed, it goes on with the run that was on when it is started again. Without
     any source words are posted.
     """
-    front_ends = FrontEnds(addresses(tcp), addresses(udp), devices(device), dead_after_s=dead_after)
+    front_ends = FrontEnds(
+        addresses(tcp),
+        addresses(udp),
+        devices(device),
+        board=board(board_at),
+        dead_after_s=dead_after,
+    )
     names = [*(trigger or []), *(["events"] if events else [])]
     wanted = wanted_triggers(names, param or [])
     candidates, annotations = tuple(events.split(",")) if events else (), edit_of(fields, tag)

@@ -10,11 +10,13 @@ from db.catalogue.heartbeat import beating
 from db.catalogue.runs import Run
 from db.detector import Detector
 from db.store import Store
+from fpga.control.bus import Bus
 from ops.services.named_run import views
 from ops.services.news import announcing
 from ops.services.readings import trouble
 from ops.settings import settings
 from readout.control.agent import ReadoutAgent
+from readout.control.board import ControlledBoard
 from readout.control.mailbox import Mailbox
 from readout.intake import Intake
 from readout.service import Feed
@@ -38,6 +40,8 @@ class FrontEnds:
     """Devices and pipes, each with the link that its words are of."""
     recorded: Mapping[str, Iterator[Block]] = field(default_factory=dict)
     """Words of files."""
+    board: tuple[Address, int] | None = None
+    """Where the registers are of the board behind a link, and the link."""
     dead_after_s: float = 60.0
     """Seconds of silence after which a link is dead."""
 
@@ -115,6 +119,11 @@ def readout_service(
         writer = to_store.writer(spool, _GIVE_UP_S, committed or announce)
         stack.callback(writer.close)
         book_damage(spool, to_store, writer)
+        controlled = None
+        if front_ends.board:
+            address, link = front_ends.board
+            controlled = ControlledBoard(detector, link, Bus(address))
+            stack.callback(controlled.bus.close)
         mailbox = stack.enter_context(Mailbox(redis, name)) if redis else None
         agent = ReadoutAgent(
             at.engine,
@@ -131,6 +140,7 @@ def readout_service(
             begun,
             settings().flush_s,
             front_ends.dead_after_s,
+            controlled,
         )
         service = ReadoutService(name, agent, sources, spool)
         if mailbox:

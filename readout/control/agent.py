@@ -5,6 +5,7 @@ need not keep them: what a front-end held back from before a run's start is not 
 """
 
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -18,7 +19,9 @@ from db.detector import Detector
 from db.engine import Engine
 from db.errors import EveryhitError, StoreError, UsageError
 from db.words.shards import catalogue
-from readout.control.configuration import configuration_of
+from fpga.control.bus import BoardError
+from readout.control.board import POLL_S, ControlledBoard, share_of
+from readout.control.configuration import Configuration, configuration_of
 from readout.control.journal import Journal, load, save
 from readout.control.mailbox import Mailbox
 from readout.control.messages import Answer, Order
@@ -56,6 +59,8 @@ class ReadoutAgent:
     """Told of each run that begins, or goes on, here."""
     flush_s: float = 0.1
     dead_s: float = 60.0
+    board: ControlledBoard | None = None
+    """Which does what it can of a configuration."""
     settle_s: float = 5.0
     """Seconds for which the end of a run waits until the store has it; the spool has it anyway."""
     standing: Journal = field(default_factory=Journal)
@@ -66,6 +71,7 @@ class ReadoutAgent:
     overflowed: int = 0
     """Hits of all runs for which the spool had no room."""
     _ending: Order | None = None
+    _look_at: float = 0.0
 
     def __post_init__(self) -> None:
         self.standing = load(self.spool.folder)
@@ -92,6 +98,9 @@ class ReadoutAgent:
         """Take a run from now on, under its configurations."""
         run = standing.run
         assert run
+        if self.board:
+            told = standing.steps[-1].configuration if standing.steps else {}
+            self.board.begin(configuration_of(told))
         self.to_store.detectors[run.run_id] = run.detector
         readout = Readout(
             self.engine,
@@ -104,9 +113,10 @@ class ReadoutAgent:
             away=self._wait,
         )
         for step in standing.steps:
-            rules = Rules(self.detector, configuration_of(step.configuration))
             detail = detail_of(step.order, step.who, step.at, step.configuration)
-            readout.hold(step.from_t, rules, detail)
+            configuration = configuration_of(step.configuration)
+            rules, own = self._rules(configuration)
+            readout.hold(step.from_t, rules, detail, own)
         self._keep(standing)
         second = round(1e9 / self.detector.tick)
         self.silence = Silence(run.run_id, second, dead_s=self.dead_s)
@@ -187,6 +197,8 @@ class ReadoutAgent:
 
     def _obey(self) -> bool:
         """Do what was ordered since the last call; whether the run shall end."""
+        if self.taking is not None:
+            self._look(self.taking)
         while self.mailbox and (came := self.mailbox.take()):
             order, late = came
             if (known := self.standing.answered.get(order.order_id)) is not None:
@@ -239,16 +251,54 @@ class ReadoutAgent:
         if self.taking is None or not self._is_on(order.run_id):
             raise UsageError(f"run {order.run_id} is not taken here: start it first")
         told = order.configuration or {}
-        rules = Rules(self.detector, configuration_of(told))
+        configuration = configuration_of(told)
+        rules, own = self._rules(configuration)
         from_t = self.taking.from_tick(order.from_t)
+        if self.board:
+            if order.from_t is not None:
+                raise UsageError("a board obeys at once: name no time from which it is to hold")
+            self.taking.book(self.board.obey(configuration, order.run_id, self._place))
+            from_t = max(from_t, self.board.judged.b if self.board.judged else 0)
         # First on the disk: killed in between, this readout goes on with what it answers.
         self._keep(self.standing.with_step(order, from_t))
-        self.taking.hold(from_t, rules, detail_of(order.order_id, order.who, order.at, told))
-        self._answer(order, "", done=True, tick=from_t)
+        detail = detail_of(order.order_id, order.who, order.at, told)
+        self.taking.hold(from_t, rules, detail, own)
+        self._answer(order, self.board.share.told if self.board else "", done=True, tick=from_t)
+
+    def _rules(self, configuration: Configuration) -> tuple[Rules, dict[int, Rules]]:
+        """What the readout does itself: on all links, and on that of the board.
+
+        Raises SelectionError for a wrong expression.
+        """
+        rules = Rules(self.detector, configuration)
+        if self.board is None:
+            return rules, {}
+        left = share_of(self.detector, self.board.registers, configuration).left
+        return rules, {self.board.link: Rules(self.detector, left)}
+
+    def _place(self, time: int) -> tuple[int, int] | None:
+        assert self.board and self.taking
+        return self.taking.place(self.board.link, time)
+
+    def _look(self, readout: Readout) -> None:
+        """Book what the board has removed of late."""
+        if self.board is None or time.monotonic() < self._look_at:
+            return
+        try:
+            readout.book(self.board.removed(readout.run.run_id, self._place))
+        except BoardError as fault:  # its counters go on: what they count is booked later
+            _log.warning("what the board removed is not known yet", why=str(fault))
+        self._look_at = time.monotonic() + POLL_S
 
     def _end(self, readout: Readout) -> None:
         """Commit what the run still has, and answer who ended it."""
-        tick = readout.next_tick()
+        tick, silent = readout.next_tick(), ""
+        if self.board:
+            try:
+                readout.book(self.board.end(readout.run.run_id, self._place))
+            except BoardError as fault:
+                silent = f"{fault} What it removed last is not booked. "
+                _log.warning("the board was left as it is", why=str(fault))
         readout.close()
         self.overflowed += readout.overflowed
         self.taking = self.silence = None
@@ -257,7 +307,7 @@ class ReadoutAgent:
         if order is None:
             return
         waits = "" if self.writer.settle(self.settle_s) else "the rest waits in the spool: "
-        said = waits and f"{waits}{self.writer.written.trouble or 'the store is slow'}"
+        said = silent + (waits and f"{waits}{self.writer.written.trouble or 'the store is slow'}")
         self.forget_run()
         self._answer(order, said, done=True, tick=tick)
 

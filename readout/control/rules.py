@@ -9,7 +9,7 @@ from db.detector import Detector, decode
 from db.detector.words import Words
 from db.errors import SelectionError
 from db.selection import names, to_numpy
-from readout.control.configuration import Configuration
+from readout.control.configuration import Configuration, Prescale
 from readout.link.unwrap import Mask, Ticks
 
 
@@ -41,9 +41,9 @@ class Rules:
         asked = [(Rule("mask", text), text, 0) for text in configuration.masks]
         if configuration.prefilter:
             asked.append((Rule("prefilter", configuration.prefilter), configuration.prefilter, 0))
-        for each in configuration.prescales:
-            text = f"1 in {each.keep_1_in} of {each.where}"
-            asked.append((Rule("prescale", text), each.where, each.keep_1_in))
+        asked += [
+            (prescale_rule(each), each.where, each.keep_1_in) for each in configuration.prescales
+        ]
         self._asked = [(rule, _node(detector, text), n) for rule, text, n in asked]
         used = frozenset[str]().union(*(names(node) for _, node, _ in self._asked))
         self._columns = sorted(used | {"hit", "corrupt"})
@@ -70,6 +70,11 @@ class Rules:
             here = here & ~out
             found.append((rule, out))
         return found
+
+
+def prescale_rule(prescale: Prescale) -> Rule:
+    """Return what is booked of a prescale."""
+    return Rule("prescale", f"1 in {prescale.keep_1_in} of {prescale.where}")
 
 
 def keeping(detector: Detector, text: str) -> Rules:

@@ -9,6 +9,7 @@ from db.errors import StoreError
 from db.words.chunk import Chunk
 from db.words.chunks import link_state
 from readout.control.booking import Booking
+from readout.control.rules import Rules
 from readout.control.schedule import Schedule
 from readout.link.chunker import Chunker
 from readout.source.block import Place
@@ -18,6 +19,16 @@ from readout.writer.batch import Mark
 def reraise(fault: StoreError) -> None:
     """Don't wait for a store that is away."""
     raise fault
+
+
+@dataclass(frozen=True)
+class _Held:
+    """Rules that hold from a tick on."""
+
+    from_t: int
+    rules: Rules
+    detail: str
+    own: Mapping[int, Rules]
 
 
 @dataclass
@@ -34,7 +45,8 @@ class Links:
     """A link without a mark has nothing stored."""
     away: Callable[[StoreError], None] = reraise
     chunkers: dict[int, Chunker] = field(default_factory=dict)
-    _configured: list[tuple[int, str]] = field(default_factory=list)
+    _schedules: dict[int, Schedule] = field(default_factory=dict)
+    _held: list["_Held"] = field(default_factory=list)
 
     @property
     def places(self) -> Mapping[int, Place]:
@@ -68,6 +80,7 @@ class Links:
             if link not in self.marks:
                 self.marks[link] = Mark() if self.whole else self._stored(link)
             mark = self.marks[link]
+            self._schedules[link] = Schedule(list(self.rules.steps))
             self.chunkers[link] = Chunker(
                 self.run.detector,
                 self.run.run_id,
@@ -76,11 +89,11 @@ class Links:
                 max_words=self.max_words,
                 first_seq=mark.next_seq,
                 watermark=mark.watermark,
-                rules=self.rules,
+                rules=self._schedules[link],
                 report=self.booking.odd,
             )
-            for from_t, detail in self._configured:
-                self.booking.configured(link, from_t, detail)
+            for each in self._held:
+                self._hold(link, each)
         return self.chunkers[link]
 
     def _stored(self, link: int) -> Mark:
@@ -91,11 +104,26 @@ class Links:
             except StoreError as fault:
                 self.away(fault)
 
-    def configured(self, from_t: int, detail: str) -> None:
-        """Book a configuration for all links, those that are opened later too."""
-        self._configured.append((from_t, detail))
+    def hold(self, from_t: int, rules: Rules, detail: str, own: Mapping[int, Rules]) -> None:
+        """Let rules hold on all links from a tick on, and book it; ``own`` has those of some links.
+
+        So it is for links that are opened later, too.
+        """
+        held = _Held(from_t, rules, detail, own)
+        self._held.append(held)
         for link in self.chunkers:
-            self.booking.configured(link, from_t, detail)
+            self._hold(link, held)
+
+    def _hold(self, link: int, held: "_Held") -> None:
+        self._schedules[link].add(held.from_t, held.own.get(link, held.rules))
+        self.booking.configured(link, held.from_t, held.detail)
+
+    def place(self, link: int, time: int) -> tuple[int, int] | None:
+        """Where a sound hit of that own time lies, and where the link's clock stands, in ticks
+        since the run's start; None before its first words."""
+        if (chunker := self.chunkers.get(link)) is None:
+            return None
+        return chunker.place(time), chunker.newest
 
     def taken(self, chunks: Iterable[Chunk]) -> None:
         """Move the marks on: these chunks are in the next cut."""

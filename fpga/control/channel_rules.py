@@ -9,13 +9,16 @@ from db.detector.expression import refusal
 from db.errors import UsageError
 from db.selection import Node, names, to_numpy
 from db.selection.tree import Column
-from fpga.board.board import Design
+from fpga.control.registers import Registers
 
 MOST = 2**32 - 1
 
 
-def registers(
-    design: Design, masks: Iterable[str], prescales: Iterable[tuple[int, str]] = ()
+def kept(
+    detector: Detector,
+    board: Registers,
+    masks: Iterable[str],
+    prescales: Iterable[tuple[int, str]] = (),
 ) -> dict[int, int]:
     """What ``keep`` of which channels must hold for masks and prescales (n, where): 0, or n.
 
@@ -25,18 +28,17 @@ def registers(
     """
     keep: dict[int, int] = {}
     for n, text in prescales:
-        for channel in channels_where(design, text):
+        for channel in channels_where(detector, board, text):
             keep[channel] = keep.get(channel, 1) * n
             if not 1 <= keep[channel] <= MOST:
                 raise UsageError(f"channel {channel} would keep one in {keep[channel]} hits")
     for text in masks:
-        keep |= dict.fromkeys(channels_where(design, text), 0)
+        keep |= dict.fromkeys(channels_where(detector, board, text), 0)
     return keep
 
 
-def channels_where(design: Design, text: str) -> list[int]:
-    """The board's channels whose hits meet a selection, lowest first. Raises as ``registers``."""
-    detector = design.detector
+def channels_where(detector: Detector, board: Registers, text: str) -> list[int]:
+    """The board's channels whose hits meet a selection, lowest first. Raises as ``kept``."""
     node, known = detector.selection(text), _fields(detector, "channel")
     for column in _columns(node):
         if more := _fields(detector, column.name) - known:
@@ -49,7 +51,7 @@ def channels_where(design: Design, text: str) -> list[int]:
     words = encode(detector, fields | dict(zip(of_channel, grid, strict=True)))
     columns = decode(detector, words, columns=(*names(node), "channel"))
     chosen = np.unique(columns["channel"][np.broadcast_to(to_numpy(node, columns), len(words))])
-    return [int(channel) for channel in chosen if channel < design.links * design.channels]
+    return [int(channel) for channel in chosen if channel < board.links * board.channels]
 
 
 def _fields(detector: Detector, name: str) -> frozenset[str]:

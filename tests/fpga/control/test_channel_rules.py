@@ -1,12 +1,13 @@
 import pytest
-from boards import DESIGN
 from hypothesis import given
 from hypothesis import strategies as st
-from tubes import meets
+from tubes import TUBES, meets
 
 from db.errors import SelectionError, UsageError
-from fpga.board.channel_rules import channels_where, registers
+from fpga.control.channel_rules import channels_where, kept
+from fpga.control.registers import Registers
 
+BOARD = Registers(2, 512)
 CHOICES = [
     "wire == 17 or wire == 3",
     "chamber in (1, 2) and layer < 3",
@@ -24,7 +25,7 @@ def word(channel):
 
 @pytest.mark.parametrize("text", CHOICES)
 def test_the_channels_are_those_whose_hits_meet_it(text):
-    assert channels_where(DESIGN, text) == [c for c in range(1024) if meets(text, word(c))]
+    assert channels_where(TUBES, BOARD, text) == [c for c in range(1024) if meets(text, word(c))]
 
 
 @given(
@@ -32,7 +33,7 @@ def test_the_channels_are_those_whose_hits_meet_it(text):
     st.lists(st.tuples(st.integers(1, 9), st.sampled_from(CHOICES[:5])), max_size=3),
 )
 def test_a_mask_outweighs_prescales_which_multiply(masks, prescales):
-    found = registers(DESIGN, masks, prescales)
+    found = kept(TUBES, BOARD, masks, prescales)
     for channel in (0, 3, 8, 65, 130, 514, 576, 1023):
         n = 1
         for keep_1_in, text in prescales:
@@ -44,9 +45,9 @@ def test_a_mask_outweighs_prescales_which_multiply(masks, prescales):
 def test_what_is_more_than_a_channel_is_refused_at_its_place():
     text = "wire == 3 and bx < 100"
     with pytest.raises(SelectionError, match="bx is no part of a channel") as refused:
-        registers(DESIGN, [text])
+        kept(TUBES, BOARD, [text])
     assert text[refused.value.start : refused.value.stop] == "bx"
     with pytest.raises(SelectionError, match="no part of a channel"):
-        registers(DESIGN, ["t > 5"])
+        kept(TUBES, BOARD, ["t > 5"])
     with pytest.raises(UsageError, match="would keep one in"):
-        registers(DESIGN, [], [(2**32 - 1, "wire == 3"), (2, "layer == 1")])
+        kept(TUBES, BOARD, [], [(2**32 - 1, "wire == 3"), (2, "layer == 1")])

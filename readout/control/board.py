@@ -1,0 +1,186 @@
+"""A board that does what it can of a run's configurations, and what it removed, from its counters.
+
+Masks and prescales of whole channels are registers of the board. What holds from a tick on is told
+to the board first, and the tick lies behind all hits that the board had judged by then: each later
+hit met the configuration, and what the board removed earlier is booked with the times it had.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from db.detector import Detector, decode
+from db.errors import SelectionError
+from db.words.gaps import Gap
+from fpga.control.bus import Bus
+from fpga.control.channel_rules import channels_where
+from fpga.control.registers import KEEP, REMOVED, Registers
+from readout.control.configuration import Configuration, Prescale
+from readout.control.rules import Rule, prescale_rule
+
+POLL_S = 0.5
+"""Seconds between two looks at the counters, at least."""
+_AHEAD_S = 10.0
+"""A board whose newest hit lies further ahead than this of what came here has seen a wild one."""
+OVERFLOWED, FILTERED = Rule("board_overflow", ""), Rule("prefilter", "of the board")
+_OPEN = 1
+Place = Callable[[int], tuple[int, int] | None]
+"""Gives the tick of the run of a sound hit's own time, and the newest tick of its link; None before
+the link's first words."""
+
+
+@dataclass(frozen=True)
+class Share:
+    """What a board does of a configuration."""
+
+    keep: Mapping[int, int] = field(default_factory=dict)
+    """What the registers of channels hold that don't let all pass."""
+    rules: Mapping[int, Rule] = field(default_factory=dict)
+    """Why hits of those channels are removed."""
+    left: Configuration = field(default_factory=Configuration)
+    """What the readout does: all but the board's prescales. A mask is as good twice."""
+
+    @property
+    def told(self) -> str:
+        """What is said of it to who gave the order; empty if it is nothing."""
+        n_masked = sum(n == 0 for n in self.keep.values())
+        thinned = len(self.keep) - n_masked
+        return f"the board masks {n_masked} channels and thins {thinned}" if self.keep else ""
+
+
+def share_of(detector: Detector, board: Registers, configuration: Configuration) -> Share:
+    """What of a configuration a board can do; its first rule is a channel's, masks go before.
+
+    What more than the channel decides, and a prescale of channels that have one, is left.
+    """
+    keep, rules, left = dict[int, int](), dict[int, Rule](), list[Prescale]()
+    for text in configuration.masks:
+        for channel in _channels(detector, board, text) or ():
+            keep[channel] = 0
+            rules.setdefault(channel, Rule("mask", text))
+    masked = set(keep)
+    for each in configuration.prescales:
+        channels = set(_channels(detector, board, each.where) or ()) - masked
+        if not channels or channels & keep.keys():
+            left.append(each)
+            continue
+        keep |= dict.fromkeys(channels, each.keep_1_in)
+        rules |= dict.fromkeys(channels, prescale_rule(each))
+    return Share(keep, rules, replace(configuration, prescales=tuple(left)))
+
+
+def _channels(detector: Detector, board: Registers, text: str) -> list[int] | None:
+    """The channels of a selection; None where more than the channel decides."""
+    try:
+        return channels_where(detector, board, text)
+    except SelectionError:
+        return None
+
+
+@dataclass
+class ControlledBoard:
+    """A board, for one run after the other. All raise BoardError when it is silent."""
+
+    detector: Detector
+    link: int
+    """Under which its words come."""
+    bus: Bus
+    share: Share = field(default_factory=Share)
+    _known: Registers | None = None
+    _counted: dict[int, int] = field(default_factory=dict)
+    """Counters, as they were when they were read last, by their addresses."""
+    judged: "Judged | None" = None
+    """How far it had judged hits when its counters were read last."""
+
+    @property
+    def registers(self) -> Registers:
+        """Which registers it has."""
+        if self._known is None:
+            self._known = self.bus.registers()
+        return self._known
+
+    def begin(self, configuration: Configuration) -> None:
+        """Let all pass but what a run's first configuration says, and count from here on."""
+        self._known = None  # it may be another one by now
+        self.share, self._counted, self.judged = Share(), {}, None
+        all_open = dict.fromkeys(range(self.registers.links * self.registers.channels), _OPEN)
+        share = share_of(self.detector, self.registers, configuration)
+        self._count(self._addresses(share))
+        self._write({**all_open, **share.keep})
+        self.share = share
+
+    def obey(self, configuration: Configuration, run_id: int, place: Place) -> list[Gap]:
+        """Do what it can of another configuration; what it removed under the one before."""
+        share = share_of(self.detector, self.registers, configuration)
+        new = self._addresses(share).keys() - self._addresses(self.share).keys()
+        self._count({address: Rule("", "") for address in new})
+        opened = dict.fromkeys(self.share.keep.keys() - share.keep.keys(), _OPEN)
+        self._write({**opened, **share.keep})
+        gaps = self.removed(run_id, place)
+        self.share = share
+        return gaps
+
+    def end(self, run_id: int, place: Place) -> list[Gap]:
+        """Let all pass; what was removed since the last look."""
+        self._write(dict.fromkeys(self.share.keep, _OPEN))
+        gaps = self.removed(run_id, place)
+        self.share = Share()
+        return gaps
+
+    def removed(self, run_id: int, place: Place) -> list[Gap]:
+        """What was removed, and lost, since the last look, for each rule that removed something."""
+        counted, before = self._count(self._addresses(self.share)), self.judged
+        self.judged = now = self._judged(place) or before
+        a = before.a if before else 0
+        b = max(a + 1, now.b if now else 0)
+        return [
+            Gap(run_id, self.link, rule.cause, a, b, rule == OVERFLOWED, n, rule.text)
+            for rule, n in counted.items()
+            if n
+        ]
+
+    def _judged(self, place: Place) -> "Judged | None":
+        """How far it has judged hits by now; None where that can't be told."""
+        addresses = [at for k in range(self.registers.links) for at in self.registers.newest(k)]
+        halves = np.array(self.bus.read(addresses), np.uint64).reshape(-1, 2)
+        columns = decode(
+            self.detector, halves[:, 0] | halves[:, 1] << np.uint64(32), columns=("t", "hit")
+        )
+        far, reached = _AHEAD_S * 1e9 / float(self.detector.tick), []
+        for time in columns["t"][columns["hit"]].tolist():
+            if (placed := place(time)) is None:
+                return None
+            t, newest = placed
+            reached.append(t if t - newest <= far else newest)
+        if not reached:
+            return None
+        disorder = self.detector.disorder
+        return Judged(max(0, min(reached) - disorder), max(reached) + disorder + 1)
+
+    def _addresses(self, share: Share) -> dict[int, Rule]:
+        """The counters of what is removed or lost, each with its rule."""
+        names = self.registers.counters
+        lost = {k: OVERFLOWED for k, name in enumerate(names) if name.endswith("_overflowed")}
+        ruled = {self.registers.gate(c, REMOVED): rule for c, rule in share.rules.items()}
+        return {**lost, names.index("filtered"): FILTERED, **ruled}
+
+    def _count(self, addresses: Mapping[int, Rule]) -> dict[Rule, int]:
+        """What the counters have grown by for each rule; those read first have not grown."""
+        grown = dict[Rule, int]()
+        held = self.bus.read(list(addresses))
+        for (address, rule), n in zip(addresses.items(), held, strict=True):
+            grown[rule] = grown.get(rule, 0) + (n - self._counted.get(address, n)) % 2**32
+            self._counted[address] = n
+        return grown
+
+    def _write(self, keep: Mapping[int, int]) -> None:
+        self.bus.write({self.registers.gate(c, KEEP): n for c, n in keep.items()})
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Ticks of a run: on all links hits before ``a`` are judged, and none from ``b`` on."""
+
+    a: int
+    b: int

@@ -1,0 +1,128 @@
+"""Run control reaches a simulated board: it removes what it can, and its counters are booked."""
+
+import numpy as np
+import polars as pl
+import pytest
+from up import Lab, until
+
+pytest.importorskip("amaranth", reason="the extra fpga isn't installed")
+
+from db.detector import decode, load
+from everyhit import open_store
+from fpga.board.attended import AttendedBoard
+from fpga.board.board import Design
+from fpga.board.network import Network
+from fpga.board.simulated import SimulatedBoard, compile_board
+from fpga.simulation.compiled import find_compiler
+from ops.demo.board import send
+from readout.simulator.conditions import Conditions
+from readout.simulator.live import live
+
+pytestmark = pytest.mark.skipif(find_compiler() is None, reason="needs a C++ compiler")
+TUBES = load("drift_tubes_v2")
+MASK, THIN = "chamber == 1 and layer == 2", "wire == 3 and chamber == 2"
+MORE = "tdc_meas == 7"
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory):
+    return compile_board(Design(TUBES, links=2), tmp_path_factory.mktemp("board"))
+
+
+class Beam:
+    """A telescope behind a board: all of its words, and the pieces in which they are sent."""
+
+    def __init__(self, board, port):
+        conditions = Conditions(muon_rate_hz=2000.0, segment_words=False)
+        slices = live(TUBES, conditions, 1, duration_s=1.2, speed=float("inf"))
+        self._slices, self._board = slices, board
+        self._network = Network(port)
+        self.words = []
+
+    def go(self, n):
+        """Send the next n slices of 20 ms."""
+        some = [next(self._slices) for _ in range(n)]
+        self.words += [words for each in some for words in each.links.values()]
+        return send(TUBES, some, self._board, self._network)
+
+
+@pytest.fixture
+def taking(tmp_path, library):
+    lab = Lab(tmp_path)
+    with SimulatedBoard(Design(TUBES, links=2), library) as board, AttendedBoard(board) as attended:
+        where = f"127.0.0.1:{attended.address[1]}=0"
+        options = ("--detector", "drift_tubes_v2", "--udp", "127.0.0.1:0", "--board", where)
+        with lab.up(*options) as up:
+            yield lab, up, board, Beam(attended, up.ports["udp"])
+
+
+def test_what_a_board_removes_is_booked_and_it_is_open_again_at_the_end(taking):
+    lab, up, board, beam = taking
+    run, keep = ("--detector", "drift_tubes_v2"), board.kept
+    assert lab.said("run", "start", "beam", *run)["state"] == "acknowledged"
+    beam.go(10)
+    until(lambda: up.words(1) == sum(map(len, beam.words)))
+    order = lab.said(
+        *("run", "configure", "beam", "--mask", MASK, "--mask", MORE, "--prescale", f"5 of {THIN}")
+    )
+    assert order["state"] == "acknowledged"
+    assert "the board masks 16 channels and thins 4" in order["said"]
+    assert (keep(64 + 2 + 512 * 0), keep(512 + 8)) == (1, 5)
+    before = sum(map(len, beam.words))
+    beam.go(20)
+    assert lab.said("run", "configure", "beam")["state"] == "acknowledged"
+    assert {keep(channel) for channel in range(1024)} == {1}
+    beam.go(20)
+    assert lab.said("run", "configure", "beam", "--mask", MASK)["state"] == "acknowledged"
+    counted = beam.go(10)
+    assert lab.said("run", "stop", "beam")["state"] == "acknowledged"
+    assert {keep(channel) for channel in range(1024)} == {1}
+    assert before > 5000
+    up.end()
+
+    sent = np.concatenate(beam.words)
+    with open_store(str(lab.store)) as here:
+        check(here, sent, counted["link0_removed"] + counted["link1_removed"])
+
+
+def check(here, sent, on_board):
+    """What is stored and booked of what was sent, against the words themselves."""
+
+    def asked(sql):
+        return here.query(sql, "1")
+
+    (stored,) = asked("SELECT count() AS n FROM words")["n"]
+    booked = asked(
+        "SELECT cause, detail, sum(n_lost) AS n FROM gaps WHERE cause != 'configured'"
+        " GROUP BY cause, detail ORDER BY cause, detail"
+    )
+    of = {(cause, detail): n for cause, detail, n in booked.rows()}
+    mask, more, scale = ("mask", MASK), ("mask", MORE), ("prescale", f"1 in 5 of {THIN}")
+    assert of.keys() == {mask, more, scale}
+    assert stored + sum(of.values()) == len(sent)
+    assert 0.9 * (of[mask] + of[scale]) < on_board <= of[mask] + of[scale]
+    assert of[more] > 100
+
+    # Each hit from the tick of an order on met what it ordered.
+    held = asked("SELECT a FROM gaps WHERE cause = 'configured' ORDER BY a")["a"].to_list()
+    assert len(held) == 3
+    names = ("t", "chamber", "layer", "wire", "tdc_meas", "head")
+    hits = pl.DataFrame(decode(TUBES, sent, columns=names)).filter(head=2)
+    kept = asked(f"SELECT {', '.join(names)} FROM hits")
+    hits = hits.with_columns(pl.col("t") - hits["t"].min() + kept["t"].min())
+
+    def both(a, b, where):
+        """Hits of [a, b) that meet a selection: of all that came, and of those stored."""
+        chosen = pl.col("t").is_between(a, b - 2 * TUBES.disorder, closed="left") & where
+        return len(hits.filter(chosen)), len(kept.filter(chosen))
+
+    masked = (pl.col("chamber") == 1) & (pl.col("layer") == 2)
+    thinned = (pl.col("chamber") == 2) & (pl.col("wire") == 3)
+    assert both(0, held[0], masked)[0] == both(0, held[0], masked)[1] > 500
+    assert both(held[0], held[1], masked)[1] == 0
+    assert both(held[0], held[1], pl.col("tdc_meas") == 7)[1] == 0
+    came, left = both(held[0], held[1], thinned & (pl.col("tdc_meas") != 7))
+    assert came > 100
+    assert abs(left - came / 5) < 30
+    assert both(held[1], held[2], masked)[0] == both(held[1], held[2], masked)[1] > 500
+    assert both(held[2], 2**62, masked)[1] == 0
