@@ -1,23 +1,32 @@
 """``everyhit demo``: the simulated telescope, live."""
 
 import threading
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import platformdirs
 import typer
 
+from db.detector import Detector
 from ops.cli import app
 from ops.cli.api import Port, served_beside
+from ops.cli.fpga import hardware_extra
 from ops.cli.opening import detector_named, opened
 from ops.cli.outcome import end_with_failures
 from ops.cli.show import AsJson, Store, show, show_json
 from ops.demo import demo as telescope
+from ops.demo.telescope import over_tcp
+from ops.services.front_ends import FrontEnds
 from ops.services.interrupt import interruptible
 from ops.services.one_process import one_process
 from ops.terminal import live_view
+from readout.control.configuration import Configuration
 from readout.simulator.conditions import NAMED
+
+if TYPE_CHECKING:
+    from ops.demo.board import Line
 
 Named = Literal["ideal", "real"]
 
@@ -46,17 +55,31 @@ def demo(
     detector: Annotated[
         str, typer.Option("--detector", help="A declaration of drift tubes.")
     ] = "drift_tubes_v2",
+    board: Annotated[
+        bool, typer.Option("--board", help="Read it out through the simulated board, over UDP.")
+    ] = False,
+    loss: Annotated[
+        float, typer.Option("--loss", min=0, max=0.99, help="Of the board's packets.")
+    ] = 0.01,
+    swap: Annotated[
+        float, typer.Option("--swap", min=0, max=0.99, help="Packets that the next overtakes.")
+    ] = 0.05,
     port: Port = 0,
     store: Store = None,
     as_json: AsJson = False,
 ) -> None:
     """Take data with the simulated telescope, run triggers on it, and show it live.
 
-    Runs can be ended and begun as ``everyhit up`` takes orders.
+    Runs can be ended and begun as ``everyhit up`` takes orders. With --board all words come through
+    the board's simulation and a network that loses packets and turns their order around; masks and
+    prescales of ``everyhit run configure`` are the board's. The summary tells what became of every
+    word of the last run.
     """
     conditions = replace(NAMED[under], muon_rate_hz=muons, noise_rate_hz=extra)
     if noise is not None:
         conditions = replace(conditions, noise_fraction=noise)
+    if board:
+        conditions = replace(conditions, segment_words=False)
     declared = detector_named(detector)
     where = store or str(platformdirs.user_data_path("everyhit") / "demo")
     with ExitStack() as stack:
@@ -64,7 +87,14 @@ def demo(
         wish = stack.enter_context(interruptible())
         process = stack.enter_context(one_process(at))
         stack.enter_context(served_beside(at, port, process=process))
-        with telescope.demo(process, declared, conditions, seed, duration, wish) as going:
+        front_ends, sending, line = telescope.TCP, over_tcp, None
+        if board:
+            line = stack.enter_context(_board(declared, loss, swap, seed))
+            sending = line.over_udp
+            front_ends = FrontEnds(udp=(("127.0.0.1", 0),), board=(line.board.address, 0))
+        with telescope.demo(
+            process, declared, conditions, seed, duration, wish, front_ends, sending
+        ) as going:
             stop = threading.Event()
             watcher = threading.Thread(target=_watch, args=(going, stop, as_json), name="view")
             watcher.start()
@@ -75,14 +105,25 @@ def demo(
                 watcher.join()
             if wish.is_set():
                 typer.echo("ending the run: the last windows are worked on ...", err=True)
-        summary = going.summary()
+        summary, run = going.summary(), going.taking.view.run
+        if line is not None and run is not None:
+            summary |= line.account(at.engine, run)
         if as_json:
             show_json(summary)
         else:
             show([summary], as_json=False, title="the run")
             typer.echo(f"the store is {where}; look around: everyhit run show --store {where}")
-        if going.taking.view.run is not None:
-            end_with_failures(at.engine, going.taking.view.run)
+        if run is not None:
+            end_with_failures(at.engine, run)
+
+
+@contextmanager
+def _board(detector: Detector, loss: float, swap: float, seed: int) -> Iterator["Line"]:
+    """The simulated board, open, with its network."""
+    with hardware_extra():
+        from ops.demo.board import Line, simulated_board
+    with simulated_board(detector, Configuration()) as board:
+        yield Line(detector, board, loss, swap, seed)
 
 
 def _watch(going: telescope.Demo, stop: threading.Event, quiet: bool) -> None:

@@ -33,7 +33,7 @@ def build(
 ) -> None:
     """Write a filter on hits, one a clock with valid and ready, as a Verilog module."""
     declared = detector_named(detector)
-    with _extra():
+    with hardware_extra():
         from fpga.selection.condition import prefilter
         from fpga.selection.filter import Filter
         from fpga.synthesis.yosys import verilog
@@ -67,7 +67,7 @@ def report(
     if selection is None and chamber is None:
         raise UsageError("give a selection, or --chamber, or both")
     declared = detector_named(detector)
-    with _extra():
+    with hardware_extra():
         from fpga.segments.chamber import chamber_of
         from fpga.segments.finder import LATENCY, Finder
         from fpga.selection.condition import prefilter
@@ -118,7 +118,7 @@ def simulate(
     """
     declared, address = detector_named(detector), host_and_port(udp)
     at = host_and_port(registers) if registers else ("127.0.0.1", 0)
-    with _extra():
+    with hardware_extra():
         from fpga.board.network import Network
         from ops.demo.board import send, simulated_board
     conditions = Conditions(muon_rate_hz=muons, segment_words=False)
@@ -146,7 +146,7 @@ def segments(
 ) -> None:
     """Compare the segment finder of the FPGA with the software's on the same simulated words."""
     declared = detector_named(detector)
-    with _extra():
+    with hardware_extra():
         from ops.bench.segments import compare
     rows = [
         row for rate in rates or [1000.0, 1.5e6] for row in compare(declared, rate, count, seed)
@@ -155,7 +155,8 @@ def segments(
 
 
 @contextmanager
-def _extra() -> Iterator[None]:
+def hardware_extra() -> Iterator[None]:
+    """Say in one line what to install where Amaranth is missing."""
     try:
         yield
     except ImportError as fault:

@@ -2,14 +2,21 @@
 
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import polars as pl
 
+from db.catalogue.runs import Run
 from db.detector import Detector, decode
 from db.detector.words import Words
+from db.engine import Engine
+from db.words.gaps import read_gaps
+from db.words.totals import link_totals
 from fpga.board.attended import AttendedBoard
 from fpga.board.board import Design
 from fpga.board.network import Network
@@ -17,6 +24,7 @@ from fpga.board.simulated import SimulatedBoard, compile_board
 from fpga.control.channel_rules import kept
 from fpga.segments.chamber import chamber_of
 from fpga.selection.condition import prefilter
+from ops.demo.telescope import Send
 from readout.control.configuration import Configuration
 from readout.simulator.live import Slice
 
@@ -60,12 +68,10 @@ def send(
     slices: Iterable[Slice],
     board: AttendedBoard,
     network: Network,
-    sent: Callable[[Slice], None] = lambda _: None,
 ) -> dict[str, int]:
-    """What the board counted and the network lost of a run, slice by slice.
+    """What the board counted and the network lost of a run.
 
-    ``sent`` is told of each slice when it is on its way. The last packet is never lost: what is
-    missing behind it no receiver could know.
+    The last packet is never lost: what is missing behind it no receiver could know.
     """
     last: bytes | None = None
     for each in slices:
@@ -76,7 +82,6 @@ def send(
             last = packet
             if n % PACKETS_AT_ONCE == PACKETS_AT_ONCE - 1:
                 time.sleep(PAUSE_S)
-        sent(each)
     if last is not None:
         network.send(last, surely=True)
     network.flush()
@@ -86,6 +91,47 @@ def send(
         "lost_words": network.lost_words,
         "swapped_packets": network.swapped,
     }
+
+
+@dataclass(frozen=True)
+class Line:
+    """From the particles to a port: the board, and a network behind it that loses and swaps."""
+
+    detector: Detector
+    board: AttendedBoard
+    loss: float
+    swap: float
+    seed: int
+    counted: dict[str, int] = field(default_factory=dict)
+    """What ``send`` returned, when all is sent."""
+
+    @contextmanager
+    def over_udp(self, port: int) -> Iterator[Send]:
+        """Yield what sends slices to a UDP port of this machine."""
+        network = Network(("127.0.0.1", port), self.loss, self.swap, self.seed)
+        try:
+            yield lambda slices: self.counted.update(
+                send(self.detector, slices, self.board, network)
+            )
+        finally:
+            network.close()
+
+    def account(self, engine: Engine, run: Run) -> dict[str, Any]:
+        """Every word of the run: what came into the board, what became of it, what isn't known."""
+        gaps, counted = read_gaps(engine, run.run_id), self.counted
+        booked = dict(
+            gaps.filter(pl.col("n_lost") > 0).group_by("cause").agg(pl.sum("n_lost")).rows()
+        )
+        stored = int(link_totals(engine, [run.run_id])["words"].sum())
+        came = sum(n for name, n in counted.items() if name.endswith("_in")) + counted["added"]
+        left = came - stored - sum(booked.values())
+        return {
+            "board": counted,
+            "came": came,
+            "stored": stored,
+            "booked": booked,
+            "unaccounted": left,
+        }
 
 
 def _in_turn(detector: Detector, links: dict[int, Words]) -> tuple[Words, Words]:

@@ -2,8 +2,8 @@
 
 import shutil
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from math import inf
 from pathlib import Path
@@ -16,7 +16,7 @@ from db.catalogue.runs import Run
 from db.detector import Detector
 from db.results.rows import read_committed
 from ops.demo.score import Score
-from ops.demo.telescope import Telescope
+from ops.demo.telescope import Send, Telescope, over_tcp
 from ops.demo.truth import Truth
 from ops.services.data_taking import DataTaking, WantedRun, data_taking
 from ops.services.front_ends import FrontEnds
@@ -36,6 +36,8 @@ WANTED: Mapping[str, Mapping[str, Any]] = {
     "events": {},
 }
 SPOOL_BYTES = 4 * 10**9
+TCP = FrontEnds(tcp=(("127.0.0.1", 0),))
+Sending = Callable[[int], AbstractContextManager[Send]]
 _BEGIN_S = 0.1
 """Of a run that begins amid the telescope's words the first ones of some links are missing."""
 
@@ -149,10 +151,13 @@ def demo(
     seed: int,
     duration_s: float | None,
     wish: threading.Event,
+    front_ends: FrontEnds = TCP,
+    sending: Sending = over_tcp,
 ) -> Iterator[Demo]:
     """Read out a telescope, and begin a run; the telescope ends at ``wish`` or after so long.
 
-    At the context's end the last windows are worked on before it returns.
+    ``sending`` gets the port of the one address of ``front_ends``. At the context's end the last
+    windows are worked on before it returns.
     """
     told = {"seed": seed, "conditions": vars(conditions)}
     folder = process.at.folder
@@ -170,14 +175,15 @@ def demo(
         with data_taking(
             process,
             detector,
-            FrontEnds(tcp=(("127.0.0.1", 0),)),
+            front_ends,
             stop,
             name="telescope",
             spool_bytes=SPOOL_BYTES,
             wanted=WantedRun("demo", WANTED, CANDIDATES, origin=conditions.clock_start, told=told),
         ) as taking:
             ((_, port),) = taking.service.sources.ports
-            telescope = Telescope(slices, truth, port, wish, stop)
-            going = Demo(taking, telescope, truth, conditions.clock_start)
-            yield going
+            with sending(port) as send:
+                telescope = Telescope(slices, truth, send, wish, stop)
+                going = Demo(taking, telescope, truth, conditions.clock_start)
+                yield going
         going.compare()

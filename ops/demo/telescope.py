@@ -2,7 +2,8 @@
 
 import secrets
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 
 from ops.demo.front_end import Sender
 from ops.demo.truth import Truth
@@ -10,26 +11,24 @@ from readout.simulator.live import Slice
 
 TRUE = ("t0", "t0_ns", "chamber", "n_hits")
 """Columns of the truth that the score looks at."""
+Send = Callable[[Iterator[Slice]], None]
+"""Sends the words of slices as they come, and returns when nobody needs to send them again."""
 
 
 class Telescope:
-    """Sends slices to a TCP port of this machine until ``wish``.
-
-    When all that it has sent is safe it sets ``ended``.
-    """
+    """Lets slices be sent until ``wish``; when all are sent it sets ``ended``."""
 
     def __init__(
         self,
         slices: Iterable[Slice],
         truth: Truth,
-        port: int,
+        send: Send,
         wish: threading.Event,
         ended: threading.Event,
     ) -> None:
-        self._slices, self._truth, self._wish, self._ended = slices, truth, wish, ended
-        self._address, self._stream = ("127.0.0.1", port), secrets.randbits(32)
+        self._slices, self._truth, self._send = slices, truth, send
+        self._wish, self._ended = wish, ended
         self._thread = threading.Thread(target=self._work, name="telescope", daemon=True)
-        self._senders: dict[int, Sender] = {}
         self.failures: list[Exception] = []
         self.sent_to = 0
         """Ticks since the telescope began."""
@@ -39,27 +38,44 @@ class Telescope:
         self._thread.start()
 
     def close(self) -> None:
-        """Hang up."""
+        """Wait until it has ended."""
         self._thread.join()
-        for sender in self._senders.values():
-            sender.close()
 
     def _work(self) -> None:
-        senders = self._senders
         try:
-            for piece in self._slices:
-                if self._wish.is_set():
-                    break
-                self._truth.put(piece.start, piece.stop, piece.segments.select(TRUE))
-                for link, words in piece.links.items():
-                    if link not in senders:
-                        senders[link] = Sender(self._address, link, self._stream)
-                    senders[link].send(words)
-                    senders[link].poll()
-                self.sent_to = piece.stop
-            for sender in senders.values():
-                sender.drain()
+            self._send(self._told())
         except Exception as fault:  # raised by whoever waits for the end
             self.failures.append(fault)
         finally:
             self._ended.set()
+
+    def _told(self) -> Iterator[Slice]:
+        """The slices, whose truth is known before their words are sent."""
+        for piece in self._slices:
+            if self._wish.is_set():
+                return
+            self._truth.put(piece.start, piece.stop, piece.segments.select(TRUE))
+            yield piece
+            self.sent_to = piece.stop
+
+
+@contextmanager
+def over_tcp(port: int) -> Iterator[Send]:
+    """Yield what sends each link to a TCP port of this machine; it hangs up at the end."""
+    stream, senders = secrets.randbits(32), dict[int, Sender]()
+
+    def send(slices: Iterator[Slice]) -> None:
+        for piece in slices:
+            for link, words in piece.links.items():
+                if link not in senders:
+                    senders[link] = Sender(("127.0.0.1", port), link, stream)
+                senders[link].send(words)
+                senders[link].poll()
+        for sender in senders.values():
+            sender.drain()
+
+    try:
+        yield send
+    finally:
+        for sender in senders.values():
+            sender.close()

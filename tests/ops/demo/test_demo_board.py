@@ -71,3 +71,17 @@ def test_every_word_of_the_board_is_stored_or_booked(tmp_path):
     assert board["added"] / 4 >= told["n"] >= whole["n"] > 1000
     assert whole["n"] > 0.98 * told["n"]
     assert asked("SELECT count() AS tracks FROM tracks")["tracks"] > 1000
+
+
+def test_the_demo_through_the_board_accounts_for_every_word(tmp_path):
+    chain = ("--duration", "1", "--muons", "500", "--loss", "0.05", "--swap", "0.1")
+    told = json.loads(
+        everyhit("demo", "--board", *chain, "--json", "--store", str(tmp_path / "store"))
+    )
+    board = told["board"]
+    assert told["came"] == board["link0_in"] + board["link1_in"] > 3000
+    assert told["booked"] == {"packets_lost": board["lost_words"]}
+    assert board["lost_packets"] > 0 < board["swapped_packets"]
+    assert told["stored"] == told["words"] == told["came"] - board["lost_words"]
+    assert told["unaccounted"] == 0
+    assert told["events"] > 200
