@@ -39,7 +39,7 @@ def kept(
 
 def channels_where(detector: Detector, board: Registers, text: str) -> list[int]:
     """The board's channels whose hits meet a selection, lowest first. Raises as ``kept``."""
-    node, known = detector.selection(text), _fields(detector, "channel")
+    node, known = detector.selection(text, channel=True), _fields(detector, "channel")
     for column in _columns(node):
         if more := _fields(detector, column.name) - known:
             problem = f"the board masks whole channels, and {min(more)} is no part of a channel"
@@ -49,7 +49,7 @@ def channels_where(detector: Detector, board: Registers, text: str) -> list[int]
     grid = np.indices([1 << width[name] for name in of_channel]).reshape(len(of_channel), -1)
     fields = {name: np.zeros(grid.shape[1], np.int64) for name in width}
     words = encode(detector, fields | dict(zip(of_channel, grid, strict=True)))
-    columns = decode(detector, words, columns=(*names(node), "channel"))
+    columns = decode(detector, words, columns={*names(node), "channel"})
     chosen = np.unique(columns["channel"][np.broadcast_to(to_numpy(node, columns), len(words))])
     return [int(channel) for channel in chosen if channel < board.links * board.channels]
 

@@ -13,6 +13,7 @@ from db.store import Store
 from ops.services.data_taking import DataTaking, WantedRun, data_taking
 from ops.services.front_ends import FrontEnds
 from ops.services.one_process import OneProcess, one_process
+from readout.control.journal import HeldConfiguration
 from readout.source.block import Block
 from readout.writer.writer import Written
 from software_triggers.conductor.conductor import Job
@@ -41,6 +42,11 @@ class FedRun:
         return self._taking.service.agent.writer.written
 
     @property
+    def configurations(self) -> tuple[HeldConfiguration, ...]:
+        """Those that the readout was ordered, the newest last."""
+        return self._taking.service.agent.standing.steps
+
+    @property
     def job(self) -> Job | None:
         """What the conductor knows of the run; None before it has seen it."""
         return self._taking.view.job
@@ -53,13 +59,17 @@ def fed_run(
     wanted: Mapping[str, Mapping[str, Any]],
     *,
     name: str,
-    events: Sequence[str],
+    events: Sequence[str] = (),
     origin: int = 0,
+    told: Mapping[str, Any] | None = None,
 ) -> Iterator[FedRun]:
-    """Begin a run; at the context's end it is closed, and its last windows are done."""
+    """Begin a run; at the context's end it is closed, and its last windows are done.
+
+    ``told`` are settings of the run beside its triggers.
+    """
     blocks: queue.Queue[Block | None] = queue.Queue(_WAITING)
     source = {"benchmark": iter(blocks.get, None)}
-    asked = WantedRun(name, wanted, tuple(events), origin=origin)
+    asked = WantedRun(name, wanted, tuple(events), origin=origin, told=told or {})
     with (
         one_process(store) as process,
         data_taking(

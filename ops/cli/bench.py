@@ -19,6 +19,7 @@ from ops.bench.cluster import Sizes, cluster_cells, print_cells
 from ops.bench.cost import cost as run_cost
 from ops.bench.ingest import ingest as run_ingest
 from ops.bench.latency import latency as run_latency
+from ops.bench.loop import loop as run_loop
 from ops.bench.process import process as run_process
 from ops.bench.readout import print_spans
 from ops.bench.readout import readout as run_readout
@@ -108,6 +109,22 @@ def latency(
     """Take data and run triggers; how long after its words is an event there?"""
     with _room(store) as at:
         print_result(run_latency(at, rate, seconds), as_json=as_json)
+
+
+@bench.command()
+def loop(
+    rounds: Annotated[
+        int, typer.Option("--rounds", min=1, max=64, help="Channels that ring, one by one.")
+    ] = 50,
+    ring: Annotated[
+        float, typer.Option("--ring", min=200_000, help="Hits a second of each.")
+    ] = 2e6,
+    store: Store = None,
+    as_json: AsJson = False,
+) -> None:
+    """Let channels ring until feedback masks them; how long after the first hit does it hold?"""
+    with _room(store) as at:
+        show([run_loop(at, rounds, ring)], as_json=as_json, title="the closed loop")
 
 
 @bench.command()

@@ -1,6 +1,7 @@
 """Lets the readout do what triggers ask for, within what a run's settings allow."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -23,6 +24,8 @@ from software_triggers.task.names import lineage_of
 _log = structlog.get_logger()
 PAUSE_S, IDLE_S = 0.25, 1.0
 """Seconds between two looks while triggers may act on a run, and while they may on none."""
+SOON_S = 0.03
+"""Where news are told, they bring about the next look, so many seconds after one at least."""
 FRESH_S = 60.0
 """Seconds before the newest watermark from which on what was found still is a reason to act."""
 _MOST_ORDERS = 1000
@@ -35,33 +38,39 @@ def feeding_back(
     *,
     mine: Callable[[Run], bool] = lambda _: True,
     works: Callable[[], bool] = lambda: True,
-) -> Iterator[None]:
+) -> Iterator[Callable[[], None]]:
     """Look after the open runs of a store on a thread of its own, while the context lasts.
 
-    ``mine`` says which of them; nothing is done while ``works`` says so.
+    ``mine`` says which of them; nothing is done unless ``works`` says so. Yields what whoever has
+    stored new results may call: then there is a look soon; without it there is one every PAUSE_S.
     """
-    over = threading.Event()
+    over, news = threading.Event(), threading.Event()
 
     def watch() -> None:
-        pause = IDLE_S
-        while not over.wait(pause):
+        runs: list[Run] = []
+        while not over.wait(SOON_S if runs else IDLE_S):
+            if runs:
+                news.wait(PAUSE_S)
+            news.clear()
             if not works():
                 continue
+            began = time.monotonic()
             try:
                 runs = [run for run in open_runs(engine) if run.settings.get("feedback")]
-                pause = PAUSE_S if runs else IDLE_S
                 for run in filter(mine, runs):
                     act(engine, redis_url, run)
             except EveryhitError as fault:  # a shard or a readout that is away: tried again
                 _log.warning("feedback waits", why=str(fault))
                 over.wait(1.0)
+            over.wait(time.monotonic() - began)  # no more than half of the time
 
     thread = threading.Thread(target=watch, name="feedback", daemon=True)
     thread.start()
     try:
-        yield
+        yield news.set
     finally:
         over.set()
+        news.set()
         thread.join()
 
 

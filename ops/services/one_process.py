@@ -81,8 +81,15 @@ def one_process(at: Store) -> Iterator[OneProcess]:
     every_s = pause_of_settings()
     with ExitStack() as stack:
         url = f"unix://{stack.enter_context(private_redis())}"
+        mine = runs.__contains__
+        look = stack.enter_context(feeding_back(engine, url, mine=lambda run: mine(run.run_id)))
+
+        def ended() -> None:
+            news.set()
+            look()
+
         stack.enter_context(
-            worker_threads(engine, settings().workers, url, settings().triggers, news.set)
+            worker_threads(engine, settings().workers, url, settings().triggers, ended)
         )
         client = stack.enter_context(set_broker(url))
         conductor = stack.enter_context(
@@ -96,8 +103,6 @@ def one_process(at: Store) -> Iterator[OneProcess]:
             )
         )
         check = stack.enter_context(following(conductor))
-        mine = runs.__contains__
-        stack.enter_context(feeding_back(engine, url, mine=lambda run: mine(run.run_id)))
         stack.enter_context(publishing(engine, url, mine=lambda run: at.owned or mine(run.run_id)))
         if at.owned:
             of, over = {"store": redacted(at.url)}, threading.Event()

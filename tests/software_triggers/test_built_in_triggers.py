@@ -36,6 +36,7 @@ TELESCOPE = {
     "coincidence": {},
     "occupancy": {"period": "100 ms"},
     "noisy_channels": {"period": "100 ms", "factor": 3.0, "min_hits": 3},
+    "ringing_channels": {"within": "3 ms", "most": 4},
     "events": {},
 }
 if "anomaly" in TRIGGERS:  # needs an extra

@@ -28,6 +28,10 @@ def test_the_channels_are_those_whose_hits_meet_it(text):
     assert channels_where(TUBES, BOARD, text) == [c for c in range(1024) if meets(text, word(c))]
 
 
+def test_a_channel_is_named_by_its_number():
+    assert channels_where(TUBES, BOARD, "channel in (3, 700, 2000) and fpga < 2") == [3, 700]
+
+
 @given(
     st.lists(st.sampled_from(CHOICES[:5]), max_size=2),
     st.lists(st.tuples(st.integers(1, 9), st.sampled_from(CHOICES[:5])), max_size=3),
