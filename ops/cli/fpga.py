@@ -23,6 +23,9 @@ Selection = Annotated[str, typer.Argument(help="Sound hits that don't meet it ar
 DetectorOption = Annotated[str, typer.Option("--detector", help="Name or file of the declaration.")]
 
 
+_RATES, _MUONS = (1000.0, 1.5e6), 6000
+
+
 @hardware.command("build")
 def build(
     selection: Selection,
@@ -57,6 +60,10 @@ def report(
     aim: Annotated[
         float, typer.Option("--aim", min=1.0, help="The clock to place for, in MHz.")
     ] = 150.0,
+    published: Annotated[
+        bool,
+        typer.Option("--published", help="Put the finder beside published ones, with sources."),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Tell the cells of hardware on ECP5 and Xilinx series 7, and its clock on an ECP5-85.
@@ -64,6 +71,8 @@ def report(
     All ports are registered for the clock. There is no figure for a Xilinx clock without the
     vendor's own tools.
     """
+    if published and chamber is None:
+        raise UsageError("a finder is put beside others: name its --chamber, too")
     if selection is None and chamber is None:
         raise UsageError("give a selection, or --chamber, or both")
     declared = detector_named(detector)
@@ -81,6 +90,13 @@ def report(
     if chamber is not None:
         geometry = chamber_of(declared, chamber)
         rows.append(reported("segment finder", LATENCY, lambda: Finder(geometry), aim))
+    if published:
+        from fpga.synthesis.published import PUBLISHED, beside
+        from ops.bench.segments import compare
+
+        found = {rate: compare(declared, rate, _MUONS, 1)[0] for rate in _RATES}
+        share = {rate: float(str(row["efficiency_3_ns"])) for rate, row in found.items()}
+        rows = [vars(each) for each in (beside(rows[-1], share), *PUBLISHED)]
     show(rows, as_json=as_json)
 
 
@@ -139,7 +155,7 @@ def segments(
         list[float] | None,
         typer.Option("--muons", min=1.0, help="Muons a second; default 1000 and 1500000."),
     ] = None,
-    count: Annotated[int, typer.Option("--count", min=1, help="Muons at each rate.")] = 6000,
+    count: Annotated[int, typer.Option("--count", min=1, help="Muons at each rate.")] = _MUONS,
     detector: DetectorOption = "drift_tubes_v2",
     seed: Annotated[int, typer.Option("--seed", min=0)] = 1,
     as_json: AsJson = False,
@@ -148,9 +164,7 @@ def segments(
     declared = detector_named(detector)
     with hardware_extra():
         from ops.bench.segments import compare
-    rows = [
-        row for rate in rates or [1000.0, 1.5e6] for row in compare(declared, rate, count, seed)
-    ]
+    rows = [row for rate in rates or _RATES for row in compare(declared, rate, count, seed)]
     show(rows, as_json=as_json, title="segments of chambers with four hits")
 
 
