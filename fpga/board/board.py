@@ -8,10 +8,10 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 
 from db.detector import Detector
 from db.errors import UsageError
-from db.selection import Node
-from fpga.control.registers import ABOUT, KNOWN, NEWEST, Registers
+from fpga.control.registers import ABOUT, FILTER, KNOWN, NEWEST, Registers
 from fpga.segments.chamber import Chamber
 from fpga.segments.finder import Finder
+from fpga.selection.constants import Prefilter
 from fpga.selection.filter import Filter
 from fpga.stages.counters import Counters
 from fpga.stages.gate import Gate
@@ -31,8 +31,8 @@ class Design:
     """Of a link, a power of two; link k has the channels from k * channels on."""
     chambers: tuple[Chamber, ...] = ()
     """In which segments are looked for, on the board."""
-    keep: Node | None = None
-    """What the filter keeps, from ``prefilter``; None for a board without one."""
+    keep: Prefilter | None = None
+    """What the filter keeps; None for a board without one."""
     most_words: int = 160
     """In a packet."""
     patience: int = 64
@@ -43,7 +43,9 @@ class Design:
     @property
     def registers(self) -> Registers:
         """Where its registers are."""
-        return Registers(self.links, self.channels)
+        keep = self.keep
+        shape, n = (keep.shape, len(keep.constants)) if keep else (0, 0)
+        return Registers(self.links, self.channels, shape, n)
 
 
 class Board(wiring.Component):
@@ -95,9 +97,14 @@ class Board(wiring.Component):
             events[f"link{k}_removed"] = gate.removes
             gates.append(gate)
         m.submodules.packets = packets = Packets(design.most_words, design.linger)
-        merged, removes = merge.out, Const(0)
-        if design.keep is not None:
-            m.submodules.filter = chosen = Filter(design.detector, design.keep)
+        merged, removes, of_filter = merge.out, Const(0), list[Signal]()
+        if (keep := design.keep) is not None:
+            m.submodules.filter = chosen = Filter(design.detector, keep.keep, keep.constants)
+            of_filter = [Signal(32, name="filter_rests")]
+            of_filter += [Signal(32, init=each.bits) for each in keep.constants]
+            m.d.comb += chosen.rests.eq(of_filter[0][0])
+            for k, register in enumerate(of_filter[1:]):
+                m.d.comb += chosen.constants[k].eq(register)
             connect(m, merged, chosen.hits)
             merged, removes = chosen.out, chosen.removes
         adds: Value = Const(0)
@@ -115,7 +122,7 @@ class Board(wiring.Component):
             self.last.eq(packets.last),
             *(packets.link.eq(self.link), packets.stream.eq(self.stream)),
         ]
-        self._registers(m, gates, newest, Counters(m, events))
+        self._registers(m, gates, newest, of_filter, Counters(m, events))
         return m
 
     def _newest(self, m: Module, hit: Value, takes: Value, k: int) -> Signal:
@@ -126,7 +133,12 @@ class Board(wiring.Component):
         return newest
 
     def _registers(
-        self, m: Module, gates: list[Gate], newest: list[Signal], counters: Counters
+        self,
+        m: Module,
+        gates: list[Gate],
+        newest: list[Signal],
+        of_filter: list[Signal],
+        counters: Counters,
     ) -> None:
         design, bits = self._design, (self._design.channels - 1).bit_length()
         address, before = Signal(16), Signal(16)
@@ -143,8 +155,14 @@ class Board(wiring.Component):
             with m.Case(NEWEST >> 13):
                 m.d.comb += self.found.eq(Mux(before[0], high, low))
             with m.Case(ABOUT >> 13):
-                told = Array([Const(each, 32) for each in (KNOWN, design.links, design.channels)])
-                m.d.comb += self.found.eq(told[before[:2]])
+                told = (KNOWN, *vars(design.registers).values())
+                held = Array([*(Const(each, 32) for each in told), *(Const(0, 32),) * 3])
+                m.d.comb += self.found.eq(held[before[:3]])
+            with m.Case(FILTER >> 13):
+                m.d.comb += self.found.eq(Array([*of_filter, Const(0, 32)])[before[:13]])
+        for k, register in enumerate(of_filter):
+            with m.If(writes & (address == FILTER + k)):
+                m.d.sync += register.eq(value)
         for k, hit in enumerate(newest):
             with m.If((address == NEWEST + 2 * k) & (before != address)):
                 m.d.sync += [low.eq(hit[:32]), high.eq(hit[32:])]

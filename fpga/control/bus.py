@@ -35,13 +35,13 @@ class Bus:
 
     def registers(self) -> Registers:
         """Which registers the board has."""
-        known, links, channels = self.read([ABOUT, ABOUT + 1, ABOUT + 2])
+        known, links, channels, shape, constants = self.read([ABOUT + k for k in range(5)])
         if known != KNOWN or not links or not channels:
             raise BoardError(
                 f"the board at {self} speaks another map of registers, {known:#x} instead of"
                 f" {KNOWN:#x}: load a design of this version"
             )
-        return Registers(links, channels)
+        return Registers(links, channels, shape, constants)
 
     def read(self, addresses: Sequence[int]) -> list[int]:
         """What the registers hold, each read once, in this order."""

@@ -4,12 +4,14 @@ from dataclasses import dataclass
 
 from db.errors import UsageError
 
-ABOUT, NEWEST, GATES = 1 << 13, 1 << 14, 1 << 15
-"""Addresses from which on there are: what the board is; the newest hits; the channels' registers.
+ABOUT, NEWEST, FILTER, GATES = 1 << 13, 2 << 13, 3 << 13, 4 << 13
+"""Addresses from which on there are: what the board is; the newest hits; the filter; the channels.
 
-Below ABOUT are the counters."""
+Below ABOUT are the counters. At FILTER stands 1 while the filter rests and keeps all, behind it are
+its constants, in two's complement."""
 KNOWN = 0x45484201
-"""What stands at ABOUT: the board speaks this map. Behind it: its links, the channels of each."""
+"""What stands at ABOUT: the board speaks this map. Behind it are its links, the channels of each,
+and its filter: what shape it has (0: there is none), and how many constants."""
 KEEP, SEEN, REMOVED = range(3)
 """Tables of channels: what passes (no hit 0, all 1, one in n), hits that came, hits removed."""
 OF_LINK = ("in", "overflowed", "removed")
@@ -22,6 +24,9 @@ class Registers:
     links: int
     channels: int
     """Of a link; link k has the channels from k * channels on."""
+    filter_shape: int = 0
+    """Of ``fpga.selection.constants``; 0 for a board without a filter."""
+    constants: int = 0
 
     @property
     def counters(self) -> tuple[str, ...]:

@@ -12,7 +12,12 @@ MOST_ENTRIES = 1024
 
 
 def condition(detector: Detector, text: str) -> Node:
-    """The tree of a selection over the words w0, w1, ... of a hit.
+    """The tree of a selection over the words w0, w1, ... of a hit. Raises as ``condition_of``."""
+    return detector.over_words(condition_of(detector, text))
+
+
+def condition_of(detector: Detector, text: str) -> Node:
+    """The tree of a selection, over fields and columns.
 
     Raises SelectionError, with the place marked, for what hardware doesn't do: floats, ``t`` (no
     word tells when its run began), tables of more than MOST_ENTRIES.
@@ -21,15 +26,20 @@ def condition(detector: Detector, text: str) -> Node:
     for part in sorted(_parts(node), key=_suspicion):
         if problem := _problem(detector, part):
             raise refusal(problem, text, detector.constants, part)
-    return detector.over_words(node)
+    return node
 
 
 def prefilter(detector: Detector, text: str) -> Node:
     """The same for what a readout keeps by a selection: other words than sound hits it always
     keeps, since a selection over a hit's fields says nothing about them.
     """
+    return sound_or(detector, condition(detector, text))
+
+
+def sound_or(detector: Detector, keep: Node) -> Node:
+    """What keeps sound hits by a condition over their words, and all else."""
     hit, corrupt = (detector.over_words(detector.nodes[name]) for name in ("hit", "corrupt"))
-    parts = (condition(detector, text), corrupt, Not(kind="bool", part=hit, hi=1))
+    parts = (keep, corrupt, Not(kind="bool", part=hit, hi=1))
     return Logic(kind="bool", op="or", parts=parts, hi=1)
 
 

@@ -23,7 +23,7 @@ from fpga.board.network import Network
 from fpga.board.simulated import SimulatedBoard, compile_board
 from fpga.control.channel_rules import kept
 from fpga.segments.chamber import chamber_of
-from fpga.selection.condition import prefilter
+from fpga.selection.constants import prefilter_of
 from ops.demo.telescope import Send
 from readout.control.configuration import Configuration
 from readout.simulator.live import Slice
@@ -48,7 +48,7 @@ def simulated_board(
     registers. Raises SelectionError for what hardware can't decide, UsageError without a compiler,
     SynthesisError.
     """
-    keep = prefilter(detector, configuration.prefilter) if configuration.prefilter else None
+    keep = prefilter_of(detector, configuration.prefilter) if configuration.prefilter else None
     geometries = tuple(chamber_of(detector, number) for number in chambers)
     design = Design(detector, links=2, chambers=geometries, keep=keep)
     prescales = [(each.keep_1_in, each.where) for each in configuration.prescales]

@@ -15,7 +15,8 @@ from db.errors import SelectionError
 from db.words.gaps import Gap
 from fpga.control.bus import Bus
 from fpga.control.channel_rules import channels_where
-from fpga.control.registers import KEEP, REMOVED, Registers
+from fpga.control.registers import FILTER, KEEP, REMOVED, Registers
+from fpga.selection.constants import prefilter_of
 from readout.control.configuration import Configuration, Prescale
 from readout.control.rules import Rule, prescale_rule
 
@@ -23,7 +24,7 @@ POLL_S = 0.5
 """Seconds between two looks at the counters, at least."""
 _AHEAD_S = 10.0
 """A board whose newest hit lies further ahead than this of what came here has seen a wild one."""
-OVERFLOWED, FILTERED = Rule("board_overflow", ""), Rule("prefilter", "of the board")
+OVERFLOWED = Rule("board_overflow", "")
 _OPEN = 1
 Place = Callable[[int], tuple[int, int] | None]
 """Gives the tick of the run of a sound hit's own time, and the newest tick of its link; None before
@@ -38,21 +39,28 @@ class Share:
     """What the registers of channels hold that don't let all pass."""
     rules: Mapping[int, Rule] = field(default_factory=dict)
     """Why hits of those channels are removed."""
+    prefilter: str = ""
+    """What its filter keeps; empty where it rests."""
+    constants: tuple[int, ...] = ()
+    """Of the filter, as its registers have them."""
     left: Configuration = field(default_factory=Configuration)
-    """What the readout does: all but the board's prescales. A mask is as good twice."""
+    """What the readout does: all but the board's prescales. The others are as good twice."""
 
     @property
     def told(self) -> str:
         """What is said of it to who gave the order; empty if it is nothing."""
+        if not self.keep and not self.prefilter:
+            return ""
         n_masked = sum(n == 0 for n in self.keep.values())
-        thinned = len(self.keep) - n_masked
-        return f"the board masks {n_masked} channels and thins {thinned}" if self.keep else ""
+        said = f"the board masks {n_masked} channels and thins {len(self.keep) - n_masked}"
+        return said + (", and filters" if self.prefilter else "")
 
 
 def share_of(detector: Detector, board: Registers, configuration: Configuration) -> Share:
     """What of a configuration a board can do; its first rule is a channel's, masks go before.
 
-    What more than the channel decides, and a prescale of channels that have one, is left.
+    What more than the channel decides, a prescale of channels that have one, and a prefilter of
+    another shape than the filter's are left.
     """
     keep, rules, left = dict[int, int](), dict[int, Rule](), list[Prescale]()
     for text in configuration.masks:
@@ -67,7 +75,22 @@ def share_of(detector: Detector, board: Registers, configuration: Configuration)
             continue
         keep |= dict.fromkeys(channels, each.keep_1_in)
         rules |= dict.fromkeys(channels, prescale_rule(each))
-    return Share(keep, rules, replace(configuration, prescales=tuple(left)))
+    constants = _constants(detector, board, configuration.prefilter)
+    prefilter = "" if constants is None else configuration.prefilter
+    left_over = replace(configuration, prescales=tuple(left))
+    return Share(keep, rules, prefilter, constants or (), left_over)
+
+
+def _constants(detector: Detector, board: Registers, text: str) -> tuple[int, ...] | None:
+    """What the filter's constants must be for a prefilter; None where it has another shape."""
+    if not text or not board.filter_shape:
+        return None
+    try:
+        wanted = prefilter_of(detector, text)
+    except SelectionError:
+        return None
+    same = (wanted.shape, len(wanted.constants)) == (board.filter_shape, board.constants)
+    return tuple(each.bits for each in wanted.constants) if same else None
 
 
 def _channels(detector: Detector, board: Registers, text: str) -> list[int] | None:
@@ -107,7 +130,7 @@ class ControlledBoard:
         all_open = dict.fromkeys(range(self.registers.links * self.registers.channels), _OPEN)
         share = share_of(self.detector, self.registers, configuration)
         self._count(self._addresses(share))
-        self._write({**all_open, **share.keep})
+        self._write({**all_open, **share.keep}, share)
         self.share = share
 
     def obey(self, configuration: Configuration, run_id: int, place: Place) -> list[Gap]:
@@ -116,14 +139,14 @@ class ControlledBoard:
         new = self._addresses(share).keys() - self._addresses(self.share).keys()
         self._count({address: Rule("", "") for address in new})
         opened = dict.fromkeys(self.share.keep.keys() - share.keep.keys(), _OPEN)
-        self._write({**opened, **share.keep})
+        self._write({**opened, **share.keep}, share)
         gaps = self.removed(run_id, place)
         self.share = share
         return gaps
 
     def end(self, run_id: int, place: Place) -> list[Gap]:
         """Let all pass; what was removed since the last look."""
-        self._write(dict.fromkeys(self.share.keep, _OPEN))
+        self._write(dict.fromkeys(self.share.keep, _OPEN), Share())
         gaps = self.removed(run_id, place)
         self.share = Share()
         return gaps
@@ -163,7 +186,8 @@ class ControlledBoard:
         names = self.registers.counters
         lost = {k: OVERFLOWED for k, name in enumerate(names) if name.endswith("_overflowed")}
         ruled = {self.registers.gate(c, REMOVED): rule for c, rule in share.rules.items()}
-        return {**lost, names.index("filtered"): FILTERED, **ruled}
+        filtered = {names.index("filtered"): Rule("prefilter", share.prefilter)}
+        return {**lost, **filtered, **ruled}
 
     def _count(self, addresses: Mapping[int, Rule]) -> dict[Rule, int]:
         """What the counters have grown by for each rule; those read first have not grown."""
@@ -174,8 +198,15 @@ class ControlledBoard:
             self._counted[address] = n
         return grown
 
-    def _write(self, keep: Mapping[int, int]) -> None:
+    def _write(self, keep: Mapping[int, int], share: Share) -> None:
+        """Set registers of channels, and those of the filter, which rests meanwhile."""
+        has_filter = bool(self.registers.filter_shape)
+        if has_filter:
+            self.bus.write({FILTER: 1})
         self.bus.write({self.registers.gate(c, KEEP): n for c, n in keep.items()})
+        if has_filter and share.prefilter:
+            self.bus.write({FILTER + 1 + k: n for k, n in enumerate(share.constants)})
+            self.bus.write({FILTER: 0})
 
 
 @dataclass(frozen=True)

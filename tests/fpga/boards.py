@@ -5,10 +5,10 @@ from tubes import TUBES
 
 from db.words.frame import HEADER, read_header
 from fpga.board.board import Design
-from fpga.selection.condition import prefilter
+from fpga.selection.constants import prefilter_of
 
 DESIGN = Design(
-    TUBES, links=2, keep=prefilter(TUBES, "layer < 4"), most_words=24, linger=100, patience=64
+    TUBES, links=2, keep=prefilter_of(TUBES, "layer < 4"), most_words=24, linger=100, patience=64
 )
 
 

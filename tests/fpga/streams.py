@@ -5,11 +5,11 @@ import random
 from amaranth.sim import Simulator
 
 
-def run(dut, words, *, seed=None, patience=60, source="hits", sink="out"):
+def run(dut, words, *, seed=None, patience=60, source="hits", sink="out", held=()):
     """Return what ``sink`` gives for what ``source`` is given, and the clocks that it took.
 
     With a seed both sides pause at random: the source and the sink for a share of the clocks that
-    the seed chooses.
+    the seed chooses. ``held`` are ports and what they are all the while.
     """
     random_state = random.Random(seed)
     idle, stall = (random_state.choice((0.0, 0.3, 0.9)) if seed is not None else 0.0 for _ in "io")
@@ -19,6 +19,8 @@ def run(dut, words, *, seed=None, patience=60, source="hits", sink="out"):
     async def bench(ctx):
         at = quiet = 0
         offered = False
+        for port, value in held:
+            ctx.set(port, value)
         while quiet < patience:
             offered = at < len(words) and (offered or random_state.random() >= idle)
             taking = random_state.random() >= stall

@@ -13,6 +13,7 @@ from fpga.board.attended import AttendedBoard
 from fpga.board.board import Design
 from fpga.board.network import Network
 from fpga.board.simulated import SimulatedBoard, compile_board
+from fpga.selection.constants import prefilter_of
 from fpga.simulation.compiled import find_compiler
 from ops.demo.board import send
 from readout.simulator.conditions import Conditions
@@ -22,11 +23,12 @@ pytestmark = pytest.mark.skipif(find_compiler() is None, reason="needs a C++ com
 TUBES = load("drift_tubes_v2")
 MASK, THIN = "chamber == 1 and layer == 2", "wire == 3 and chamber == 2"
 MORE = "tdc_meas == 7"
+DESIGN = Design(TUBES, links=2, keep=prefilter_of(TUBES, "wire > 0"))
 
 
 @pytest.fixture(scope="module")
 def library(tmp_path_factory):
-    return compile_board(Design(TUBES, links=2), tmp_path_factory.mktemp("board"))
+    return compile_board(DESIGN, tmp_path_factory.mktemp("board"))
 
 
 class Beam:
@@ -49,7 +51,7 @@ class Beam:
 @pytest.fixture
 def taking(tmp_path, library):
     lab = Lab(tmp_path)
-    with SimulatedBoard(Design(TUBES, links=2), library) as board, AttendedBoard(board) as attended:
+    with SimulatedBoard(DESIGN, library) as board, AttendedBoard(board) as attended:
         where = f"127.0.0.1:{attended.address[1]}=0"
         options = ("--detector", "drift_tubes_v2", "--udp", "127.0.0.1:0", "--board", where)
         with lab.up(*options) as up:
@@ -73,7 +75,8 @@ def test_what_a_board_removes_is_booked_and_it_is_open_again_at_the_end(taking):
     assert lab.said("run", "configure", "beam")["state"] == "acknowledged"
     assert {keep(channel) for channel in range(1024)} == {1}
     beam.go(20)
-    assert lab.said("run", "configure", "beam", "--mask", MASK)["state"] == "acknowledged"
+    order = lab.said("run", "configure", "beam", "--mask", MASK, "--prefilter", "wire > 5")
+    assert order["said"].endswith("thins 0, and filters")
     counted = beam.go(10)
     assert lab.said("run", "stop", "beam")["state"] == "acknowledged"
     assert {keep(channel) for channel in range(1024)} == {1}
@@ -82,10 +85,10 @@ def test_what_a_board_removes_is_booked_and_it_is_open_again_at_the_end(taking):
 
     sent = np.concatenate(beam.words)
     with open_store(str(lab.store)) as here:
-        check(here, sent, counted["link0_removed"] + counted["link1_removed"])
+        check(here, sent, counted)
 
 
-def check(here, sent, on_board):
+def check(here, sent, counted):
     """What is stored and booked of what was sent, against the words themselves."""
 
     def asked(sql):
@@ -98,7 +101,9 @@ def check(here, sent, on_board):
     )
     of = {(cause, detail): n for cause, detail, n in booked.rows()}
     mask, more, scale = ("mask", MASK), ("mask", MORE), ("prescale", f"1 in 5 of {THIN}")
-    assert of.keys() == {mask, more, scale}
+    keep, on_board = ("prefilter", "wire > 5"), counted["link0_removed"] + counted["link1_removed"]
+    assert of.keys() == {mask, more, scale, keep}
+    assert 100 < counted["filtered"] <= of[keep] < counted["filtered"] + 50
     assert stored + sum(of.values()) == len(sent)
     assert 0.9 * (of[mask] + of[scale]) < on_board <= of[mask] + of[scale]
     assert of[more] > 100
@@ -128,3 +133,5 @@ def check(here, sent, on_board):
     assert abs(left - came / 5) < 30
     assert both(held[1], held[2], masked)[0] == both(held[1], held[2], masked)[1] > 500
     assert both(held[2], 2**62, masked)[1] == 0
+    low = (pl.col("wire") > 0) & (pl.col("wire") <= 5)
+    assert both(held[2], 2**62, low)[0] > 100 > both(held[2], 2**62, low)[1] == 0

@@ -5,14 +5,15 @@ import socket
 import numpy as np
 import pytest
 from boards import DESIGN
-from test_board import words_on
+from test_board import is_sound, words_on
+from tubes import meets
 
 from db.errors import UsageError
 from fpga.board.attended import AttendedBoard
 from fpga.board.simulated import SimulatedBoard
 from fpga.control import bus as control
 from fpga.control.bus import BoardError, Bus
-from fpga.control.registers import KEEP, SEEN
+from fpga.control.registers import FILTER, KEEP, SEEN
 
 
 @pytest.fixture
@@ -46,6 +47,26 @@ def test_the_newest_hit_of_each_link_is_told_and_what_came(attended):
     bus.close()
 
 
+def test_the_filter_rests_or_keeps_by_other_constants(attended):
+    bus, random = Bus(attended.address), np.random.default_rng(5)
+    words, link = words_on(0, random, 400), np.zeros(400)
+    wanted = {text: len(after_filter(text, words)) for text in ("True", "layer < 2", "layer < 9")}
+    assert len(set(wanted.values())) == 2
+    before = attended.counted()["sent"]
+    for text, constant, rests in (("True", 1, 1), ("layer < 2", 2, 0), ("layer < 9", 5, 0)):
+        bus.write({FILTER: 1, FILTER + 1: constant})
+        bus.write({FILTER: rests})
+        attended.through(words, link)
+        sent = attended.counted()["sent"]
+        assert sent - before == wanted[text]
+        before = sent
+    bus.close()
+
+
+def after_filter(text, words):
+    return [w for w in words.tolist() if not is_sound(w) or meets(text, w)]
+
+
 def test_what_is_no_packet_is_not_answered_and_the_next_one_is(attended):
     bus = Bus(attended.address)
     bus._socket.sendto(b"what?", attended.address)
@@ -60,7 +81,7 @@ def test_a_board_that_is_not_there_is_told_of(monkeypatch):
         bus = Bus(silent.getsockname())
         with pytest.raises(BoardError, match=r"the board at 127.0.0.1:\d+ does not answer"):
             bus.registers()
-        assert len(silent.recv(2048)) == 12 + 3 * 8
+        assert len(silent.recv(2048)) == 12 + 5 * 8
         bus.close()
 
 
