@@ -29,6 +29,8 @@ from readout.writer.writer import Writer, Written
 # An insert costs the store some 20 ms, however small it is: cuts come so rarely that it spends this
 # share of the time on them, unless that would hold words back for too long.
 _BUSY, _LONGEST_S = 0.1, 0.5
+# Where triggers steer the run, more of it: until they act, what they would remove comes in.
+_BUSY_STEERED = 0.4
 
 # So many words after a loss tell where the clock has got to, even if one of them is wild.
 _WORDS_TO_TELL = 8
@@ -156,7 +158,8 @@ class Readout:
     @property
     def due(self) -> bool:
         """Whether words were held back long enough."""
-        pace = min(_LONGEST_S, self.written.insert_s / _BUSY)
+        busy = _BUSY_STEERED if self.run.settings.get("feedback") else _BUSY
+        pace = min(_LONGEST_S, self.written.insert_s / busy)
         return self.clock() - self._flushed >= max(self.flush_s, pace)
 
     def push(self, block: Block) -> None:

@@ -1,6 +1,7 @@
 """The closed loop: from a channel's first noisy hit to the mask that removes it, in one process."""
 
 import time
+from typing import Any
 
 import numpy as np
 
@@ -13,14 +14,18 @@ from readout.control.feedback import Limits, plain
 from readout.link.unwrap import Ticks
 from readout.source.block import Block
 
-TRIGGER = "ringing_channels"
+TRIGGERS: dict[str, tuple[dict[str, Any], tuple[str, ...], str]] = {
+    "ringing_channels": ({}, ("fpga", "tdc_channel"), "fpga == 0 and tdc_channel == {}"),
+    "noisy_channels": ({"period": "100 ms"}, ("channel",), "channel == {}"),
+}
+"""What may find them: its parameters, the columns that feedback goes by, and the mask."""
 SLICE_S, QUIET_S, PATIENCE_S = 0.02, 0.4, 10.0
 """Seconds of data at a time; between two channels that ring; for which one rings at most."""
 QUIET_HZ = 20_000
 _LINK, _CHANNELS, _FIRST = 0, 64, 10
 
 
-def loop(store: Store, rounds: int, ring_hz: float) -> dict[str, object]:
+def loop(store: Store, rounds: int, ring_hz: float, trigger: str) -> dict[str, object]:
     """How long channels ring, one after the other, until they are masked: seconds of the run.
 
     Words come in real time. Each channel rings at ``ring_hz`` beside QUIET_HZ other hits, from a
@@ -29,12 +34,13 @@ def loop(store: Store, rounds: int, ring_hz: float) -> dict[str, object]:
     masked in ten seconds is counted as missed.
     """
     detector = load(DETECTOR)
-    limits = {TRIGGER: Limits(("fpga", "tdc_channel"), most=64, for_s=3600)}
+    params, columns, mask = TRIGGERS[trigger]
+    limits = {trigger: Limits(columns, most=64, for_s=3600)}
     told = {"feedback": plain(limits)}
     second = round(1e9 / float(detector.tick))
     random, took, missed = np.random.default_rng(1), [], 0
-    with fed_run(store, detector, {TRIGGER: {}}, name="loop", told=told) as going:
-        beam = _Beam(detector, going, ring_hz)
+    with fed_run(store, detector, {trigger: params}, name="loop", told=told) as going:
+        beam = _Beam(detector, going, ring_hz, mask)
         beam.quiet(3.0)  # until all is compiled and at work
         for channel in range(_FIRST, _FIRST + rounds):
             beam.quiet(QUIET_S + random.random() * 0.1)
@@ -45,6 +51,7 @@ def loop(store: Store, rounds: int, ring_hz: float) -> dict[str, object]:
                 took.append(rang / second)
     some = np.array(took or [np.nan])
     return {
+        "trigger": trigger,
         "rounds": rounds,
         "missed": missed,
         "ring_hz": ring_hz,
@@ -57,8 +64,9 @@ def loop(store: Store, rounds: int, ring_hz: float) -> dict[str, object]:
 class _Beam:
     """Hands words over as time goes by."""
 
-    def __init__(self, detector: Detector, going: FedRun, ring_hz: float) -> None:
-        self._detector, self._going, self._ring_hz = detector, going, ring_hz
+    def __init__(self, detector: Detector, going: FedRun, ring_hz: float, mask: str) -> None:
+        self._detector, self._going = detector, going
+        self._ring_hz, self._mask = ring_hz, mask
         self._second = round(1e9 / float(detector.tick))
         self._slice = round(SLICE_S * self._second)
         self._began, self._at = time.monotonic(), 0
@@ -71,7 +79,7 @@ class _Beam:
     def ring(self, channel: int) -> int | None:
         """Ticks from a channel's first hit to the mask; None where none comes in time."""
         begun = self._at + int(np.random.default_rng(channel).integers(self._slice))
-        text, step = f"fpga == 0 and tdc_channel == {channel}", round(self._second / self._ring_hz)
+        text, step = self._mask.format(channel), round(self._second / self._ring_hz)
         until = begun + PATIENCE_S * self._second
         while self._at < until:
             first = begun + -(-max(0, self._at - begun) // step) * step

@@ -48,6 +48,13 @@ class Transport(StrEnum):
     CLICKHOUSE = "clickhouse"
 
 
+class Finds(StrEnum):
+    """What sees that a channel rings."""
+
+    HITS = "ringing_channels"
+    RATES = "noisy_channels"
+
+
 @bench.command()
 def ingest(
     hits: Hits = 10_000_000,
@@ -119,12 +126,15 @@ def loop(
     ring: Annotated[
         float, typer.Option("--ring", min=200_000, help="Hits a second of each.")
     ] = 2e6,
+    trigger: Annotated[
+        Finds, typer.Option("--trigger", help="Which finds them: by the hits, or by the rates.")
+    ] = Finds.RATES,
     store: Store = None,
     as_json: AsJson = False,
 ) -> None:
     """Let channels ring until feedback masks them; how long after the first hit does it hold?"""
     with _room(store) as at:
-        show([run_loop(at, rounds, ring)], as_json=as_json, title="the closed loop")
+        show([run_loop(at, rounds, ring, trigger.value)], as_json=as_json, title="the closed loop")
 
 
 @bench.command()
