@@ -20,7 +20,7 @@ from db.engine import Engine
 from db.errors import EveryhitError, StoreError, UsageError
 from db.words.shards import catalogue
 from fpga.control.bus import BoardError
-from readout.control.board import POLL_S, ControlledBoard, share_of
+from readout.control.board import AWAY_S, POLL_S, ControlledBoard, share_of
 from readout.control.configuration import Configuration, configuration_of
 from readout.control.journal import Journal, load, save
 from readout.control.mailbox import Mailbox
@@ -284,11 +284,13 @@ class ReadoutAgent:
         """Book what the board has removed of late."""
         if self.board is None or time.monotonic() < self._look_at:
             return
+        pause = POLL_S
         try:
             readout.book(self.board.removed(readout.run.run_id, self._place))
         except BoardError as fault:  # its counters go on: what they count is booked later
             _log.warning("what the board removed is not known yet", why=str(fault))
-        self._look_at = time.monotonic() + POLL_S
+            pause = AWAY_S
+        self._look_at = time.monotonic() + pause
 
     def _end(self, readout: Readout) -> None:
         """Commit what the run still has, and answer who ended it."""

@@ -20,8 +20,9 @@ from fpga.selection.constants import prefilter_of
 from readout.control.configuration import Configuration, Prescale
 from readout.control.rules import Rule, prescale_rule
 
-POLL_S = 0.5
-"""Seconds between two looks at the counters, at least."""
+POLL_S, AWAY_S = 0.5, 30.0
+"""Seconds between two looks at the counters, at least, and after one that found nobody: words wait
+while a board is asked."""
 _AHEAD_S = 10.0
 """A board whose newest hit lies further ahead than this of what came here has seen a wild one."""
 OVERFLOWED = Rule("board_overflow", "")

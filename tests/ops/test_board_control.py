@@ -1,5 +1,8 @@
 """Run control reaches a simulated board: it removes what it can, and its counters are booked."""
 
+import socket
+import time
+
 import numpy as np
 import polars as pl
 import pytest
@@ -7,7 +10,7 @@ from up import Lab, until
 
 pytest.importorskip("amaranth", reason="the extra fpga isn't installed")
 
-from db.detector import decode, load
+from db.detector import decode, encode, load
 from everyhit import open_store
 from fpga.board.attended import AttendedBoard
 from fpga.board.board import Design
@@ -37,7 +40,7 @@ class Beam:
     def __init__(self, board, port):
         conditions = Conditions(muon_rate_hz=2000.0, segment_words=False)
         slices = live(TUBES, conditions, 1, duration_s=1.2, speed=float("inf"))
-        self._slices, self._board = slices, board
+        self._slices, self.board = slices, board
         self._network = Network(port)
         self.words = []
 
@@ -45,7 +48,7 @@ class Beam:
         """Send the next n slices of 20 ms."""
         some = [next(self._slices) for _ in range(n)]
         self.words += [words for each in some for words in each.links.values()]
-        return send(TUBES, some, self._board, self._network)
+        return send(TUBES, some, self.board, self._network)
 
 
 @pytest.fixture
@@ -56,6 +59,85 @@ def taking(tmp_path, library):
         options = ("--detector", "drift_tubes_v2", "--udp", "127.0.0.1:0", "--board", where)
         with lab.up(*options) as up:
             yield lab, up, board, Beam(attended, up.ports["udp"])
+
+
+RINGING, SLICE = 200, TUBES.slice // 5
+
+
+def ringing(number, others=20):
+    """Hits of 20 ms: of some channels 50 each, of one 4,000."""
+    first = number * SLICE
+    quiet = np.tile(first + SLICE // 50 * np.arange(50), others)
+    channels = np.repeat(np.arange(others), 50)
+    t = np.concatenate([quiet + channels, first + SLICE // 4000 * np.arange(4000) + 7])
+    bx, fine = np.divmod(t, 30)
+    fields = {
+        "tdc_meas": fine % 30 + 1,
+        "bx": bx % 3564,
+        "orbit": bx // 3564,
+        "tdc_channel": np.concatenate([channels, np.full(4000, RINGING)]),
+        "fpga": np.zeros_like(t),
+        "head": np.full_like(t, 2),
+    }
+    return encode(TUBES, fields)[np.argsort(t, kind="stable")]
+
+
+def test_feedback_masks_on_the_board_and_is_undone_at_the_run_s_end(taking):
+    lab, up, board, beam = taking
+    began = lab.said(
+        *("run", "start", "beam", "--detector", "drift_tubes_v2", "--trigger", "noisy_channels"),
+        *("--param", "noisy_channels.period=100ms", "--feedback", "noisy_channels=channel"),
+        *("--feedback-most", "1"),
+    )
+    assert began["state"] == "acknowledged"
+    network, sent = Network(up.ports["udp"]), 0
+
+    def go(n):
+        nonlocal sent
+        for _ in range(n):
+            words = ringing(sent)
+            for packet in beam.board.through(words, np.zeros(len(words))):
+                network.send(packet)
+            sent += 1
+            time.sleep(0.02)
+
+    def masked():
+        go(1)
+        return board.kept(RINGING) == 0
+
+    until(masked, 90)
+    at = sent
+    go(20)
+    assert [board.kept(channel) for channel in range(20)] == [1] * 20
+    counted = beam.board.counted()
+    orders = lab.said("run", "orders", "beam")
+    assert lab.said("run", "stop", "beam")["state"] == "acknowledged"
+    assert board.kept(RINGING) == 1
+    assert any("feedback of noisy_channels" in str(each) for each in orders)
+    network.close()
+    up.end()
+    with open_store(str(lab.store)) as here:
+        hits = here.query("SELECT tdc_channel, count() AS n FROM hits GROUP BY tdc_channel", "1")
+        kept = dict(hits.rows())
+        gaps = here.query("SELECT cause, detail, dead, n_lost FROM gaps WHERE n_lost > 0", "1")
+    assert all(kept[channel] == 50 * sent for channel in range(20))
+    assert kept[RINGING] <= 4000 * at
+    assert set(gaps["detail"]) == {f"channel == {RINGING}"}
+    assert not gaps["dead"].any()
+    assert kept[RINGING] + gaps["n_lost"].sum() == 4000 * sent
+    assert 4000 * 18 < counted["link0_removed"] <= gaps["n_lost"].sum()
+
+
+def test_a_run_does_not_begin_behind_a_board_that_is_silent(tmp_path):
+    lab = Lab(tmp_path)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
+        silent.bind(("127.0.0.1", 0))
+        where = f"127.0.0.1:{silent.getsockname()[1]}=0"
+        options = ("--detector", "drift_tubes_v2", "--udp", "127.0.0.1:0", "--board", where)
+        with lab.up(*options) as up:
+            line = lab.said("run", "start", "beam", "--detector", "drift_tubes_v2", code=1)
+            assert f"the board at {where[:-2]} does not answer: is it on" in line
+            up.end()
 
 
 def test_what_a_board_removes_is_booked_and_it_is_open_again_at_the_end(taking):
