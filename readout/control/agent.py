@@ -286,7 +286,7 @@ class ReadoutAgent:
             return
         pause = POLL_S
         try:
-            readout.book(self.board.removed(readout.run.run_id, self._place))
+            readout.book(self.board.look(readout.run.run_id, self._place))
         except BoardError as fault:  # its counters go on: what they count is booked later
             _log.warning("what the board removed is not known yet", why=str(fault))
             pause = AWAY_S

@@ -5,7 +5,7 @@ to the board first, and the tick lies behind all hits that the board had judged 
 hit met the configuration, and what the board removed earlier is booked with the times it had.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -111,6 +111,8 @@ class ControlledBoard:
     """Under which its words come."""
     bus: Bus
     share: Share = field(default_factory=Share)
+    _doubted: Share = field(default_factory=Share)
+    """What is being ordered, or was when the board fell silent: it may be in force."""
     _known: Registers | None = None
     _counted: dict[int, int] = field(default_factory=dict)
     """Counters, as they were when they were read last, by their addresses."""
@@ -127,7 +129,7 @@ class ControlledBoard:
     def begin(self, configuration: Configuration) -> None:
         """Let all pass but what a run's first configuration says, and count from here on."""
         self._known = None  # it may be another one by now
-        self.share, self._counted, self.judged = Share(), {}, None
+        self.share, self._doubted, self._counted, self.judged = Share(), Share(), {}, None
         all_open = dict.fromkeys(range(self.registers.links * self.registers.channels), _OPEN)
         share = share_of(self.detector, self.registers, configuration)
         self._count(self._addresses(share))
@@ -135,27 +137,47 @@ class ControlledBoard:
         self.share = share
 
     def obey(self, configuration: Configuration, run_id: int, place: Place) -> list[Gap]:
-        """Do what it can of another configuration; what it removed under the one before."""
-        share = share_of(self.detector, self.registers, configuration)
-        new = self._addresses(share).keys() - self._addresses(self.share).keys()
-        self._count({address: Rule("", "") for address in new})
-        opened = dict.fromkeys(self.share.keep.keys() - share.keep.keys(), _OPEN)
-        self._write({**opened, **share.keep}, share)
-        gaps = self.removed(run_id, place)
-        self.share = share
+        """Do what it can of another configuration; what it removed by now.
+
+        If that fails the next look undoes what may have been done.
+        """
+        share, gaps = (
+            share_of(self.detector, self.registers, configuration),
+            self.look(run_id, place),
+        )
+        known = self._written
+        self._count({at: rule for at, rule in self._addresses(share).items() if at not in known})
+        self._doubted, opened = share, self.share.keep.keys() - share.keep.keys()
+        self._write({**dict.fromkeys(opened, _OPEN), **share.keep}, share)
+        gaps += self._removed(run_id, place)
+        self.share, self._doubted = share, Share()
         return gaps
 
     def end(self, run_id: int, place: Place) -> list[Gap]:
         """Let all pass; what was removed since the last look."""
-        self._write(dict.fromkeys(self.share.keep, _OPEN), Share())
-        gaps = self.removed(run_id, place)
-        self.share = Share()
+        self._write(dict.fromkeys({*self.share.keep, *self._doubted.keep}, _OPEN), Share())
+        gaps = self._removed(run_id, place)
+        self.share = self._doubted = Share()
         return gaps
 
-    def removed(self, run_id: int, place: Place) -> list[Gap]:
-        """What was removed, and lost, since the last look, for each rule that removed something."""
-        counted, before = self._count(self._addresses(self.share)), self.judged
-        self.judged = now = self._judged(place) or before
+    def look(self, run_id: int, place: Place) -> list[Gap]:
+        """What was removed, and lost, since the last look."""
+        if self._doubted == Share():
+            return self._removed(run_id, place)
+        opened = dict.fromkeys(self._doubted.keep.keys() - self.share.keep.keys(), _OPEN)
+        self._write({**opened, **self.share.keep}, self.share)
+        gaps = self._removed(run_id, place)
+        self._doubted = Share()
+        return gaps
+
+    def _removed(self, run_id: int, place: Place) -> list[Gap]:
+        """A gap for each rule that removed something since the last look."""
+        links = range(self.registers.links)
+        counted, halves = self._count(
+            self._written, [at for k in links for at in self.registers.newest(k)]
+        )
+        before = self.judged
+        self.judged = now = self._judged(halves, place) or before
         a = before.a if before else 0
         b = max(a + 1, now.b if now else 0)
         return [
@@ -164,13 +186,16 @@ class ControlledBoard:
             if n
         ]
 
-    def _judged(self, place: Place) -> "Judged | None":
-        """How far it has judged hits by now; None where that can't be told."""
-        addresses = [at for k in range(self.registers.links) for at in self.registers.newest(k)]
-        halves = np.array(self.bus.read(addresses), np.uint64).reshape(-1, 2)
-        columns = decode(
-            self.detector, halves[:, 0] | halves[:, 1] << np.uint64(32), columns=("t", "hit")
-        )
+    @property
+    def _written(self) -> dict[int, Rule]:
+        """The counters that may grow, each with its rule."""
+        return {**self._addresses(self._doubted), **self._addresses(self.share)}
+
+    def _judged(self, newest_hits: Sequence[int], place: Place) -> "Judged | None":
+        """How far it has judged hits, by the halves of each link's; None if that can't be told."""
+        halves = np.array(newest_hits, np.uint64).reshape(-1, 2)
+        words = halves[:, 0] | halves[:, 1] << np.uint64(32)
+        columns = decode(self.detector, words, columns=("t", "hit"))
         far, reached = _AHEAD_S * 1e9 / float(self.detector.tick), []
         for time in columns["t"][columns["hit"]].tolist():
             if (placed := place(time)) is None:
@@ -187,17 +212,23 @@ class ControlledBoard:
         names = self.registers.counters
         lost = {k: OVERFLOWED for k, name in enumerate(names) if name.endswith("_overflowed")}
         ruled = {self.registers.gate(c, REMOVED): rule for c, rule in share.rules.items()}
-        filtered = {names.index("filtered"): Rule("prefilter", share.prefilter)}
+        rule = Rule("prefilter", share.prefilter)
+        filtered = {names.index("filtered"): rule} if share.prefilter else {}
         return {**lost, **filtered, **ruled}
 
-    def _count(self, addresses: Mapping[int, Rule]) -> dict[Rule, int]:
-        """What the counters have grown by for each rule; those read first have not grown."""
+    def _count(
+        self, addresses: Mapping[int, Rule], beside: Sequence[int] = ()
+    ) -> tuple[dict[Rule, int], list[int]]:
+        """What the counters have grown by for each rule, and the registers ``beside``, read last.
+
+        Counters that are read for the first time have not grown.
+        """
+        held, last = self.bus.read(list(addresses)), self.bus.read(beside)
         grown = dict[Rule, int]()
-        held = self.bus.read(list(addresses))
         for (address, rule), n in zip(addresses.items(), held, strict=True):
             grown[rule] = grown.get(rule, 0) + (n - self._counted.get(address, n)) % 2**32
             self._counted[address] = n
-        return grown
+        return grown, last
 
     def _write(self, keep: Mapping[int, int], share: Share) -> None:
         """Set registers of channels, and those of the filter, which rests meanwhile."""
