@@ -80,8 +80,10 @@ def test_the_demo_through_the_board_accounts_for_every_word(tmp_path):
     )
     board = told["board"]
     assert told["came"] == board["link0_in"] + board["link1_in"] > 3000
-    assert told["booked"] == {"packets_lost": board["lost_words"]}
+    # A packet that is overtaken for too long counts as lost, too.
+    assert told["booked"].keys() == {"packets_lost"}
+    assert told["booked"]["packets_lost"] >= board["lost_words"] > 0
     assert board["lost_packets"] > 0 < board["swapped_packets"]
-    assert told["stored"] == told["words"] == told["came"] - board["lost_words"]
+    assert told["stored"] == told["words"] == told["came"] - told["booked"]["packets_lost"]
     assert told["unaccounted"] == 0
     assert told["events"] > 200
