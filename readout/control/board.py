@@ -111,8 +111,10 @@ class ControlledBoard:
     """Under which its words come."""
     bus: Bus
     share: Share = field(default_factory=Share)
-    _doubted: Share = field(default_factory=Share)
+    _doubted: Share | None = None
     """What is being ordered, or was when the board fell silent: it may be in force."""
+    _found: list[Gap] = field(default_factory=list)
+    """What was counted and isn't handed out yet: the board may fall silent in between."""
     _known: Registers | None = None
     _counted: dict[int, int] = field(default_factory=dict)
     """Counters, as they were when they were read last, by their addresses."""
@@ -129,7 +131,8 @@ class ControlledBoard:
     def begin(self, configuration: Configuration) -> None:
         """Let all pass but what a run's first configuration says, and count from here on."""
         self._known = None  # it may be another one by now
-        self.share, self._doubted, self._counted, self.judged = Share(), Share(), {}, None
+        self.share, self._doubted, self._counted, self.judged = Share(), None, {}, None
+        self._found = []
         all_open = dict.fromkeys(range(self.registers.links * self.registers.channels), _OPEN)
         share = share_of(self.detector, self.registers, configuration)
         self._count(self._addresses(share))
@@ -141,37 +144,43 @@ class ControlledBoard:
 
         If that fails the next look undoes what may have been done.
         """
-        share, gaps = (
-            share_of(self.detector, self.registers, configuration),
-            self.look(run_id, place),
-        )
+        share = share_of(self.detector, self.registers, configuration)
+        self._settle(run_id, place)
         known = self._written
         self._count({at: rule for at, rule in self._addresses(share).items() if at not in known})
         self._doubted, opened = share, self.share.keep.keys() - share.keep.keys()
         self._write({**dict.fromkeys(opened, _OPEN), **share.keep}, share)
-        gaps += self._removed(run_id, place)
-        self.share, self._doubted = share, Share()
-        return gaps
+        self._look(run_id, place)
+        self.share, self._doubted = share, None
+        return self._handed_out()
 
     def end(self, run_id: int, place: Place) -> list[Gap]:
         """Let all pass; what was removed since the last look."""
-        self._write(dict.fromkeys({*self.share.keep, *self._doubted.keep}, _OPEN), Share())
-        gaps = self._removed(run_id, place)
-        self.share = self._doubted = Share()
-        return gaps
+        doubted = self._doubted.keep if self._doubted else {}
+        self._write(dict.fromkeys({*self.share.keep, *doubted}, _OPEN), Share())
+        self._look(run_id, place)
+        self.share, self._doubted = Share(), None
+        return self._handed_out()
 
     def look(self, run_id: int, place: Place) -> list[Gap]:
         """What was removed, and lost, since the last look."""
-        if self._doubted == Share():
-            return self._removed(run_id, place)
-        opened = dict.fromkeys(self._doubted.keep.keys() - self.share.keep.keys(), _OPEN)
-        self._write({**opened, **self.share.keep}, self.share)
-        gaps = self._removed(run_id, place)
-        self._doubted = Share()
-        return gaps
+        self._settle(run_id, place)
+        return self._handed_out()
 
-    def _removed(self, run_id: int, place: Place) -> list[Gap]:
-        """A gap for each rule that removed something since the last look."""
+    def _settle(self, run_id: int, place: Place) -> None:
+        """Undo what is in doubt, and count what was removed by now."""
+        if self._doubted is not None:
+            opened = dict.fromkeys(self._doubted.keep.keys() - self.share.keep.keys(), _OPEN)
+            self._write({**opened, **self.share.keep}, self.share)
+        self._look(run_id, place)
+        self._doubted = None
+
+    def _handed_out(self) -> list[Gap]:
+        found, self._found = self._found, []
+        return found
+
+    def _look(self, run_id: int, place: Place) -> None:
+        """Find a gap for each rule that removed something since the last look."""
         links = range(self.registers.links)
         counted, halves = self._count(
             self._written, [at for k in links for at in self.registers.newest(k)]
@@ -180,7 +189,7 @@ class ControlledBoard:
         self.judged = now = self._judged(halves, place) or before
         a = before.a if before else 0
         b = max(a + 1, now.b if now else 0)
-        return [
+        self._found += [
             Gap(run_id, self.link, rule.cause, a, b, rule == OVERFLOWED, n, rule.text)
             for rule, n in counted.items()
             if n
@@ -189,7 +198,8 @@ class ControlledBoard:
     @property
     def _written(self) -> dict[int, Rule]:
         """The counters that may grow, each with its rule."""
-        return {**self._addresses(self._doubted), **self._addresses(self.share)}
+        doubted = self._addresses(self._doubted) if self._doubted else {}
+        return {**doubted, **self._addresses(self.share)}
 
     def _judged(self, newest_hits: Sequence[int], place: Place) -> "Judged | None":
         """How far it has judged hits, by the halves of each link's; None if that can't be told."""

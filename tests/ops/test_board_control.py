@@ -207,13 +207,13 @@ def check(here, sent, counted):
 
     masked = (pl.col("chamber") == 1) & (pl.col("layer") == 2)
     thinned = (pl.col("chamber") == 2) & (pl.col("wire") == 3)
-    assert both(0, held[0], masked)[0] == both(0, held[0], masked)[1] > 500
+    assert both(0, held[0], masked)[0] == both(0, held[0], masked)[1] > 200
     assert both(held[0], held[1], masked)[1] == 0
     assert both(held[0], held[1], pl.col("tdc_meas") == 7)[1] == 0
     came, left = both(held[0], held[1], thinned & (pl.col("tdc_meas") != 7))
     assert came > 100
     assert abs(left - came / 5) < 30
-    assert both(held[1], held[2], masked)[0] == both(held[1], held[2], masked)[1] > 500
+    assert both(held[1], held[2], masked)[0] == both(held[1], held[2], masked)[1] > 200
     assert both(held[2], 2**62, masked)[1] == 0
     low = (pl.col("wire") > 0) & (pl.col("wire") <= 5)
     assert both(held[2], 2**62, low)[0] > 100 > both(held[2], 2**62, low)[1] == 0
