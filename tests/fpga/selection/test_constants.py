@@ -14,7 +14,7 @@ from fpga.selection.filter import Filter
 SHAPES = [
     "layer {} {} and bx {} {}",
     "wire - 3 * layer {} {} or abs(wire - 9) {} {}",
-    "not (chamber in (1, 2) and 2 <= layer < 4) and tdc_meas {} {} ^ (special == (wire {} {}))",
+    "not (chamber in (1, 2) and 2 <= layer < 4) and (tdc_meas {} {}) ^ (special == (wire {} {}))",
 ]
 comparisons = st.sampled_from(["==", "!=", "<", "<=", ">", ">="])
 numbers = st.integers(1, 3) | st.integers(-70, 70) | st.sampled_from([-(2**40), 3000, 2**31, 2**40])
