@@ -10,6 +10,8 @@ from up import Lab, until
 
 pytest.importorskip("amaranth", reason="the extra fpga isn't installed")
 
+from elsewhere import elsewhere
+
 from db.detector import decode, encode, load
 from everyhit import open_store
 from fpga.board.attended import AttendedBoard
@@ -116,10 +118,13 @@ def test_feedback_masks_on_the_board_and_is_undone_at_the_run_s_end(taking):
     assert any("feedback of noisy_channels" in str(each) for each in orders)
     network.close()
     up.end()
-    with open_store(str(lab.store)) as here:
-        hits = here.query("SELECT tdc_channel, count() AS n FROM hits GROUP BY tdc_channel", "1")
-        kept = dict(hits.rows())
-        gaps = here.query("SELECT cause, detail, dead, n_lost FROM gaps WHERE n_lost > 0", "1")
+    hits, gaps = elsewhere(
+        answers,
+        lab.store,
+        "SELECT tdc_channel, count() AS n FROM hits GROUP BY tdc_channel",
+        "SELECT cause, detail, dead, n_lost FROM gaps WHERE n_lost > 0",
+    )
+    kept = dict(hits.rows())
     assert all(kept[channel] == 50 * sent for channel in range(20))
     assert kept[RINGING] <= 4000 * at
     assert set(gaps["detail"]) == {f"channel == {RINGING}"}
@@ -166,21 +171,28 @@ def test_what_a_board_removes_is_booked_and_it_is_open_again_at_the_end(taking):
     up.end()
 
     sent = np.concatenate(beam.words)
-    with open_store(str(lab.store)) as here:
-        check(here, sent, counted)
+    check(lab.store, sent, counted)
 
 
-def check(here, sent, counted):
+def answers(store, *questions):
+    """What the store's run says to each SELECT."""
+    with open_store(str(store)) as here:
+        return [here.query(sql, "1") for sql in questions]
+
+
+def check(store, sent, counted):
     """What is stored and booked of what was sent, against the words themselves."""
-
-    def asked(sql):
-        return here.query(sql, "1")
-
-    (stored,) = asked("SELECT count() AS n FROM words")["n"]
-    booked = asked(
+    names = ("t", "chamber", "layer", "wire", "tdc_meas", "head")
+    words, booked, orders, kept = elsewhere(
+        answers,
+        store,
+        "SELECT count() AS n FROM words",
         "SELECT cause, detail, sum(n_lost) AS n FROM gaps WHERE cause != 'configured'"
-        " GROUP BY cause, detail ORDER BY cause, detail"
+        " GROUP BY cause, detail ORDER BY cause, detail",
+        "SELECT a FROM gaps WHERE cause = 'configured' ORDER BY a",
+        f"SELECT {', '.join(names)} FROM hits",
     )
+    (stored,) = words["n"]
     of = {(cause, detail): n for cause, detail, n in booked.rows()}
     mask, more, scale = ("mask", MASK), ("mask", MORE), ("prescale", f"1 in 5 of {THIN}")
     keep, on_board = ("prefilter", "wire > 5"), counted["link0_removed"] + counted["link1_removed"]
@@ -191,13 +203,11 @@ def check(here, sent, counted):
     assert of[more] > 100
 
     # Each hit from the tick of an order on met what it ordered.
-    held = asked("SELECT a FROM gaps WHERE cause = 'configured' ORDER BY a")["a"].to_list()
+    held = orders["a"].to_list()
     assert len(held) == 4
     begun, *held = held
     assert begun == 0
-    names = ("t", "chamber", "layer", "wire", "tdc_meas", "head")
     hits = pl.DataFrame(decode(TUBES, sent, columns=names)).filter(head=2)
-    kept = asked(f"SELECT {', '.join(names)} FROM hits")
     hits = hits.with_columns(pl.col("t") - hits["t"].min() + kept["t"].min())
 
     def both(a, b, where):

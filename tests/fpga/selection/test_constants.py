@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from streams import run
 from tubes import TUBES, hit_of, meets, words_of
@@ -17,6 +17,7 @@ SHAPES = [
     "not (chamber in (1, 2) and 2 <= layer < 4) and (tdc_meas {} {}) ^ (special == (wire {} {}))",
 ]
 comparisons = st.sampled_from(["==", "!=", "<", "<=", ">", ">="])
+within = st.integers(2, 3)  # of no column less or more than all its values
 numbers = st.integers(1, 3) | st.integers(-70, 70) | st.sampled_from([-(2**40), 3000, 2**31, 2**40])
 
 
@@ -37,12 +38,12 @@ def test_constants_beside_the_tree_mean_what_the_text_does(shape, one, a, other,
 
 
 @settings(max_examples=25)
-@given(st.sampled_from(SHAPES), comparisons, comparisons, st.lists(numbers, min_size=4, max_size=4))
+@given(st.sampled_from(SHAPES), comparisons, comparisons, st.lists(within, min_size=4, max_size=4))
 def test_one_design_keeps_by_any_constants(shape, one, other, values):
     built, wanted = (
         prefilter_of(TUBES, shape.format(one, values[k], other, values[k + 1])) for k in (0, 2)
     )
-    assume(built.shape == wanted.shape)  # what is always so, or never, is no comparison
+    assert built.shape == wanted.shape
     text, words = shape.format(one, values[2], other, values[3]), words_of(7, 60).tolist()
     dut = Filter(TUBES, built.keep, built.constants)
     held = [(dut.constants[k], each.bits) for k, each in enumerate(wanted.constants)]
