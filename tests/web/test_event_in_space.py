@@ -98,6 +98,14 @@ def test_modules_stand_in_space_coloured_by_time_and_can_be_turned(store, seen):
         assert len({round(each) for each in heights.values()}) == len({0, 1, 2, 3, 4, 5, 6})
         page.get_by_role("button", name="From above").click()
         assert len({round(each) for each in y_of(marks).values()}) == 2  # of two lines
+        before = y_of(marks)
+        box = drawing.bounding_box()
+        x, y = box["x"] + 200, box["y"] + box["height"] - 150  # what is above may be out of sight
+        page.mouse.move(x, y)
+        page.mouse.down()
+        page.mouse.move(x + 60, y - 40, steps=3)
+        page.mouse.up()
+        assert y_of(marks) != before
         page.keyboard.press("ArrowLeft")  # the event before
         page.wait_for_function("location.hash.includes('t=')")
         assert seen.faults == []

@@ -30,6 +30,17 @@ def test_a_trigger_is_written_tried_on_real_hits_registered_and_switched_off(dem
     page.get_by_role("button", name=re.compile("^line 6, column")).wait_for()
     assert page.get_by_role("button", name="Register").is_disabled()
 
+    text.press("Control+End")
+    text.press_sequentially("AND cham")
+    page.get_by_role("option", name="chamber", exact=True).wait_for()
+    text.press("ArrowDown")
+    text.press("Enter")
+    assert text.input_value().endswith("AND chamber")
+    page.reload()  # what was written is not lost
+    page.wait_for_function(
+        "() => document.querySelector('textarea')?.value.endsWith('AND chamber')"
+    )
+
     text.fill(TEXT)
     page.get_by_text("Nothing is wrong with it.").wait_for()
     dry = page.get_by_role("region", name=re.compile("^Dry run"))

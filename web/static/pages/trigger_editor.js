@@ -16,6 +16,8 @@ const TRY = `query ($source: String!, $run: String, $start: Moment, $stop: Momen
   dryRun(source: $source, run: $run, start: $start, stop: $stop, first: 50) { count columns rows problems { message line column }
   profile(bins: 100) { start widthS counts rateHz hits secondsPerMillionHits lineage both more lacks } } }`;
 const EXTENT = "query ($run: String) { run(which: $run) { number tickNs first last } }";
+const NAMES = `query ($run: String) { run(which: $run) { selection(of: "hits", where: "") { columns } lineages { trigger columns } } }`;
+const RELATIONS = ["hits", "words", "rates", "gaps"];
 const REGISTER = `mutation ($source: String!, $run: String) { registerTrigger(source: $source, run: $run) {
   trigger { name } problems { message line column } } }`;
 
@@ -33,7 +35,7 @@ WHERE n >= {least:UInt16}
 `;
 
 /**
- * Return the editor: its element, `open(source)`, `stop()`.
+ * Return the editor: its element, `open(name, source)`, `stop()`.
  * @param {() => string|null} whichRun the run it is tried on
  * @param {(name: string) => void} registered is told the name of what was stored
  * @param {() => void} left is called when somebody leaves it
@@ -46,15 +48,18 @@ export function triggerEditor(whichRun, registered, left) {
   const said = el("div", { role: "status", class: "said" });
   const tried = panel("Dry run: nothing is stored", { wide: "half rows" });
   const plot = seriesPlot({ unit: "", label: "Rows of the dry run over time", x: "seconds of the run", kind: "steps", height: 150 });
-  const writing = panel("Editor", { wide: "half", tools: [keep, el("button", { on: { click: left } }, "Leave it")] });
+  const writing = panel("Editor", { wide: "half", tools: [keep, el("button", { on: { click: () => { forget(); left(); } } }, "Leave it")] });
   writing.show(editor.element, said);
   const element = el("div", { class: "grid" }, writing.element, tried.element);
   let timer = 0;
+  let named = null;
+  let edited = "";
   const attempt = latest(dryRun, (text) => text && draw([{ message: text, line: null, column: null }]));
 
   function later() {
     clearTimeout(timer);
     keep.disabled = true;
+    sessionStorage.setItem(draftOf(edited), editor.value());
     timer = setTimeout(attempt, PAUSE_MS);
   }
 
@@ -62,6 +67,7 @@ export function triggerEditor(whichRun, registered, left) {
     const source = editor.value();
     if (!source.trim()) return;
     const { run } = await ask(EXTENT, { run: whichRun() }, signal);
+    if (named !== run.number) await readNames(run.number, signal);
     const last = toSeconds(run.last, run.tickNs) ?? 0;
     const first = toSeconds(run.first, run.tickNs) ?? 0;
     const start = from.value.trim() || `${Math.max(first, last - BACK_S).toFixed(3)} s`;
@@ -72,6 +78,14 @@ export function triggerEditor(whichRun, registered, left) {
     tried.element.classList.toggle("old", found.problems.length > 0);
     if (found.problems.length) return;
     show(found, run, `run ${run.number}, from ${start} to ${stop}`);
+  }
+
+  /** Offer what can be named in a run: columns, relations, triggers. */
+  async function readNames(number, signal) {
+    const { selection, lineages } = (await ask(NAMES, { run: String(number) }, signal)).run;
+    const found = [...selection.columns, ...RELATIONS, ...lineages.flatMap((each) => [each.trigger, ...Object.keys(each.columns)])];
+    editor.offer([...new Set(found)].sort());
+    named = number;
   }
 
   function draw(problems) {
@@ -108,13 +122,22 @@ export function triggerEditor(whichRun, registered, left) {
         return trigger.name;
       },
     });
-    if (done) registered(done);
+    if (done) {
+      forget();
+      registered(done);
+    }
+  }
+
+  function forget() {
+    sessionStorage.removeItem(draftOf(edited));
   }
 
   return {
     element,
-    open: (source) => {
-      editor.set(source);
+    /** Edit a trigger's text, or what was written of it before: a token may have expired meanwhile. */
+    open: (name, source) => {
+      edited = name;
+      editor.set(sessionStorage.getItem(draftOf(name)) ?? source);
       tried.show(el("p", { class: "empty" }, "…"));
       attempt();
     },
@@ -125,6 +148,10 @@ export function triggerEditor(whichRun, registered, left) {
       plot.stop();
     },
   };
+}
+
+function draftOf(name) {
+  return `everyhit draft of ${name}`;
 }
 
 function rowsTable(rows, run) {

@@ -105,7 +105,7 @@ export function open(root, params, me) {
     if (editing.hidden || edited === view.edit) return;
     const source = known.find((each) => each.name === view.edit)?.source ?? EXAMPLE;
     edited = view.edit;
-    editor.open(source);
+    editor.open(view.edit, source);
   }
 
   async function turn({ name, enabled }) {
