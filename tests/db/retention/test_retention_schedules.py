@@ -116,9 +116,11 @@ def not_passed(engine, stage) -> list[tuple[int, int]]:
         ).rows()
     )
     chunks = engine.fetch(
-        "SELECT DISTINCT link, seq, t_first, t_last FROM (SELECT * EXCEPT words FROM chunks"
-        " UNION ALL SELECT * EXCEPT (aside, dropped_at) FROM dropped_chunks)"
-        " WHERE run_id = {run:UInt32} AND n_hits > 0",
+        " UNION DISTINCT ".join(
+            f"SELECT link, seq, t_first, t_last FROM {table}"
+            " WHERE run_id = {run:UInt32} AND n_hits > 0"
+            for table in ("chunks", "dropped_chunks")
+        ),
         {"run": stage.run.run_id},
     ).to_pylist()
     out = []

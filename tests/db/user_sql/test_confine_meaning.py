@@ -86,6 +86,7 @@ SELECT toInt64(cityHash64(number) % 100000) AS t, toUInt16(number % 3) AS link,
     toUInt8(cityHash64(number, 1) % 4) AS chamber, toUInt8(cityHash64(number, 2) % 3) AS wire,
     toUInt8(if(cityHash64(number, 3) % 5 = 0, 0, 2)) AS head, head = 2 AS hit,
     toUInt32(cityHash64(number, 4) % 2) AS module, toUInt8(cityHash64(number, 5) % 31) AS pmt,
+    toFloat64(40 * module) AS x_m, 0. AS y_m, x_m AS z_m, toFloat64(pmt) / 8 AS t0_ns, true AS placed, 0 AS fpga, wire AS tdc_channel,
     toUInt64(cityHash64(number, 6) % 7) AS channel, toUInt64(cityHash64(number, 7) % 100) AS n_hits
 FROM numbers(1500)
 """
@@ -96,7 +97,8 @@ def test_built_in_triggers_mean_what_they_say(engine, name):
     """The text itself, in the engine as it stands, against what the runner makes of it."""
     text = BUILT_IN[name]
     params = {"within": 300, "min_chambers": 3, "min_pmts": 4, "period": 500, "factor": 1.1}
-    params |= {"min_hits": 2, "margin": 10, "after": 400}
+    params |= {"min_hits": 2, "margin": 10, "after": 400, "most": 3}
+    params |= {"min_modules": 2, "span": 500, "slack": 20.0, "index": 1.38, "t0_span": 10}
     relations = dict.fromkeys(("hits", "words", "rates"), WORDS)
     plain = re.sub(r"^--.*$", "", text, flags=re.MULTILINE)
     ctes = ", ".join(f"{name} AS ({sql})" for name, sql in relations.items())

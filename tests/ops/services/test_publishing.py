@@ -9,12 +9,15 @@ from publication import answers, commit, documents
 from ticks import toy_run
 
 from db.catalogue.runs import amend_run, close_run
+from db.engine.address import parse_address
+from db.engine.server import connect
 from db.errors import StoreError, UsageError
 from db.publication.rules import PublicationRule, find_rule, is_for, list_rules, set_rule
 from db.publication.target import target_at
 from db.results.lineage_runs import note_ran
-from db.store import open_store
+from db.servers.schema import create_schema
 from ops.alarms.looks import Limits, publications
+from ops.servers.clickhouse import url
 from ops.services import publishing
 from ops.services.publishing import ALL_RUNS, Publisher
 
@@ -33,9 +36,13 @@ def server(tmp_path):
 
 
 @pytest.fixture
-def engine(tmp_path):
-    with open_store(str(tmp_path / "store")) as store:
-        yield store.engine
+def engine(servers, tmp_path):
+    """A store of its own: rules are for all runs of a store."""
+    address = parse_address(url(servers[:1], tmp_path.name.lower()))
+    create_schema(address)
+    engine = connect(address)
+    yield engine
+    engine.close()
 
 
 @pytest.mark.mongodb
