@@ -17,7 +17,8 @@ from api.graphql.rates import RateSeries
 from api.graphql.reprocess import Reprocess, reprocesses_of
 from api.graphql.rows import TriggerName
 from api.graphql.run_scoped import RunScoped
-from api.graphql.runs import Link, Run
+from api.graphql.run_words import Link
+from api.graphql.runs import Run
 from api.graphql.scalars import Ticks
 from api.graphql.topics import Topic
 from api.graphql.triggers import Result, result_told

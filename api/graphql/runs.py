@@ -1,6 +1,5 @@
 """Runs: the catalogue, and how far each has come."""
 
-from collections.abc import Mapping
 from datetime import datetime
 from enum import Enum
 from typing import Annotated, Any
@@ -19,19 +18,27 @@ from api.graphql.mutation import mutation
 from api.graphql.rates import ChannelCount, Rates, occupancy, rates
 from api.graphql.rows import CandidateConnection, candidates
 from api.graphql.run_scoped import Root, RunScoped
+from api.graphql.run_words import (
+    Gap,
+    Link,
+    WordsIn,
+    first_time,
+    gaps,
+    homes,
+    last_time,
+    links,
+    live_time,
+    words,
+)
 from api.graphql.scalars import Int64, Ticks
 from api.graphql.selections import SelectionCheck, selection
 from api.graphql.triggers import Lineage, Result, lineages, results_of
 from api.graphql.wanted import Fields, Tags, edit_of
 from api.graphql.windows import Progress, Window, progress, windows
-from api.span import Start, Stop, span_of, span_of_hits
 from db.catalogue import runs
 from db.catalogue.annotations import Annotations, annotate, read_history
 from db.catalogue.run_pages import Order, RunFilter, count_runs, key_of_run, page_of_runs
 from db.errors import UsageError
-from db.words.gap_pages import page_of_gaps
-from db.words.gaps import live_ticks
-from db.words.homes.moves import lies_in
 
 LONGEST_NOTE = 10_000
 
@@ -78,46 +85,6 @@ class RunsWanted:
         return RunFilter(**{**vars(self), "state": self.state and self.state.value})
 
 
-@strawberry.type(description="What a link has delivered in a run.")
-class Link:
-    """A row of ``db.words.totals.link_totals``."""
-
-    link: int = strawberry.field(description="Its number.")
-    chunks: Int64 = strawberry.field(description="Blocks of words in the store.")
-    words: Int64 = strawberry.field(description="Hits and other words, corrupt ones included.")
-    corrupt: Int64 = strawberry.field(description="Words that fail the declaration's checks.")
-    suspect: Int64 = strawberry.field(
-        description="Words that look sound, with times that can't be right: kept, never obeyed."
-    )
-    first: Ticks | None = strawberry.field(description="Time of its earliest word believed.")
-    last: Ticks | None = strawberry.field(description="Time of its latest word believed.")
-    watermark: Ticks = strawberry.field(
-        description="All words with earlier times are in the store, late data apart."
-    )
-    watermark_s: float = strawberry.field(description="The watermark in seconds since the start.")
-
-    @classmethod
-    def of(cls, row: Mapping[str, Any], seconds: float) -> "Link":
-        """Make one of a row; ``seconds`` are those in a tick."""
-        known = {key: value for key, value in row.items() if key != "run_id"}
-        return cls(**known, watermark_s=row["watermark"] * seconds)
-
-
-@strawberry.type(description="Times in which a link's data are missing or thinned out.")
-class Gap:
-    """A row of ``gaps``."""
-
-    link: int
-    cause: str = strawberry.field(description="Why: a lost packet, a clock's jump, a prefilter …")
-    start: Ticks = strawberry.field(description="Included.")
-    stop: Ticks = strawberry.field(description="Excluded.")
-    dead: bool = strawberry.field(
-        description="Nothing of the link can be trusted; false where words were removed by a rule."
-    )
-    n_lost: Int64 = strawberry.field(description="Hits that are known to be missing.")
-    detail: str
-
-
 @strawberry.type(description="A field or a tag of a run that changed.")
 class RunChange:
     """As ``db.catalogue.annotations.Change``."""
@@ -141,63 +108,6 @@ async def _tags(root: Root, info: Info) -> list[str]:
 async def _history(root: Root, info: Info) -> list[RunChange]:
     changes = await info.context.ask(read_history, info.context.engine, root.run.run_id)
     return [RunChange(**vars(change)) for change in changes]
-
-
-async def _links(root: Root, info: Info) -> list[Link]:
-    rows = await info.context.links.load(root.run.run_id)
-    return [Link.of(row, root.seconds) for row in rows]
-
-
-@strawberry.type(description="Words of a run that lie in one home.")
-class WordsIn:
-    """As ``db.words.homes.moves.lies_in``."""
-
-    home: str = strawberry.field(description="Its address; empty: the store itself.")
-    words: Int64 = strawberry.field(description="How many lie there.")
-
-
-async def _homes(root: Root, info: Info) -> list[WordsIn]:
-    found = await info.context.ask(lies_in, info.context.engine, root.run.run_id)
-    return [WordsIn(home=home, words=words) for home, words in found.items()]
-
-
-async def _words(root: Root, info: Info) -> int:
-    return sum(row["words"] for row in await info.context.links.load(root.run.run_id))
-
-
-async def _first(root: Root, info: Info) -> int | None:
-    rows = await info.context.links.load(root.run.run_id)
-    return min((row["first"] for row in rows if row["first"] is not None), default=None)
-
-
-async def _last(root: Root, info: Info) -> int | None:
-    rows = await info.context.links.load(root.run.run_id)
-    return max((row["last"] for row in rows if row["last"] is not None), default=None)
-
-
-async def _live_time(root: Root, info: Info, start: Start = None, stop: Stop = None) -> float:
-    span_of(root.run, start, stop)
-    links = await info.context.links.load(root.run.run_id)
-    if (start is None or stop is None) and all(row["first"] is None for row in links):
-        return 0.0  # no hits have come: there is no range yet
-
-    def live(run: runs.Run) -> int:
-        a, b = span_of_hits(info.context.engine, run, start, stop)
-        return live_ticks(info.context.engine, run.run_id, a, b)
-
-    return await info.context.ask(live, root.run) * root.seconds
-
-
-async def _gaps(root: Root, info: Info, first: First = 100, after: After = None) -> Connection[Gap]:
-    place = key_of(after, lambda key: isinstance(key, int) and key >= 0) or 0
-    rows = await info.context.ask(
-        page_of_gaps, info.context.engine, root.run.run_id, checked(first) + 1, place
-    )
-    keys = range(place + 1, place + 1 + len(rows))
-    nodes = [
-        Gap(start=row.pop("a"), stop=row.pop("b"), **row) for row in rows.iter_rows(named=True)
-    ]
-    return page(nodes, keys, first)
 
 
 @strawberry.type(description="A stretch of data taking: one detector, one zero of the clock.")
@@ -251,21 +161,21 @@ class Run(RunScoped):
     history: list[RunChange] = strawberry.field(
         resolver=_history, description="Each change of its fields and tags, in order of time."
     )
-    links: list[Link] = strawberry.field(resolver=_links, description="By number.")
-    words: Int64 = strawberry.field(resolver=_words, description="Words of all links.")
+    links: list[Link] = strawberry.field(resolver=links, description="By number.")
+    words: Int64 = strawberry.field(resolver=words, description="Words of all links.")
     homes: list[WordsIn] = strawberry.field(
-        resolver=_homes, description="Where its words lie; without any, nowhere."
+        resolver=homes, description="Where its words lie; without any, nowhere."
     )
     first: Ticks | None = strawberry.field(
-        resolver=_first, description="Time of the earliest hit; null before there is one."
+        resolver=first_time, description="Time of the earliest hit; null before there is one."
     )
     last: Ticks | None = strawberry.field(
-        resolver=_last, description="Time of the latest hit; null before there is one."
+        resolver=last_time, description="Time of the latest hit; null before there is one."
     )
     live_time: float = strawberry.field(
-        resolver=_live_time, description="Seconds of a range in which every link was live."
+        resolver=live_time, description="Seconds of a range in which every link was live."
     )
-    gaps: Connection[Gap] = strawberry.field(resolver=_gaps, description="In order of begin.")
+    gaps: Connection[Gap] = strawberry.field(resolver=gaps, description="In order of begin.")
     rates: Rates = strawberry.field(
         resolver=rates, description="Words over time, counted at insert and binned in the database."
     )

@@ -76,7 +76,7 @@ class Publisher(Collector):
             look = [r for r in wanted if closed or r.state == "open" or r.run_id not in of.runs]
             self._follow(rule, of, look, now)
 
-    def told(self) -> dict[str, Any]:
+    def lags(self) -> dict[str, Any]:
         """Return how far each rule is, for whoever watches."""
         now = time.monotonic()
         runs = [(PublicationRule(ALL_RUNS, k), of) for k, (of, _) in list(self._runs.items())]
@@ -99,7 +99,7 @@ class Publisher(Collector):
             "Time since all that was committed was there as documents.",
             labels=["runs", "home"],
         )
-        for rule in self.told()["rules"]:
+        for rule in self.lags()["rules"]:
             family.add_metric([rule["runs"], rule["home"]], rule["lag_s"])
         yield family
 
@@ -187,7 +187,7 @@ def publishing(
     publisher, over = Publisher(engine, mine), threading.Event()
 
     def watch() -> None:
-        while not over.wait(PAUSE_S if publisher.told()["rules"] else IDLE_S):
+        while not over.wait(PAUSE_S if publisher.lags()["rules"] else IDLE_S):
             if not works():
                 continue
             try:
@@ -196,7 +196,7 @@ def publishing(
                 _log.warning("publication waits for the store", said=str(fault))
 
     def told() -> dict[str, Any]:
-        return publisher.told() if works() else {"rules": []}
+        return publisher.lags() if works() else {"rules": []}
 
     thread = threading.Thread(target=watch, name="publication", daemon=True)
     thread.start()

@@ -263,7 +263,7 @@ class ReadoutAgent:
         self._keep(self.standing.with_step(order, from_t))
         detail = detail_of(order.order_id, order.who, order.at, told)
         self.taking.hold(from_t, rules, detail, own)
-        self._answer(order, self.board.share.told if self.board else "", done=True, tick=from_t)
+        self._answer(order, self.board.share.sentence if self.board else "", done=True, tick=from_t)
 
     def _rules(self, configuration: Configuration) -> tuple[Rules, dict[int, Rules]]:
         """What the readout does itself: on all links, and on that of the board.

@@ -48,7 +48,7 @@ class Share:
     """What the readout does: all but the board's prescales. The others are as good twice."""
 
     @property
-    def told(self) -> str:
+    def sentence(self) -> str:
         """What is said of it to who gave the order; empty if it is nothing."""
         if not self.keep and not self.prefilter:
             return ""

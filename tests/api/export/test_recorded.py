@@ -23,6 +23,7 @@ RACK = loads(
     """
 name = "rack"
 title = "Crates whose words come through one cable"
+words_per_hit = 2
 
 [fields]
 time = { bits = [0, 23] }
@@ -42,7 +43,7 @@ hit = "kind < 2"
 timed = "kind != 3"
 corrupt = "kind == 1"
 link = "crate"
-""".replace('title = "', 'words_per_hit = 2\ntitle = "')
+"""
 )
 TAGGER = loads("""
 name = "tagger"

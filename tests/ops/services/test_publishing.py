@@ -66,7 +66,7 @@ def test_documents_follow_through_an_outage(engine, server, monkeypatch):
         now.s += seconds
         publisher.step(now.s)
         lags = {
-            each["runs"]: (each["lag_s"], each["trouble"]) for each in publisher.told()["rules"]
+            each["runs"]: (each["lag_s"], each["trouble"]) for each in publisher.lags()["rules"]
         }
         return lags["default"]
 
@@ -93,7 +93,7 @@ def test_documents_follow_through_an_outage(engine, server, monkeypatch):
     lag, trouble = step(100)
     assert lag == 100 and "does not answer" in trouble
     rules = list_rules(engine)
-    of_runs, other_rule, sign = publications(rules, [publisher.told()], Limits(publication_s=60))
+    of_runs, other_rule, sign = publications(rules, [publisher.lags()], Limits(publication_s=60))
     assert (of_runs.wrong, other_rule.wrong) == (False, False)
     assert sign.wrong and "does not answer" in sign.stopped and "@" not in sign.stopped
     (family,) = publisher.collect()
@@ -106,7 +106,7 @@ def test_documents_follow_through_an_outage(engine, server, monkeypatch):
     close_run(engine, run)
     server.start()
     assert step(10) == (0.0, "") and same()
-    assert not any(sign.wrong for sign in publications(rules, [publisher.told()], Limits()))
+    assert not any(sign.wrong for sign in publications(rules, [publisher.lags()], Limits()))
     assert states()[run.run_id] == "closed"
     assert documents(target, other) == Counter()
 
