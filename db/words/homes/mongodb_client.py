@@ -42,6 +42,7 @@ def new_client(url: str) -> MongoClient[Document]:
 def shard(client: MongoClient[Document], database: str, collection: str, key: Document) -> None:
     """Spread a collection over the shards of a cluster; without a mongos nothing is to be done."""
     if client.is_mongos:
+        client.admin.command("enableSharding", database)  # before 6.0 it is asked for
         client.admin.command("shardCollection", f"{database}.{collection}", key=key)
 
 
@@ -73,6 +74,11 @@ def _refused(address: str, fault: OperationFailure) -> str:
         )
     if fault.code == _NOT_ALLOWED:
         database = address.rpartition("/")[2]
+        if any(command in str(fault) for command in ("enableSharding", "shardCollection")):
+            return (
+                f"{address}: this user may not shard collections: give it a role with the"
+                f" action enableSharding in the database {database}"
+            )
         return (
             f"{address}: this user may not read and write in the database"
             f" {database}: give it the role readWrite there, or name another one"
