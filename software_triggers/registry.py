@@ -12,12 +12,13 @@ from db.catalogue.triggers import list_registered, save_registered
 from db.engine import Engine
 from db.engine.owner import RemoteEngine
 from db.errors import EveryhitError, StoreError, TriggerError
+from db.relations.relation import SOURCES
 from db.results.rows import newest_text
 from software_triggers import library
 from software_triggers.isolation.isolated import load_isolated
 from software_triggers.isolation.origin import Origin, triggers_in
 from software_triggers.library.events import event_builder
-from software_triggers.trigger import SOURCES, Trigger, sql_trigger
+from software_triggers.trigger import Trigger, sql_trigger
 
 ENTRY_POINTS = "everyhit.triggers"
 # Built-in Python triggers. One that needs an extra says so when it is used.

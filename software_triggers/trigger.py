@@ -13,14 +13,12 @@ from typing import Any, Literal
 import polars as pl
 
 from db.errors import TriggerError
+from db.relations.relation import SOURCES
 from db.time import duration_ticks, is_duration
 from db.user_sql.names import parameters, parse
 from db.user_sql.names import reads as read_by
 from software_triggers.parameters import FILE, SQL_TYPES, Kind, checked, in_ticks, kind_of, kinds_of
 from software_triggers.reached import Reached, reached
-
-# What every trigger may read besides the results of other triggers.
-SOURCES = ("hits", "words", "rates")
 
 
 @dataclass(frozen=True)

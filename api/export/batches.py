@@ -17,7 +17,8 @@ from db.relations.read import read
 from db.relations.relation import Relation
 from db.results.ranges import of_rows
 from db.results.rows import Lineage
-from db.selection import names, to_polars
+from db.selection import names
+from db.selection.to_polars import to_polars
 from db.time import WHOLE
 from db.words.ranges import of_hits
 from software_triggers.task.names import lineage_of, partial, selection_over

@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Literal
 
+import polars as pl
+
 from db.catalogue.record import enter, enter_first
 from db.detector import Detector, loads
 from db.engine import Engine
@@ -207,8 +209,11 @@ def select_runs(
     most = "" if limit is None else f" LIMIT {limit}"
     rows = engine.fetch(
         f"SELECT * EXCEPT detector FROM runs FINAL WHERE {where} ORDER BY {order}{most}", params
-    ).to_pylist()
-    return [Run(**{**row, "settings": json.loads(row["settings"])}) for row in rows]
+    )
+    found = pl.DataFrame(rows).iter_rows(
+        named=True
+    )  # Arrow would load pandas, where it is, for dates
+    return [Run(**{**row, "settings": json.loads(row["settings"])}) for row in found]
 
 
 def _row(run: Run) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from db.detector.column_sql import bare_sql, column_sql
 from db.detector.declaration import available, load, loads
 from db.detector.decode import decode
-from db.detector.decode_polars import decode_polars
 from db.detector.detector import Column, Detector, Field, Shape, TextColumn, ranges
 from db.detector.encode import encode
 
@@ -17,7 +16,6 @@ __all__ = [
     "bare_sql",
     "column_sql",
     "decode",
-    "decode_polars",
     "encode",
     "load",
     "loads",

@@ -6,7 +6,8 @@ from numpy.typing import ArrayLike
 
 from db.detector.detector import Detector
 from db.detector.words import Words
-from db.selection import Node, dtype, to_polars
+from db.selection import Node, dtype
+from db.selection.to_polars import to_polars
 
 
 def decode_polars(detector: Detector, words: Words, epoch: ArrayLike = 0) -> pl.DataFrame:

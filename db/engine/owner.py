@@ -1,29 +1,15 @@
 """The engine of another process of this machine, asked through a door that it opened."""
 
 import json
-import os
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
 import httpx
 import pyarrow as pa
 
 from db.engine import Bounds, Engine, Params
+from db.engine.endpoint import OwnerEndpoint
 from db.errors import StoreError
-
-FILE = "door.json"
-
-
-@dataclass(frozen=True)
-class OwnerEndpoint:
-    """Where the process that owns a store listens, and the secret that lets its user in."""
-
-    url: str
-    secret: str
-    redis: str = ""
-    """Address of the Redis over which its readout takes orders."""
-
 
 STATEMENTS = ("fetch", "execute", "read", "describe")
 
@@ -47,23 +33,6 @@ def run_statement(engine: Engine, what: str, content: bytes) -> bytes:
     with pa.ipc.new_stream(sink, table.schema) as writer:
         writer.write_table(table)
     return bytes(sink.getvalue())
-
-
-def publish_endpoint(folder: Path, door: OwnerEndpoint) -> Path:
-    """Write beside a store where its owner listens, for the eyes of its user only."""
-    path = folder / FILE
-    path.unlink(missing_ok=True)
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        json.dump(vars(door), file)
-    return path
-
-
-def find_endpoint(folder: Path) -> OwnerEndpoint | None:
-    """Return the door of the process that owns a store; None when there is none."""
-    try:
-        return OwnerEndpoint(**json.loads((folder / FILE).read_text()))
-    except (OSError, ValueError, TypeError):
-        return None
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,9 @@ from db.selection import Node, names, to_sql
 from db.words.hits_view import hits_sql
 from db.words.rates import rates_sql
 
+SOURCES = ("hits", "words", "rates")
+"""What every trigger may read besides the results of other triggers."""
+
 
 @dataclass(frozen=True)
 class Relation:

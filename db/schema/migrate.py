@@ -5,8 +5,6 @@ its statements can be run again: a migration that was interrupted, or a table th
 mended by running all of them.
 """
 
-import sqlglot
-
 from db.engine import Engine
 from db.errors import StoreError
 from db.schema.tables import CREATED, DURABLE, newest_version, scripts
@@ -68,6 +66,8 @@ def tables_of(engine: Engine) -> set[str]:
 
 def _statements(text: str) -> list[str]:
     """Cut a script at its semicolons, with comments and strings understood."""
+    import sqlglot  # only a store of an older schema needs it
+
     tokens = sqlglot.tokenize(text, dialect="clickhouse")
     ends = [token.start for token in tokens if token.token_type is sqlglot.TokenType.SEMICOLON]
     starts = [0] + [end + 1 for end in ends]

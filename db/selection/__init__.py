@@ -6,7 +6,6 @@ A target is one function over the tree of ``tree.py``.
 from db.errors import SelectionError
 from db.selection.parse import parse
 from db.selection.to_numpy import compiled, dtype, to_numpy
-from db.selection.to_polars import to_polars
 from db.selection.to_sql import to_sql
 from db.selection.tree import Node, Range, names
 
@@ -19,6 +18,5 @@ __all__ = [
     "names",
     "parse",
     "to_numpy",
-    "to_polars",
     "to_sql",
 ]

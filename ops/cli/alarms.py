@@ -9,7 +9,7 @@ import typer
 from db.catalogue.alarms import acknowledge, list_alarms
 from db.catalogue.heartbeat import beating
 from db.engine.address import is_clickhouse
-from db.engine.owner import find_endpoint
+from db.engine.endpoint import find_endpoint
 from db.errors import StoreError
 from db.store import redacted, store_folder
 from ops.alarms.looks import looking_engine

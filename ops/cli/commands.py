@@ -37,6 +37,10 @@ COMMANDS = {
 """File and line of help of each command and group, in the order in which the help shows them."""
 
 
+LIGHT: dict[tuple[str, ...], str] = {("run", "list"): "runs", ("run", "show"): "runs"}
+"""Commands of a group that need less than all of it, and their files."""
+
+
 def load(app: typer.Typer, words: Sequence[str]) -> None:
     """Let the command that the words begin with register itself.
 
@@ -47,7 +51,7 @@ def load(app: typer.Typer, words: Sequence[str]) -> None:
         return
     for name, (file, help_line) in COMMANDS.items():
         if words and words[0] == name:
-            import_module(f"ops.cli.{file}")
+            import_module(f"ops.cli.{LIGHT.get(tuple(words[:2]), file)}")
         else:
             app.command(name, help=help_line)(_elsewhere)
 

@@ -9,7 +9,8 @@ from api.fit import check_triggers
 from db.catalogue.orders import OrderEntry, list_orders
 from db.catalogue.runs import close_run, find_run
 from db.engine.address import is_clickhouse
-from db.engine.owner import OwnerEndpoint, RemoteEngine, find_endpoint
+from db.engine.endpoint import OwnerEndpoint, find_endpoint
+from db.engine.owner import RemoteEngine
 from db.errors import UsageError
 from db.store import Store as OpenStore
 from db.store import redacted, store_folder
@@ -18,6 +19,7 @@ from ops.cli import archive as archive
 from ops.cli import publish as publish
 from ops.cli.annotations import Fields, Tags, edit_of, who_asks
 from ops.cli.configuration import Keep, Mask, Scale, configured
+from ops.cli.declared import detector_named
 from ops.cli.feedback import (
     MOST_CHANNELS,
     Feedback,
@@ -25,7 +27,7 @@ from ops.cli.feedback import (
     FeedbackMost,
     feedback_settings,
 )
-from ops.cli.opening import detector_named, opened, wanted_triggers
+from ops.cli.opening import opened, wanted_triggers
 from ops.cli.runs import runs
 from ops.cli.show import AsJson, Store, show, show_json
 from ops.cli.triggers import Events, Params, Triggers

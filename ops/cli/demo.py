@@ -12,8 +12,9 @@ import typer
 from db.detector import Detector
 from ops.cli import app
 from ops.cli.api import Port, served_beside
+from ops.cli.declared import detector_named
 from ops.cli.fpga import hardware_extra
-from ops.cli.opening import detector_named, opened
+from ops.cli.opening import opened
 from ops.cli.outcome import end_with_failures
 from ops.cli.show import AsJson, Store, show, show_json
 from ops.demo import demo as telescope

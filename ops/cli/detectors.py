@@ -9,7 +9,7 @@ import typer
 from db.detector import available, decode, loads
 from db.errors import UsageError
 from ops.cli import app
-from ops.cli.opening import detector_named
+from ops.cli.declared import detector_named
 from ops.cli.show import AsJson, show, show_json
 from ops.cli.sources import Form
 from ops.plain import visible

@@ -10,7 +10,7 @@ import typer
 from db.errors import UsageError
 from ops.cli import app
 from ops.cli.configuration import Keep, Mask, Scale, configured
-from ops.cli.opening import detector_named
+from ops.cli.declared import detector_named
 from ops.cli.show import AsJson, show
 from ops.cli.sources import host_and_port
 from readout.simulator.conditions import Conditions

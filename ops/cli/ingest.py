@@ -25,7 +25,8 @@ from db.words.recorded import RecordedFile
 from db.words.totals import check_stored
 from ops.cli import app
 from ops.cli.annotations import Fields, Tags, edit_of, who_asks
-from ops.cli.opening import detector_named, opened_to_write, wanted_triggers
+from ops.cli.declared import detector_named
+from ops.cli.opening import opened_to_write, wanted_triggers
 from ops.cli.outcome import end_with_failures
 from ops.cli.runs import results_of
 from ops.cli.show import AsJson, Store, Words, show, show_json

@@ -8,10 +8,9 @@ from typing import Any
 import typer
 
 from db.catalogue.runs import Run, close_orphans, find_run
-from db.detector import Detector, load
 from db.engine import Engine
 from db.engine.address import is_clickhouse
-from db.engine.owner import RemoteEngine, find_endpoint
+from db.engine.endpoint import find_endpoint
 from db.errors import StoreBusyError, StoreError, UnknownColumnError, UsageError
 from db.relations.relation import Relation
 from db.store import Store, open_store, store_folder
@@ -81,6 +80,8 @@ def opened(
             door = find_endpoint(store_folder(url))
             if alone or door is None:
                 raise
+            from db.engine.owner import RemoteEngine  # HTTP takes its time to load
+
             engine = stack.enter_context(closing(RemoteEngine(door)))
             yield Store(url, store_folder(url), engine, owned=False)
             return
@@ -132,11 +133,6 @@ def columns_of(rows: Relation) -> list[str]:
     if rows.lineage is not None:
         return [name for name in rows.lineage.columns if name != "t"]
     return ["link", *rows.run.detector.column_names]
-
-
-def detector_named(name: str) -> Detector:
-    """Return a declaration by name or path, also from the folders of the settings."""
-    return load(name, folders=settings().detectors)
 
 
 def span_of(run: Run, start: str | None, stop: str | None) -> tuple[int, int]:

@@ -15,6 +15,7 @@ from db.errors import UsageError
 from db.words.shards import catalogue
 from ops.cli import app
 from ops.cli.annotations import Fields, Tags, edit_of, who_asks
+from ops.cli.declared import detector_named
 from ops.cli.front_ends import (
     Board,
     DeadAfter,
@@ -28,7 +29,7 @@ from ops.cli.front_ends import (
     devices,
     size_in_bytes,
 )
-from ops.cli.opening import detector_named, opened_to_write, wanted_triggers
+from ops.cli.opening import opened_to_write, wanted_triggers
 from ops.cli.show import AsJson, Store, Words, show, show_json
 from ops.cli.triggers import Events, Params, Triggers
 from ops.services.front_ends import FrontEnds, readout_service

@@ -16,6 +16,7 @@ from db.errors import SourceError, UsageError
 from ops.cli import app
 from ops.cli.annotations import Fields, Tags, edit_of, who_asks
 from ops.cli.api import Certificate, Host, Key, Port, served_beside, tls_of
+from ops.cli.declared import detector_named
 from ops.cli.front_ends import (
     Board,
     DeadAfter,
@@ -29,7 +30,7 @@ from ops.cli.front_ends import (
     devices,
     size_in_bytes,
 )
-from ops.cli.opening import detector_named, opened_to_write, wanted_triggers
+from ops.cli.opening import opened_to_write, wanted_triggers
 from ops.cli.outcome import end_with_failures
 from ops.cli.show import AsJson, Store, Words, show, show_json
 from ops.cli.sources import Force, Form, Tree

@@ -13,7 +13,7 @@ from api.http.app import create_app
 from api.http.serve import served
 from api.state import AppState, ServerRules
 from db.engine import Engine
-from db.engine.owner import OwnerEndpoint, find_endpoint, publish_endpoint
+from db.engine.endpoint import OwnerEndpoint, find_endpoint, publish_endpoint
 from db.errors import UsageError
 from db.retention.steps import Step, plan
 from db.store import Store

@@ -12,6 +12,7 @@ from db.catalogue.runs import Run
 from db.engine import Engine
 from db.errors import EveryhitError, StoreError, TriggerError
 from db.relations.query import columns_of
+from db.relations.relation import SOURCES
 from db.results.rows import Lineage, committed_sql, count_without_time, list_lineages
 from db.user_sql.limits import fetch_first
 from db.user_sql.profile import Profile, profile_of
@@ -22,7 +23,7 @@ from software_triggers.task.columns import TIME, check_times
 from software_triggers.task.find import ask
 from software_triggers.task.names import lineage_of
 from software_triggers.task.stage import Stage
-from software_triggers.trigger import SOURCES, Trigger
+from software_triggers.trigger import Trigger
 from software_triggers.window import Window
 
 

@@ -13,6 +13,7 @@ from db.catalogue.runs import Run
 from db.engine import Engine
 from db.errors import EveryhitError, StoreError, TriggerError, UnknownColumnError
 from db.relations.query import columns_of
+from db.relations.relation import SOURCES
 from db.results.rows import Lineage, create_table, enter_lineage
 from db.words.hits_view import create_views
 from software_triggers.isolation.process import CallError
@@ -20,7 +21,7 @@ from software_triggers.task.columns import PLAIN, checked, no_such_column, sql_t
 from software_triggers.task.find import compute, file_digests, select
 from software_triggers.task.relations import check_columns, columns_there
 from software_triggers.task.stage import Stage
-from software_triggers.trigger import SOURCES, Trigger
+from software_triggers.trigger import Trigger
 from software_triggers.window import Window
 
 _log = structlog.get_logger()

@@ -5,13 +5,12 @@ from collections.abc import Collection, Mapping, Sequence
 from db.catalogue.runs import Run
 from db.engine import Engine
 from db.errors import UsageError
-from db.relations.relation import Relation
+from db.relations.relation import SOURCES, Relation
 from db.results.lineage_runs import Ran, lacking, list_ran, newest_for
 from db.results.rows import Lineage, list_lineages
 from db.selection import Node, Range, parse
 from db.time import WHOLE
 from db.words.totals import extent
-from software_triggers.trigger import SOURCES
 
 
 def relations(engine: Engine, run: Run, span: tuple[int, int]) -> dict[str, Relation]:

@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from db.catalogue.runs import Run
+from db.relations.relation import SOURCES
 from db.results.rows import Lineage
-from software_triggers.trigger import SOURCES, Trigger
+from software_triggers.trigger import Trigger
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import sys
 from importlib.metadata import version
 
 import pytest
+from command import everyhit
 from typer import Typer
 
 from ops.cli import app
@@ -48,13 +49,59 @@ def test_the_file_of_a_command_brings_all_of_it(name, modules):
     assert own in modules
 
 
-def test_the_help_loads_no_command(capfd):
-    code = "import sys; from ops.cli import main; sys.argv[1:] = ['--help']; main()"
+HEAVY = {"celery", "chdb", "fastapi", "h5py", "httpx", "matplotlib", "numba", "numpy"}
+HEAVY |= {"pandas", "polars", "pyarrow", "redis", "scipy", "sqlglot", "uproot"}
+"""Libraries that take a tenth of a second or more, or bring others that do."""
+
+TABLE = """\
+name = "pair"
+title = "two columns"
+[table]
+time = { t = "1 ns" }
+[table.values]
+channel = { column = "ch", type = "uint32" }
+"""
+
+
+def loaded_by(*words):
+    """What a command prints, and which of the heavy libraries it loads."""
+    code = f"import sys; from ops.cli import main; sys.argv[1:] = {[*map(str, words)]!r}; main()"
     loaded = "import atexit, sys; atexit.register(lambda: print(*sys.modules, file=sys.stderr));"
     done = subprocess.run([sys.executable, "-c", loaded + code], capture_output=True, text=True)
-    assert done.returncode == 0
-    assert all(f" {name} " in done.stdout for name in COMMANDS)
-    assert not {"polars", "pyarrow", "celery", "fastapi", "chdb"} & set(done.stderr.split())
+    assert done.returncode == 0, done.stderr[-1000:]
+    return done.stdout, HEAVY & set(done.stderr.split())
+
+
+@pytest.mark.parametrize("words", [["--help"], ["--version"]])
+def test_what_is_about_no_command_loads_none(words):
+    said, heavy = loaded_by(*words)
+    assert not heavy
+    assert words != ["--help"] or all(f" {name} " in said for name in COMMANDS)
+
+
+@pytest.mark.parametrize("words", [["list"], ["show", "km3net"], ["--help"]])
+def test_declarations_are_shown_with_what_calculates_alone(words):
+    _, heavy = loaded_by("detector", *words)
+    assert heavy <= {"numpy"}
+
+
+def test_a_table_is_checked_without_compiled_functions(tmp_path):
+    declaration, table = tmp_path / "pair.toml", tmp_path / "pair.csv"
+    declaration.write_text(TABLE)
+    table.write_text("t,ch\n1000,1\n2000,2\n")
+    _, heavy = loaded_by("detector", "check", table, "--detector", declaration)
+    assert heavy <= {"numpy", "polars", "pyarrow"}
+
+
+@pytest.mark.parametrize("words", [["list"], ["show"]])
+def test_runs_are_listed_with_the_engine_alone(words, tmp_path):
+    declaration, table = tmp_path / "pair.toml", tmp_path / "pair.csv"
+    declaration.write_text(TABLE)
+    table.write_text("t,ch\n1000,1\n2000,2\n")
+    everyhit("ingest", table, "--detector", declaration, "--store", tmp_path / "store")
+    said, heavy = loaded_by("run", *words, "--store", tmp_path / "store")
+    assert "pair.csv" in said
+    assert heavy <= {"numpy", "polars", "pyarrow", "chdb"}
 
 
 def test_the_version_is_told():

@@ -8,10 +8,10 @@ from ticks import toy_run
 from workbench import PAIRS
 
 from db.errors import TriggerError
+from db.relations.relation import SOURCES
 from db.results.rows import list_lineages
 from software_triggers.library.events import event_builder
 from software_triggers.task.bind import bind
-from software_triggers.trigger import SOURCES
 
 NAMES = ("tracks", "coincidence")
 times = st.lists(st.integers(-120, 400), max_size=40)

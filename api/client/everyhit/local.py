@@ -23,7 +23,7 @@ from api.state import AppState, ServerRules
 from db.catalogue.runs import find_run
 from db.engine import Engine
 from db.engine.address import is_clickhouse
-from db.engine.owner import find_endpoint
+from db.engine.endpoint import find_endpoint
 from db.errors import EveryhitError, StoreBusyError, StoreError
 from db.results.failures import windows_set_aside
 from db.store import open_store as opened

@@ -24,11 +24,6 @@ PIECE_BYTES = 1 << 24
 _ENERGY, _CALIBRATED, _SHORT, _WAVE = 1, 2, 4, 8
 
 
-def is_compass(start: bytes) -> bool:
-    """Whether a file that starts so is one."""
-    return len(start) >= 2 and start[1] == 0xCA and start[0] >> 4 == 0xE
-
-
 def read_compass(path: Path, table: Table, piece_bytes: int = PIECE_BYTES) -> Iterator[Rows]:
     """The records, as columns of the names that CoMPASS gives them in its CSV files.
 

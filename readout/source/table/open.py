@@ -11,10 +11,8 @@ import pyarrow as pa
 from db.detector import Detector
 from db.detector.table import Table
 from db.errors import SourceError
-from readout.link.unwrap import run_start
 from readout.source.block import Block
 from readout.source.plausible import doubt
-from readout.source.table.compass import is_compass, read_compass
 from readout.source.table.compressed import DAMAGE, decompressed
 from readout.source.table.rows import Rows, Tally, blocks_of
 from readout.source.table.text import PIECE_BYTES, read_lines
@@ -95,6 +93,8 @@ class _Reading:
 
             yield from read_root(self.path, table, piece_rows)
         elif self.kind == "CoMPASS":
+            from readout.source.table.compass import read_compass  # it compiles functions
+
             yield from read_compass(self.path, table)
         elif self.kind == "HDF5":
             try:
@@ -121,7 +121,7 @@ def kind_of(path: Path) -> str:
         raise SourceError(f"{path}: empty, there is not a single row in it")
     if start.startswith(b"root"):
         return "ROOT"
-    if is_compass(start):
+    if len(start) >= 2 and start[1] == 0xCA and start[0] >> 4 == 0xE:
         return "CoMPASS"
     return next((kind for mark, kind in _MARKS.items() if start.startswith(mark)), "text")
 
@@ -150,6 +150,8 @@ def _started_ns(first: Block | None, detector: Detector) -> int | None:
     since = _table(detector).since
     if since is None or first is None:
         return None
+    from readout.link.unwrap import run_start  # it compiles functions
+
     seconds = int(since.timestamp())
     ticks = run_start(detector, first.words)
     return seconds * 10**9 + since.microsecond * 1000 + round(ticks * detector.tick)

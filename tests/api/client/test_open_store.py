@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from db.engine.owner import OwnerEndpoint, publish_endpoint
+from db.engine.endpoint import OwnerEndpoint, publish_endpoint
 from everyhit import ApiError, open_store
 
 # A process has one embedded engine, and the tests' own is that of this process.

@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from db.detector import column_sql, decode, decode_polars, encode, load, ranges
+from db.detector import column_sql, decode, encode, load, ranges
 from db.detector.decode import BLOCK
+from db.detector.decode_polars import decode_polars
 from db.detector.layout import lay_out
 from db.errors import UsageError
 from db.selection import to_numpy

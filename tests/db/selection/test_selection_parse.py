@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from db.selection import Node, Range, SelectionError, names, parse, to_numpy, to_polars, to_sql
+from db.selection import Node, Range, SelectionError, names, parse, to_numpy, to_sql
+from db.selection.to_polars import to_polars
 
 COLUMNS = {
     "layer": Range(1, 4),

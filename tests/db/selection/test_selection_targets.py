@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from numba import njit
 
 from db.engine import Engine
-from db.selection import Range, SelectionError, dtype, parse, to_numpy, to_polars, to_sql
+from db.selection import Range, SelectionError, dtype, parse, to_numpy, to_sql
 from db.selection.to_loop import SCOPE, to_loop
+from db.selection.to_polars import to_polars
 
 ROWS = 120
 TABLES = {

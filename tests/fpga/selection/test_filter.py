@@ -7,9 +7,11 @@ from hypothesis import strategies as st
 from streams import run
 from tubes import FLOATS, TUBES, hit_of, meets, words_of
 
-from db.detector import decode, decode_polars, load, loads
+from db.detector import decode, load, loads
+from db.detector.decode_polars import decode_polars
 from db.errors import SelectionError
-from db.selection import to_numpy, to_polars, to_sql
+from db.selection import to_numpy, to_sql
+from db.selection.to_polars import to_polars
 from fpga.selection.condition import condition, prefilter
 from fpga.selection.filter import Filter
 
