@@ -1,6 +1,6 @@
 """Constants and tables that hold for a time, in place of those that a declaration begins with."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
@@ -23,17 +23,24 @@ class Calibration:
     values: Mapping[str, Mapping[str, Any]]
 
 
+def calibrations_of(keys: Keys) -> list[Calibration]:
+    """The calibrations of a declaration; what is wrong with them is noted."""
+    entries = keys.tried("calibration", None, keys.get, "calibration", list) or []
+    read = [
+        keys.tried("", None, _calibration, entry, n, keys) for n, entry in enumerate(entries, 1)
+    ]
+    return [each for each in read if each is not None]
+
+
 def calibrated(
-    declared: Mapping[str, Any], file: str
+    declared: Mapping[str, Any], parts: Sequence[Calibration]
 ) -> Iterator[tuple[datetime, Mapping[str, Any]]]:
     """From when on which values hold: the declaration as it reads from each date on, in order.
 
     Of calibrations that give a name a value at one time, the one measured last holds; raises
     DeclarationError where none was measured before the other.
     """
-    entries = Keys(declared, file).get("calibration", list) or []
-    parts = [_calibration(entry, n, declared, file) for n, entry in enumerate(entries, 1)]
-    parts.sort(key=lambda part: part.measured)
+    parts = sorted(parts, key=lambda part: part.measured)
     for moment in sorted({moment for part in parts for moment in (part.start, part.stop)}):
         values: dict[str, dict[str, Any]] = {kind: dict(declared.get(kind, {})) for kind in KINDS}
         given: dict[str, datetime] = {}
@@ -71,22 +78,23 @@ def calibration_entry(
     )
 
 
-def _calibration(entry: object, n: int, declared: Mapping[str, Any], file: str) -> Calibration:
+def _calibration(entry: object, n: int, declared: Keys) -> Calibration:
     if not isinstance(entry, dict):
-        raise Keys(declared, file).wrong("calibration", "write each one below [[calibration]]")
-    keys = Keys(entry, file, f"[[calibration]] number {n}")
-    start, stop = _moment(keys, "from", EARLIEST), _moment(keys, "to", LATEST)
-    measured = _moment(keys, "measured", EARLIEST)
+        raise declared.wrong("calibration", "write each one below [[calibration]]")
+    keys = declared.part(f"[[calibration]] number {n}", entry)
+    start = keys.tried("", EARLIEST, _moment, keys, "from", EARLIEST)
+    stop = keys.tried("", LATEST, _moment, keys, "to", LATEST)
+    measured = keys.tried("", EARLIEST, _moment, keys, "measured", EARLIEST)
     if start >= stop:
-        raise keys.wrong("to", f"{stop} is not after {start}")
+        keys.note(keys.wrong("to", f"{stop} is not after {start}"))
     values = {}
     for kind in KINDS:
-        values[kind] = keys.get(kind, dict) or {}
-        known = declared.get(kind, {})
+        values[kind] = keys.table(kind).values
+        known = declared.table(kind).values
         for name in values[kind]:
             if name not in known:
                 problem = f"the declaration has no such name in [{kind}]; {suggest(name, known)}"
-                raise keys.wrong(f"{kind} {name}", problem)
+                keys.note(keys.wrong(f"{kind} {name}", problem))
     keys.close()
     return Calibration(keys, start, stop, measured, values)
 

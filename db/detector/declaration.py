@@ -5,11 +5,11 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from db.detector.calibration import calibrated
+from db.detector.calibration import calibrated, calibrations_of
 from db.detector.detector import Detector
-from db.detector.keys import suggest
+from db.detector.keys import Keys, suggest
 from db.detector.layout import lay_out
-from db.detector.reader import read
+from db.detector.reader import TOP, read
 from db.errors import DeclarationError
 
 BUILT_IN = Path(__file__).parents[1] / "detectors"
@@ -36,34 +36,40 @@ def load(name_or_path: str | Path, folders: Iterable[Path] = ()) -> Detector:
         source = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise DeclarationError(f"{path}: it can't be read: {error}") from None
-    detector = loads(source, str(path))
-    if detector.name != path.stem:
-        problem = f"it declares {detector.name}: give file and detector the same name"
-        raise DeclarationError(f"{path}: {problem}")
-    return detector
+    return _read(source, str(path), called=path.stem)
 
 
 def loads(source: str, file: str = "declaration") -> Detector:
     """The detector that a declaration's text describes; ``file`` is what errors call it.
 
-    Raises DeclarationError with the file, the key and what to do.
+    Raises DeclarationError with a line for each fault: the file, the key and what to do.
     """
+    return _read(source, file)
+
+
+def _read(source: str, file: str, called: str | None = None) -> Detector:
     try:
         declared = tomllib.loads(source)
     except tomllib.TOMLDecodeError as error:
         raise DeclarationError(f"{file}: this is not TOML: {error}") from None
+    keys = Keys(declared, file).as_meant((*TOP, "table"))
+    if called is not None and isinstance(name := declared.get("name"), str) and name != called:
+        problem = f"{file}: it declares {name}: give file and detector the same name"
+        keys.note(DeclarationError(problem))
     table = None
-    if "table" in declared:
-        declared, table = lay_out(declared, file)
-    base = read(declared, file, source)
+    if "table" in keys.values:
+        keys, table = lay_out(keys)
+    calibrations = calibrations_of(keys)
+    base = read(keys, source)
     periods = []
-    for start, values in calibrated(declared, file):
-        detector = read(values, f"{file} as calibrated on {start:%Y-%m-%d}", source)
+    for start, values in calibrated(keys.values, calibrations):
+        dated = f"{file} as calibrated on {start:%Y-%m-%d}"
+        detector = read(Keys(values, dated), source)
         for name in ("t", "hit", "timed", "corrupt", "link"):
             if detector.nodes.get(name) != base.nodes.get(name):
                 problem = (
                     f"words were stored by {name}, it can't change: calibrate a column instead"
                 )
-                raise DeclarationError(f"{file} as calibrated on {start:%Y-%m-%d}: {problem}")
+                raise DeclarationError(f"{dated}: {problem}")
         periods.append((start, detector))
     return replace(base, periods=tuple(periods), table=table)

@@ -5,7 +5,6 @@ as many bits as their types have. From there on it is a detector like any other.
 """
 
 import re
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from fractions import Fraction
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 from db.detector.detector import Field
 from db.detector.keys import Keys
 from db.detector.table import OF_A_PIXEL, TIME, Table, TimeColumn, ValueColumn
+from db.detector.values import check_name
 from db.errors import UsageError
 from db.time import parse_duration
 
@@ -22,67 +22,68 @@ _DATE = "UTC"
 _MOST = 1e300
 
 
-def lay_out(declared: Mapping[str, Any], file: str) -> tuple[dict[str, Any], Table]:
+def lay_out(keys: Keys) -> tuple[Keys, Table]:
     """The same declaration with bit fields in place of ``[table]``, and the table.
 
-    Raises DeclarationError with the file, the key and what to do.
+    What is wrong is noted: only if nothing is, do they hold.
     """
-    keys = Keys(declared, file)
     for key in ("fields", "words_per_hit", "text"):
-        if key in declared:
-            raise keys.wrong(key, "a declaration of a [table] lays out its own words: remove this")
+        if key in keys.values:
+            problem = "a declaration of a [table] lays out its own words: remove this"
+            keys.note(keys.wrong(key, problem))
     own = keys.table("table")
     times = _times(own.table("time"))
     values, columns = _values(own.table("values"))
     table = Table(
         times=times,
         values=values,
-        since=_since(own, times),
-        order=tuple(map(str, own.get("order", list) or ())),
-        separator=_character(own, "separator", ","),
-        comment=own.get("comment", str) or "",
-        decimal=_character(own, "decimal", "."),
-        missing=tuple(map(str, own.get("missing", list) or ())),
-        skip_bad=_one_of(own, "bad_rows", ("refuse", "skip")) == "skip",
-        place=own.get("place", str) or "",
-        threshold=_threshold(own),
-        masked=_masked(own),
+        since=own.tried("", None, _since, own, times),
+        order=tuple(map(str, own.tried("", None, own.get, "order", list) or ())),
+        separator=own.tried("", ",", _character, own, "separator", ","),
+        comment=own.tried("", None, own.get, "comment", str) or "",
+        decimal=own.tried("", ".", _character, own, "decimal", "."),
+        missing=tuple(map(str, own.tried("", None, own.get, "missing", list) or ())),
+        skip_bad=own.tried("", "", _one_of, own, "bad_rows", ("refuse", "skip")) == "skip",
+        place=own.tried("", None, own.get, "place", str) or "",
+        threshold=own.tried("", None, _threshold, own),
+        masked=own.tried("", (), _masked, own),
     )
     own.close()
     if table.threshold is not None:
         for each in times:
             if each.column in OF_A_PIXEL:
                 problem = "a frame's pixels share its time: name frame, or a dataset of times"
-                raise own.table("time").wrong(each.column, problem)
+                own.note(own.table("time").wrong(each.column, problem))
     if lost := [name for name in table.columns if table.order and name not in table.order]:
-        raise own.wrong("order", f"{lost[0]} is not among them: name all columns of a row")
+        own.note(own.wrong("order", f"{lost[0]} is not among them: name all columns of a row"))
     fields, n_words = _places(values)
     clock = {"tick_ns": _finest(times), "disorder": 0, "slice": "1 s", "time": TIME}
-    laid = {key: value for key, value in declared.items() if key != "table"}
+    laid = {key: value for key, value in keys.values.items() if key != "table"}
     laid |= {
         "words_per_hit": n_words,
         "fields": {
             field.name: {"word": field.word, "bits": [field.low, field.low + field.width - 1]}
             for field in fields
         },
-        "clock": clock | dict(keys.get("clock", dict) or {}),
-        "columns": columns | dict(keys.get("columns", dict) or {}),
+        "clock": clock | dict(keys.table("clock").values),
+        "columns": columns | dict(keys.table("columns").values),
     }
-    return laid, table
+    return keys.with_values(laid), table
 
 
 def _times(keys: Keys) -> tuple[TimeColumn, ...]:
-    found = []
-    for column in keys.values:
-        text = keys.take(column, str)
-        try:
-            unit = None if text == _DATE else _unit(text)
-        except UsageError as error:
-            raise keys.wrong(column, str(error)) from None
-        found.append(TimeColumn(column, unit))
-    if not found:
-        raise keys.wrong("", "there is no column of the time: write one, as in TS = '1 ns'")
-    return tuple(found)
+    if not keys.values:
+        keys.note(keys.wrong("", "there is no column of the time: write one, as in TS = '1 ns'"))
+    found = [keys.tried("", None, _time, keys, column) for column in keys.values]
+    return tuple(each for each in found if each is not None)
+
+
+def _time(keys: Keys, column: str) -> TimeColumn:
+    text = keys.take(column, str)
+    try:
+        return TimeColumn(column, None if text == _DATE else _unit(text))
+    except UsageError as error:
+        raise keys.wrong(column, str(error)) from None
 
 
 def _unit(text: str) -> Fraction:
@@ -117,27 +118,36 @@ def _finest(times: tuple[TimeColumn, ...]) -> str:
 
 def _values(keys: Keys) -> tuple[tuple[ValueColumn, ...], dict[str, str]]:
     """The value columns, and the expressions of those that aren't plain counts."""
-    found: list[ValueColumn] = []
-    columns: dict[str, str] = {}
-    for name, given in keys.values.items():
-        place = Keys({"column": given}, "") if isinstance(given, str) else keys.table(name)
-        column = place.take("column", str)
-        kind = place.get("type", str) or "uint32"
-        match = _TYPE.fullmatch(kind)
-        if match is None or not (1 if match[1] else 2) <= int(match[2]) <= 64:
-            raise place.wrong("type", f"{kind!r}: write uint1 to uint64, or int2 to int64")
-        width = int(match[2])
-        lowest = 0 if match[1] else -(2 ** (width - 1))
-        unit = _value_unit(place)
-        plain = unit == 1 and not lowest
-        field = name if plain else f"{name}_counts"
-        if not plain:
-            shifted = f"({field} - {-lowest})" if lowest else field
-            columns[name] = shifted if unit == 1 else f"{shifted} * {float(unit)!r}"
-        hexadecimal = _one_of(place, "base", (10, 16)) == 16
-        place.close()
-        found.append(ValueColumn(column, name, field, unit, lowest, width, hexadecimal))
-    return tuple(found), columns
+    found = [keys.tried(name, None, _value, keys, name) for name in keys.values]
+    columns = {}
+    for each in found:
+        if each is not None and each.field != each.name:
+            shifted = f"({each.field} - {-each.lowest})" if each.lowest else each.field
+            columns[each.name] = shifted if each.unit == 1 else f"{shifted} * {float(each.unit)!r}"
+    return tuple(each for each in found if each is not None), columns
+
+
+def _value(keys: Keys, name: str) -> ValueColumn:
+    check_name(keys, name)
+    given = keys.values[name]
+    place = keys.part(name, {"column": given}) if isinstance(given, str) else keys.table(name)
+    column = place.tried("", "", place.take, "column", str)
+    lowest, width = place.tried("", (0, 32), _type, place)
+    unit = place.tried("", Fraction(1), _value_unit, place)
+    hexadecimal = place.tried("", 10, _one_of, place, "base", (10, 16)) == 16
+    place.finish()
+    field = name if unit == 1 and not lowest else f"{name}_counts"
+    return ValueColumn(column, name, field, unit, lowest, width, hexadecimal)
+
+
+def _type(keys: Keys) -> tuple[int, int]:
+    """The lowest value of an integer type, and its bits."""
+    kind = keys.get("type", str) or "uint32"
+    match = _TYPE.fullmatch(kind)
+    if match is None or not (1 if match[1] else 2) <= int(match[2]) <= 64:
+        raise keys.wrong("type", f"{kind!r}: write uint1 to uint64, or int2 to int64")
+    width = int(match[2])
+    return 0 if match[1] else -(2 ** (width - 1)), width
 
 
 def _value_unit(keys: Keys) -> Fraction:

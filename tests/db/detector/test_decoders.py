@@ -13,6 +13,7 @@ from hypothesis.extra.numpy import arrays
 from db.detector import column_sql, decode, encode, load, ranges
 from db.detector.decode import BLOCK
 from db.detector.decode_polars import decode_polars
+from db.detector.keys import Keys
 from db.detector.layout import lay_out
 from db.errors import UsageError
 from db.selection import to_numpy
@@ -72,7 +73,7 @@ def test_numpy_decodes_what_the_declaration_says(detector, data):
     words, epoch = data.draw(hits(detector))
     declared = tomllib.loads(detector.source)
     if "table" in declared:
-        declared, _ = lay_out(declared, detector.name)
+        declared = lay_out(Keys(declared, detector.name))[0].values
     decoded = decode(detector, words, epoch, detector.nodes)
     rows = words.reshape(-1, detector.words_per_hit).tolist()
     for i, (row, its_epoch) in enumerate(zip(rows, np.broadcast_to(epoch, len(rows)), strict=True)):
