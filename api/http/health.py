@@ -1,7 +1,7 @@
 """Whether it lives, whether it can work, and figures for Prometheus."""
 
 import time
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Response
 from prometheus_client import (
@@ -15,12 +15,16 @@ from prometheus_client import (
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.state import AppState
+from db.catalogue.alarms import list_alarms
+from db.catalogue.heartbeat import alive
 from db.catalogue.run_pages import RunFilter, count_runs
 from db.catalogue.runs import find_run
 from db.engine import Engine
+from db.errors import StoreError
 from db.results.totals import result_totals
 from db.schema.migrate import version
 from db.words.totals import link_totals
+from readout.control.messages import reached
 
 
 class Figures:
@@ -47,11 +51,22 @@ class Figures:
             "trigger", "lineage",
         )  # fmt: skip
         self.failed = self._gauge("failures", "Windows failed.", "trigger", "lineage")
+        self.alarm = self._gauge("alarm", "An alarm that stands.", "name", "subject")
+        self.lag = self._gauge(
+            "publication_lag_seconds", "Time since all that was committed was there as documents.",
+            "runs", "home",
+        )  # fmt: skip
 
-    def look(self, engine: Engine) -> None:
-        """Bring what is looked up to date."""
+    def look(self, engine: Engine, redis: str) -> None:
+        """Bring what is looked up to date; ``redis`` is where publishers tell how far they are."""
         for gauge in (self.words, self.watermark, self.rows, self.behind, self.failed):
             gauge.clear()
+        self.alarm.clear()
+        for alarm in list_alarms(engine):
+            self.alarm.labels(*alarm.key).set(1)
+        self.lag.clear()
+        for rule in _publications(redis):
+            self.lag.labels(rule["runs"], rule["home"]).set(rule["lag_s"])
         if not count_runs(engine, RunFilter()):
             return
         run = find_run(engine)
@@ -71,6 +86,17 @@ class Figures:
 
     def _gauge(self, name: str, told: str, *labels: str) -> Gauge:
         return Gauge(f"everyhit_{name}", told, labels, registry=self.registry)
+
+
+def _publications(redis: str) -> list[dict[str, Any]]:
+    """How far documents are, by rule; none where nobody can tell, which is an alarm."""
+    if not redis:
+        return []
+    try:
+        with reached(redis) as client:
+            return [rule for each in alive(client, "publisher") for rule in each["rules"]]
+    except StoreError:
+        return []
 
 
 class Counted:
@@ -115,7 +141,7 @@ def health_routes(app_state: AppState, figures: Figures) -> APIRouter:
     async def metrics(authorization: Annotated[str | None, Header()] = None) -> Response:
         (await app_state.ask(app_state.authenticator.who, authorization)).need("read")
         figures.listeners.set(app_state.topics.listeners)
-        await app_state.ask(figures.look, app_state.engine)
+        await app_state.ask(figures.look, app_state.engine, app_state.rules.redis)
         return Response(generate_latest(figures.registry), media_type=CONTENT_TYPE_LATEST)
 
     return router

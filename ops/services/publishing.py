@@ -59,9 +59,9 @@ class Publisher(Collector):
 
     def step(self, now: float) -> None:
         """Do what is to be done at a moment, in monotonic seconds; StoreError of the store."""
-        self._bring_runs(now)
         rules = list_rules(self._engine)
         self._followed = {rule: self._followed.get(rule, Followed(now)) for rule in rules}
+        self._bring_runs(now)
         if not rules:
             return
         runs = [

@@ -65,8 +65,8 @@ class Up:
         self.url = ""
         for line in process.stderr:
             if "the API is at" in line:
-                self.url, _, token = line.split()[-1].partition("/#token=")
-                self.client = Client(self.url, token)
+                self.url, _, self.token = line.split()[-1].partition("/#token=")
+                self.client = Client(self.url, self.token)
             if "listening on" in line:
                 *_, kind, _, port = line.split()
                 self.ports[kind] = ("127.0.0.1", int(port))
