@@ -1,7 +1,11 @@
 """Segments of one chamber, found while its hits pass."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data, stream, wiring
+from amaranth.lib.fifo import SyncFIFOBuffered
 from amaranth.lib.wiring import In, Out
 
 from fpga.segments.chamber import LAYERS, Chamber, clock_steps
@@ -20,9 +24,12 @@ from fpga.segments.segment_words import (
 )
 from fpga.stages.hit_fields import layout, of_hit, sound
 
-TIME_STEPS, CLOCK_STEPS = 3, 2
-LATENCY = 1 + TIME_STEPS + STEPS + CHOICE_STEPS + 1 + LINE_STEPS + CLOCK_STEPS
+TIME_STEPS, CLOCK_STEPS, QUEUE_STEPS = 3, 2, 3
+STAGES = 1 + TIME_STEPS + STEPS + CHOICE_STEPS + 1 + LINE_STEPS + CLOCK_STEPS
+LATENCY = STAGES + QUEUE_STEPS
 """Clocks from a word to its way out, if nobody makes it wait."""
+ROOM = 64
+"""Words that may be inside: more than LATENCY, so that it takes one a clock."""
 
 
 class Finder(wiring.Component):
@@ -39,11 +46,11 @@ class Finder(wiring.Component):
         super().__init__({"hits": In(words), "out": Out(words), "adds": Out(1)})
 
     def elaborate(self, platform: object) -> Module:
-        """A pipeline that moves as a whole, and what sends one word after the other at its end."""
+        """A pipeline that never stops, a queue for what leaves it, and what sends from that."""
         m, chamber = Module(), self._chamber
-        go = Signal()
-        p = Pipeline(m, go)
-        came, valid = p.register(self.hits.payload), p.register(self.hits.valid)
+        p, takes = Pipeline(m), Signal()
+        m.d.comb += takes.eq(self.hits.valid & self.hits.ready)
+        came, valid = p.register(self.hits.payload), p.register(takes, resets=True)
         t, layer, wire, mine = self._hit(p, came, valid)
         choice = choose(p, chamber, paths := neighbours(p, chamber, t, layer, wire, mine))
         # The fit needs the hits of the pattern's path.
@@ -64,12 +71,17 @@ class Finder(wiring.Component):
             p.after(Cat(number, Const(0, 8))[:5], LINE_STEPS + CLOCK_STEPS),
             *(p.after(each, LINE_STEPS + CLOCK_STEPS) for each in wires),
         )
-        word = p.after(came, LATENCY - 1)
         slope, steepest = found.slope10, 10 * chamber.steepest
         flat = p.register((slope <= steepest) & (slope >= -steepest))
-        segment = p.after(fits, LINE_STEPS + CLOCK_STEPS) & p.register(flat)
-        words = self._words(p, p.after(came, LATENCY - 1 - CLOCK_STEPS), found, quality)
-        self._send(m, go, p.after(valid, LATENCY - 1), segment, [word, *words])
+        told = {
+            "came": p.after(came, STAGES - 1),
+            "segment": p.after(fits, LINE_STEPS + CLOCK_STEPS) & p.register(flat),
+            "slope": p.after(slope, CLOCK_STEPS),
+            "position": p.after(found.x4, CLOCK_STEPS),
+            "quality": quality,
+            **self._clock(p, p.after(came, STAGES - 1 - CLOCK_STEPS), found),
+        }
+        self._send(m, takes, p.after(valid, STAGES - 1, resets=True), told)
         return m
 
     def _hit(self, p: Pipeline, came: Value, valid: Value) -> tuple[Value, Value, Value, Value]:
@@ -90,13 +102,12 @@ class Finder(wiring.Component):
         at_layer, at_wire, is_mine = (p.after(value, TIME_STEPS) for value in own)
         return t, at_layer, at_wire, is_mine
 
-    def _words(self, p: Pipeline, came: Value, found: Line, quality: Value) -> list[Value]:
-        """The segment's words, CLOCK_STEPS later: its time in the clock's digits, then numbers."""
-        detector = self._chamber.detector
-        steps = clock_steps(detector)
+    def _clock(self, p: Pipeline, came: Value, found: Line) -> dict[str, Value]:
+        """The segment's time in the clock's fields, CLOCK_STEPS later."""
+        steps = clock_steps(self._chamber.detector)
         (lowest, one), (middle, some), (highest, many) = steps.items()
         base, next_base = some // one, many // some
-        view = data.View(layout(detector), came)
+        view = data.View(layout(self._chamber.detector), came)
         up = -(-(1 << len(found.t0) - 1) // base)
         from_low = (view[lowest] + found.t0 + (up * base - 1))[: len(found.t0) + 1]
         shift = len(from_low) + base.bit_length()
@@ -108,37 +119,46 @@ class Finder(wiring.Component):
             Mux(under, middle_now + next_base, Mux(over, middle_now - next_base, middle_now))
         )
         high = p.register(p.register(view[highest]) - under + over)
-        marks = channel_of(self._chamber)
+        digits = {lowest: low, middle: mid, highest: high}
+        return {name: value[: len(view[name])] for name, value in digits.items()}
+
+    def _words(self, m: Module, told: Any) -> list[Value]:
+        """The words of a segment, in the order in which they are sent."""
+        detector, marks = self._chamber.detector, channel_of(self._chamber)
         time = Signal(layout(detector))
-        p.m.d.comb += [time[name].eq(value) for name, value in marks.items()]
-        p.m.d.comb += [
-            *(time.head.eq(TIME), time[lowest].eq(low)),
-            *(time[middle].eq(mid), time[highest].eq(high)),
-        ]
-        numbers = (
-            (SLOPE, p.after(found.slope10, 2)),
-            (POSITION, p.after(found.x4, 2)),
-            (QUALITY, quality),
-        )
+        m.d.comb += [time[name].eq(value) for name, value in (marks | {"head": TIME}).items()]
+        m.d.comb += [time[name].eq(told[name]) for name in clock_steps(detector)]
         words: list[Value] = [time.as_value()]
-        for head, number in numbers:
+        for head, name in ((SLOPE, "slope"), (POSITION, "position"), (QUALITY, "quality")):
             mark = layout(detector).const(marks | {"head": head}).as_value()
             full = Signal(32)
-            p.m.d.comb += full.eq(number)
+            m.d.comb += full.eq(told[name])
             words.append(mark | full)
         return words
 
-    def _send(
-        self, m: Module, go: Signal, valid: Value, segment: Value, words: list[Value]
-    ) -> None:
-        number = Signal(range(len(words)))
-        last = Mux(segment, number == len(words) - 1, 1)
+    def _send(self, m: Module, takes: Signal, comes: Value, told: Mapping[str, Value]) -> None:
+        """A queue of what leaves the pipeline, and what sends one word after the other from it.
+
+        As many words are taken as the queue has room for, so that the pipeline need not stop.
+        """
+        shape = data.StructLayout({name: value.shape() for name, value in told.items()})
+        m.submodules.queue = queue = SyncFIFOBuffered(width=shape.size, depth=ROOM + 1)
+        # What a block memory tells comes late in a clock: it is held in registers.
+        first, there = Signal(shape, reset_less=True), Signal()
+        words = [first.came, *self._words(m, first)]
+        number, inside = Signal(range(len(words))), Signal(range(ROOM + 1))
+        goes, leaves = Signal(), Signal()
+        last = Mux(first.segment, number == len(words) - 1, 1)
         m.d.comb += [
-            self.out.valid.eq(valid),
-            self.out.payload.eq(Array(words)[number]),
-            go.eq(~valid | (self.out.ready & last)),
-            self.hits.ready.eq(go),
-            self.adds.eq(valid & self.out.ready & (number != 0)),
+            *(queue.w_en.eq(comes), queue.w_data.eq(Cat(told.values()))),
+            *(self.out.valid.eq(there), self.out.payload.eq(Array(words)[number])),
+            *(goes.eq(there & self.out.ready), leaves.eq(goes & last)),
+            queue.r_en.eq(~there | leaves),
+            self.hits.ready.eq(inside != ROOM),
+            self.adds.eq(goes & (number != 0)),
         ]
-        with m.If(valid & self.out.ready):
+        m.d.sync += inside.eq(inside + takes - leaves)
+        with m.If(queue.r_en):
+            m.d.sync += [first.eq(queue.r_data), there.eq(queue.r_rdy)]
+        with m.If(goes):
             m.d.sync += number.eq(Mux(last, 0, number + 1))

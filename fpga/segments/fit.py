@@ -10,7 +10,7 @@ from fpga.segments.model import FRACTION_BITS, HALF, RECIPROCAL_BITS, half_cell,
 from fpga.segments.neighbours import Path
 from fpga.segments.pipeline import Pipeline, scaled, table
 
-CHOICE_STEPS, LINE_STEPS = 7, 7
+JUDGE_STEPS, CHOICE_STEPS, LINE_STEPS = 5, 8, 8
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ def choose(p: Pipeline, chamber: Chamber, paths: Sequence[Path]) -> Choice:
     choices = [c for number, path in enumerate(paths) for c in _judged(p, chamber, number, path)]
     choices.sort(key=lambda choice: choice[0])
     best = [choice for _, choice in choices]
-    for _ in range(CHOICE_STEPS - 4):
+    for _ in range(CHOICE_STEPS - JUDGE_STEPS):
         for _ in range(2):
             pairs = [best[k : k + 2] for k in range(0, len(best), 2)]
             best = [_better(*pair) if len(pair) == 2 else pair[0] for pair in pairs]
@@ -54,10 +54,11 @@ def choose(p: Pipeline, chamber: Chamber, paths: Sequence[Path]) -> Choice:
 def _judged(
     p: Pipeline, chamber: Chamber, path_number: int, path: Path
 ) -> list[tuple[int, Choice]]:
-    """The patterns of one path, by their number, four steps later."""
+    """The patterns of one path, by their number, JUDGE_STEPS later."""
     low, high = _extremes(p, path.times)
-    complete, found = p.after(path.complete, 3), []
-    lowest, highest = low + chamber.tolerance, high - (chamber.t_max + chamber.tolerance)
+    complete, found = p.after(path.complete, JUDGE_STEPS - 1), []
+    lowest = p.register(low + chamber.tolerance)
+    highest = p.register(high - (chamber.t_max + chamber.tolerance))
     bounds = {
         n: (p.register(scaled(lowest, n)), p.register(scaled(highest, n)))
         for n in {pattern.n for pattern in chamber.patterns}
@@ -65,9 +66,12 @@ def _judged(
     for number, pattern in enumerate(chamber.patterns):
         if pattern.shape != path_number:
             continue
-        drift = [scaled(time, side) for time, side in zip(path.times, pattern.sides, strict=True)]
-        off = _weighted(p, drift, pattern.c, chamber.wires_in(pattern, pattern.c))
-        n_t0 = p.register(_weighted(p, drift, pattern.a, chamber.wires_in(pattern, pattern.a)))
+        c, a = (
+            [w * side for w, side in zip(weights, pattern.sides, strict=True)]
+            for weights in (pattern.c, pattern.a)
+        )
+        off = _weighted(p, path.times, c, chamber.wires_in(pattern, pattern.c))
+        n_t0 = p.register(_weighted(p, path.times, a, chamber.wires_in(pattern, pattern.a)))
         size, limit = p.register(Mux(off < 0, -off, off)), chamber.limit(pattern)
         earliest, latest = bounds[pattern.n]
         good = complete & (size <= limit) & (n_t0 <= earliest) & (n_t0 >= latest)
@@ -97,11 +101,13 @@ def _better(one: Choice, other: Choice) -> Choice:
 
 
 def _weighted(p: Pipeline, values: Sequence[Value], weights: Sequence[int], more: int) -> Value:
-    """A weighted sum and a constant, two steps later."""
-    products = [scaled(value, weight) for value, weight in zip(values, weights, strict=True)]
-    return p.register(
-        p.register(products[0] + products[1] + more) + p.register(products[2] + products[3])
-    )
+    """A weighted sum and a constant, three steps later."""
+    parts = [
+        (p.register(scaled(value, abs(weight))), weight < 0)
+        for value, weight in zip(values, weights, strict=True)
+    ]
+    signed = [-part if minus else part for part, minus in parts]
+    return p.register(p.register(signed[0] + signed[1]) + p.register(signed[2] + signed[3]) + more)
 
 
 def _extremes(p: Pipeline, times: Sequence[Value]) -> tuple[Value, Value]:
@@ -130,14 +136,18 @@ def line(
         p.register(Mux(minus, -time, time)) for minus, time in zip(negative, times, strict=True)
     ]
     at = [p.after(number, k) for k in range(6)]
-    a = [
-        p.register(table(list(weights), number))
-        for weights in zip(*(q.a for q in patterns), strict=True)
-    ]
+
+    def of_pattern(values: Sequence[int], step: int) -> Value:
+        """The number of the pattern in a list, at a step after this one."""
+        return p.register(table(values, at[step - 1]))
+
+    a = [of_pattern(weights, 1) for weights in zip(*(q.a for q in patterns), strict=True)]
     product = [p.register(value * weight) for value, weight in zip(drift, a, strict=True)]
-    of_wires = table([chamber.wires_in(q, q.a) for q in patterns], at[2])
-    n_t0 = p.register(product[0] + product[1] + product[2] + product[3] + of_wires)
-    one_over_n = table([reciprocal(q.n) for q in patterns], at[3])
+    of_wires = of_pattern([chamber.wires_in(q, q.a) for q in patterns], 2)
+    n_t0 = p.register(
+        p.register(product[0] + product[1]) + p.register(product[2] + product[3] + of_wires)
+    )
+    one_over_n = of_pattern([reciprocal(q.n) for q in patterns], 4)
     t0 = p.register(
         (p.register(n_t0 * one_over_n) + HALF).shift_right(RECIPROCAL_BITS)[:12].as_signed()
     )
@@ -145,13 +155,14 @@ def line(
     halves = p.register(
         sum((2 * w + offset for w, offset in zip(wires, chamber.offset, strict=True)), Const(0))
     )
-    of_cells = p.after(p.register(halves * half_cell(chamber)).shift_right(FRACTION_BITS), 3)
-    plain = p.after(p.register(drift[0] + drift[1]) + p.register(drift[2] + drift[3]), 3)
+    of_cells = p.register(halves * half_cell(chamber)).shift_right(FRACTION_BITS)
+    plain = p.register(p.register(drift[0] + drift[1]) + p.register(drift[2] + drift[3]))
     outer, inner = p.register(drift[3] - drift[0]), p.register(drift[2] - drift[1])
-    in_slope = p.after(scaled(outer, 3) + inner, 3)
-    sides = [sum(q.sides) for q in patterns]
+    in_slope = p.register(scaled(outer, 3) + inner)
+    of_sides = of_pattern([sum(q.sides) for q in patterns], 6)
     across = [sum(w * s for w, s in zip(ACROSS, q.sides, strict=True)) for q in patterns]
-    x4 = p.register(of_cells + plain - t0 * table(sides, at[5]))
-    of_path = table([chamber.wires_in(q, ACROSS) for q in patterns], at[5])
-    slope10 = p.register(in_slope + of_path - t0 * table(across, at[5]))
-    return Line(p.after(t0, 2), p.register(x4), p.register(slope10))
+    of_path = of_pattern([chamber.wires_in(q, ACROSS) for q in patterns], 3)
+    x, slope = p.register(p.register(of_cells) + plain), p.register(in_slope + of_path)
+    x4 = p.register(p.after(x, 3) - p.register(t0 * of_sides))
+    slope10 = p.register(p.after(slope, 3) - p.register(t0 * of_pattern(across, 6)))
+    return Line(p.after(t0, 2), x4, slope10)

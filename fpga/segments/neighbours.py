@@ -66,7 +66,7 @@ def _read(
     write = last.write_port()
     p.m.d.comb += [
         *(write.addr.eq(wire), write.data.eq(Cat(t, 1))),
-        write.en.eq(p.go & mine & (layer == k)),
+        write.en.eq(mine & (layer == k)),
     ]
     first = wire + table([_leftmost(chamber, k, own) for own in range(LAYERS)], layer)
     t_before, found = p.register(t), []

@@ -1,4 +1,4 @@
-"""Arithmetic in registers that stop and go together."""
+"""Arithmetic in registers that never stop."""
 
 import operator
 from collections.abc import Sequence
@@ -9,23 +9,23 @@ from amaranth.hdl import Array, Const, Module, Shape, Signal, Value
 
 
 class Pipeline:
-    """Registers that move together, in clocks in which ``go`` is 1."""
+    """Registers that move in each clock. None waits, and those of numbers are not reset: signals
+    that told thousands of them so would be the slowest of the chip."""
 
-    def __init__(self, m: Module, go: Value) -> None:
-        self.m, self.go = m, go
+    def __init__(self, m: Module) -> None:
+        self.m = m
 
-    def register(self, value: Any) -> Value:
-        """The value one step later."""
+    def register(self, value: Any, *, resets: bool = False) -> Value:
+        """The value one step later; 0 after a reset if it ``resets``."""
         value = Value.cast(value)
-        later = Signal(value.shape())
-        with self.m.If(self.go):
-            self.m.d.sync += later.eq(value)
+        later = Signal(value.shape(), reset_less=not resets, src_loc_at=1)
+        self.m.d.sync += later.eq(value)
         return later
 
-    def after(self, value: Any, steps: int) -> Value:
+    def after(self, value: Any, steps: int, *, resets: bool = False) -> Value:
         """The value some steps later."""
         for _ in range(steps):
-            value = self.register(value)
+            value = self.register(value, resets=resets)
         return Value.cast(value)
 
 
