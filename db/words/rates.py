@@ -16,30 +16,36 @@ def rates_sql(engine: Engine, run: Run, a: int, b: int) -> str:
     """Return the SELECT of t (a slice's begin, in [a, b)), link, channel, hit and n_hits.
 
     ``hit`` tells sound hits from corrupt and other words.
+    """
+    return (
+        "SELECT t, link, channel, hit, sum(counted.n_hits) AS n_hits"
+        f" FROM ({_counted_sql(engine, run, a, b)}) AS counted GROUP BY t, link, channel, hit"
+    )
+
+
+def _counted_sql(engine: Engine, run: Run, a: int, b: int) -> str:
+    """Return the SELECT of rows that add up to these rates: enough for whoever sums them.
 
     The rollup is filled a moment after the chunks, and lacks a block whose insert was killed in
-    between. Where it does not account for every word, the tallies of the chunks are summed:
+    between. Where it does not account for every word, the tallies of the chunks are read:
     slower, and always right.
     """
     ticks = run.detector.slice
     first, stop = -(-a // ticks), -(-b // ticks)
     where = f"run_id = {run.run_id} AND slice >= {first} AND slice < {stop}"
-    rollup = (
-        f"SELECT slice * {ticks} AS t, link, channel, hit, sum(rates.n_hits) AS n_hits FROM"
-        f" rates WHERE {where} GROUP BY slice, link, channel, hit"
-    )
     chunks = f"run_id = {run.run_id} AND t_first >= {first * ticks} AND t_first < {stop * ticks}"
+    # A chunk that is seen twice, while its words are put aside, only sends this the slower way.
     counted = engine.fetch(
         f"SELECT (SELECT sum(n_hits) FROM rates WHERE {where}) AS rolled,"
-        f" (SELECT sum(n_hits) FROM ({headers_sql('link, seq, n_hits', chunks)})) AS stored"
+        f" (SELECT sum(n_hits) FROM ({headers_sql('n_hits', chunks, once=False)})) AS stored"
     ).to_pylist()[0]
+    columns = f"slice * {ticks} AS t, link, channel, hit"
     if counted["rolled"] == counted["stored"]:
-        return rollup
+        return f"SELECT {columns}, n_hits FROM rates WHERE {where}"
     tallies = headers_sql("link, seq, slice, tally_channel, tally_hit, tally_n", chunks)
     return (
-        f"SELECT slice * {ticks} AS t, link, channel, hit, sum(n) AS n_hits FROM ({tallies})"
+        f"SELECT {columns}, n AS n_hits FROM ({tallies})"
         " ARRAY JOIN tally_channel AS channel, tally_hit AS hit, tally_n AS n"
-        " GROUP BY slice, link, channel, hit"
     )
 
 
@@ -71,7 +77,7 @@ def count_rates(engine: Engine, run: Run, bins: Bins, by: tuple[By, ...] = ()) -
     table = engine.fetch(
         f"SELECT {keys}, sumIf(n_hits, hit) AS hits, sumIf(n_hits, NOT hit) AS others FROM"
         f" (SELECT *, intDiv(t - {bins.start}, {bins.width}) AS bin"
-        f" FROM ({rates_sql(engine, run, bins.start, stop)}))"
+        f" FROM ({_counted_sql(engine, run, bins.start, stop)}))"
         f" GROUP BY {keys} ORDER BY {keys}"
     )
     return pl.DataFrame(pl.from_arrow(table))
@@ -82,14 +88,14 @@ def count_channels(engine: Engine, run: Run, a: int, b: int) -> pl.DataFrame:
     others."""
     table = engine.fetch(
         "SELECT link, channel, sumIf(n_hits, hit) AS hits, sumIf(n_hits, NOT hit) AS others"
-        f" FROM ({rates_sql(engine, run, a, b)}) GROUP BY link, channel ORDER BY link, channel"
+        f" FROM ({_counted_sql(engine, run, a, b)}) GROUP BY link, channel ORDER BY link, channel"
     )
     return pl.DataFrame(pl.from_arrow(table))
 
 
 def count_hits(engine: Engine, run: Run, a: int, b: int) -> int:
     """Return the sound hits in the slices that begin in [a, b)."""
-    rates = rates_sql(engine, run, a, b)
+    rates = _counted_sql(engine, run, a, b)
     return int(engine.fetch(f"SELECT sum(n_hits) AS n FROM ({rates}) WHERE hit")["n"][0].as_py())
 
 

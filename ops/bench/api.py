@@ -1,8 +1,10 @@
 """The API under load while words are taken: what it answers, and what it costs the ingest."""
 
 import os
+import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
@@ -25,6 +27,8 @@ from readout.source.block import Block
 
 TRIGGER = "each_of_many"
 _SLICE_S, _WARM_S = 0.02, 3.0
+_PIECE = 250_000
+"""Words of a link that are handed over at once where the store is filled."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +78,7 @@ def api(
     with TemporaryDirectory(dir=on_disk()) as folder:
         declaration, triggers = write_files(Path(folder))
         detector = load(str(declaration))
-        _register(store.engine, (triggers / f"{TRIGGER}.sql").read_text())
+        register(store.engine, (triggers / f"{TRIGGER}.sql").read_text())
     wanted = {TRIGGER: {"spacing": f"{spacing} ns"}, "events": {}}
     phases = []
     with (
@@ -82,7 +86,7 @@ def api(
         fed_run(store, detector, wanted, name="api", events=(TRIGGER,)) as live,
         audience(served.url, served.app_state.local, subscribers, queries_per_s) as listening,
     ):
-        feed = _Feed(live, spacing)
+        feed = Feed(live, spacing)
         feed.run(_WARM_S)
         us = {"server": os.getpid(), "audience": listening.pid, **pids}
         for number in range(rounds):
@@ -101,14 +105,39 @@ def api(
     return Outcome(round(rate), subscribers, queries_per_s, phases)
 
 
-class _Feed:
-    """Hands words to the readout at their own pace; goes on where it stopped."""
+class Feed:
+    """Hands numbered words to the readout at their own pace; goes on where it stopped."""
 
     def __init__(self, live: FedRun, spacing: int) -> None:
         self._live, self._spacing, self._n = live, spacing, 0
 
+    def fill(self, n_words: int) -> None:
+        """Hand over so many of each link as fast as the readout takes them."""
+        for first in range(self._n, self._n + n_words, _PIECE):
+            piece = numbered(first, min(first + _PIECE, self._n + n_words), self._spacing)
+            for link in range(LINKS):
+                self._live.push(Block(link, piece))
+        self._n += n_words
+
+    @contextmanager
+    def going(self) -> Iterator[None]:
+        """Hand words over as they come, from a thread, as long as the context lasts."""
+        over = threading.Event()
+
+        def work() -> None:
+            while not over.is_set():
+                self.run(0.5)
+
+        thread = threading.Thread(target=work, name="feed")
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
+
     def run(self, seconds: float) -> float:
-        """Do so for so long; return how late the latest words were, in seconds."""
+        """Hand over what comes in so many seconds; return by how many the latest was late."""
         began, first, late = time.monotonic(), self._n, 0.0
         for k in range(1, round(seconds / _SLICE_S) + 1):
             due = began + k * _SLICE_S
@@ -162,7 +191,7 @@ def _topic_rows(loud: Iterable[Audience]) -> Iterable[dict[str, object]]:
             yield {"phase": number, "topic": name, **row, **late}
 
 
-def _register(engine: Engine, source: str) -> None:
+def register(engine: Engine, source: str) -> None:
     """Enter a SQL trigger, as somebody would through the API."""
     row = {"name": [TRIGGER], "revision": pa.array([1], pa.uint64()), "source": [source]}
     engine.insert("triggers", pa.table({**row, "enabled": [True]}))

@@ -232,6 +232,31 @@ def api(
 
 
 @bench.command()
+def page(
+    hits: Hits = 100_000_000,
+    seconds: Annotated[
+        float, typer.Option("--seconds", min=1, help="For which the history is looked at.")
+    ] = 60.0,
+    pages: Annotated[int, typer.Option("--pages", min=1, help="Open at once.")] = 50,
+    rounds: Annotated[
+        int, typer.Option("--rounds", min=1, help="Pairs of a phase without and one with pages.")
+    ] = 2,
+    phase: Annotated[float, typer.Option("--phase", min=1, help="Seconds of each phase.")] = 15.0,
+    store: Store = None,
+    as_json: AsJson = False,
+) -> None:
+    """Look at the page in a chromium: first paint, frames, clicks, and what many pages cost.
+
+    The browser is on this machine, at the lowest claim to its processor. Needs playwright.
+    """
+    from ops.bench.page import page as run_page  # the only one that needs a browser
+    from ops.bench.page import print_outcome as print_page
+
+    with _room(store) as at:
+        print_page(run_page(at, hits, seconds, pages, rounds, phase), as_json=as_json)
+
+
+@bench.command()
 def homes(
     homes_: Annotated[
         list[str] | None,

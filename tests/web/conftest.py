@@ -1,7 +1,6 @@
 """A browser without a window, and a telescope that serves it a page."""
 
 import os
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -9,18 +8,16 @@ from typing import TYPE_CHECKING
 import pytest
 from served_page import serving
 
+from ops.bench.browser import chromium
+
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
-
-NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator["Browser"]:
     """The system's chromium; tests skip where there is none, but not where one is demanded."""
-    found = os.environ.get("EVERYHIT_CHROMIUM") or next(
-        filter(None, map(shutil.which, NAMES)), None
-    )
+    found = chromium()
     if found is None:
         told = "no chromium here: 'make browser' installs it; EVERYHIT_CHROMIUM names another"
         if "EVERYHIT_NEED_BROWSER" in os.environ:

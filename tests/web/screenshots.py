@@ -1,15 +1,14 @@
 """Takes pictures of every page, light and dark, at two sizes: ``python screenshots.py FOLDER``."""
 
-import os
-import shutil
 import sys
 import tempfile
 from pathlib import Path
 
-from conftest import NAMES
 from playwright.sync_api import sync_playwright
 from served_page import serving
 from test_every_page import PAGES
+
+from ops.bench.browser import chromium
 
 SIZES = {1280: 900, 1920: 1080}
 WARM_S = 20
@@ -18,13 +17,12 @@ WARM_S = 20
 if __name__ == "__main__":
     folder = Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
-    chromium = os.environ.get("EVERYHIT_CHROMIUM") or next(filter(None, map(shutil.which, NAMES)))
     with (
         tempfile.TemporaryDirectory() as store,
         serving("demo", "--muons", "300", "--json", "--store", store) as (_, address),
         sync_playwright() as playwright,
     ):
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
         here = address.split("#")[0]
         page = browser.new_page()
         page.set_default_timeout(60_000)

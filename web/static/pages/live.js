@@ -13,11 +13,11 @@ import { panel } from "../view/panel.js";
 import { pull } from "../view/pull.js";
 import { table } from "../view/table.js";
 import { alarmsPanel } from "./alarms.js";
+import { rateHistory } from "./rate_history.js";
 
 export const title = "Live";
 
 const SPANS = { "1 min": 60, "10 min": 600, "1 h": 3600, "8 h": 28800, all: null };
-const BINS = 600;
 const FAST_MS = 1000;
 const MOST_PACE = 10;
 const SLOW_MS = 2000;
@@ -26,10 +26,8 @@ const OCCUPANCY_S = 10;
 const STILL_S = 3;
 
 const STATE = `query ($run: String) { run(which: $run) { number name state note startedAt stoppedAt tickNs words first last
-  detector { name fingerprint } links { link words corrupt watermark watermarkS }
+  detector { name fingerprint slice } links { link words corrupt watermark watermarkS }
   results { trigger lineage rows failed behindS doneTo incomplete seconds cells } progress { trigger tasks backlog } liveTime } }`;
-const RATES = `query ($run: String, $start: Moment, $stop: Moment) { run(which: $run) {
-  rates(start: $start, stop: $stop, bins: ${BINS}, by: [LINK]) { start width widthS bins series { link hits others } } } }`;
 const OCCUPANCY = "query ($run: String, $start: Moment, $stop: Moment) { run(which: $run) { occupancy(start: $start, stop: $stop) { channel hits } } }";
 const READOUTS = "{ readouts { name run trouble } }";
 const NEWEST = `query ($run: String) { run(which: $run) { newestEvent { event { t tEnd tS triggers nWords words { t tNs link hit values positionMm } }
@@ -63,6 +61,7 @@ export function open(root, params, me) {
   let shown = null;
   let readouts = null;
   let movedAt = performance.now();
+  const readHistory = rateHistory();
 
   const pulls = [
     pull(FAST_MS, readState, cut),
@@ -125,13 +124,11 @@ export function open(root, params, me) {
   async function readRates(signal) {
     if (!run) return;
     const back = SPANS[view.span];
-    const end = Math.max(0, ...run.links.map((each) => each.watermarkS));
-    const start = view.from ?? (back === null ? null : `${Math.max(0, end - back).toFixed(3)} s`);
-    const stop = view.to ?? `${Math.max(end, 0.001).toFixed(3)} s`;
-    const { rates } = (await ask(RATES, { run: String(run.number), start, stop }, signal)).run;
-    const first = toSeconds(rates.start, run.tickNs);
-    const times = Array.from({ length: rates.bins }, (_, n) => first + (n + 0.5) * rates.widthS);
-    plot.set(rates.series.map((each) => `link ${each.link}`), [times, ...rates.series.map((each) => each.hits.map((n) => n / rates.widthS))]);
+    const end = Math.max(0.001, ...run.links.map((each) => each.watermarkS));
+    const from = view.from !== null ? Number.parseFloat(view.from) : back === null ? toSeconds(run.first, run.tickNs) ?? 0 : Math.max(0, end - back);
+    const to = view.to !== null ? Number.parseFloat(view.to) : end;
+    const { names, columns } = await readHistory(run, from, Math.max(from, Math.min(to, end)), signal);
+    plot.set(names, columns);
     history.fresh();
   }
 
