@@ -31,10 +31,22 @@ def test_the_plan_says_what_goes_and_why_the_rest_stays(seen, tmp_path):
         dialog.get_by_role("button", name="Keep them so long").click()
         dialog.get_by_text("Days are a whole number").wait_for()
         dialog.get_by_label("Days").fill("30")
+        dialog.get_by_label("Then move them to").fill("tape://robot")
+        dialog.get_by_role("button", name="Keep them so long").click()
+        dialog.get_by_role("alert").get_by_text("tape://robot").wait_for()
+        dialog.get_by_label("Then move them to").fill("s3://attic/words")
         dialog.get_by_role("button", name="Keep them so long").click()
         policy = page.get_by_role("region", name="Policies").locator("tr", has_text="<i>old</i>*")
         policy.get_by_text("30 days").wait_for()
+        policy.get_by_text("moved to s3://attic/words").wait_for()
         steps = page.get_by_role("region", name="Steps").locator("tbody tr")
+        steps.filter(has_text="to s3://attic/words").first.wait_for()
+        policy.get_by_role("button", name="Change").click()
+        assert dialog.get_by_label("Then move them to").input_value() == "s3://attic/words"
+        dialog.get_by_label("Then move them to").fill("")
+        dialog.get_by_role("button", name="Keep them so long").click()
+        policy.get_by_text("dropped").wait_for()
+        steps.filter(has_text="to s3://").first.wait_for(state="detached")
         steps.nth(1).wait_for()
         assert steps.locator("td:first-child").all_inner_texts() == ["2024-03-02", "2024-03-01"]
         assert steps.locator(".state").all_inner_texts() == ["put aside", "put aside"]

@@ -17,7 +17,8 @@ const READ = `{ retention { policies { runType rawDays runs words bytes days old
   shards { shard kinds { kind parts rows bytes } freeBytes totalBytes replicas activeReplicas fault }
   runs(first: 200) { edges { node { number name tickNs } } } }`;
 const PLAN = "{ retentionPlan { shard hour action parts words bytes runs { run } why to } }";
-const SET = "mutation ($runType: String!, $rawDays: Int) { setRetention(runType: $runType, rawDays: $rawDays) { runType } }";
+const SET = `mutation ($runType: String!, $rawDays: Int, $thenArchive: String) {
+  setRetention(runType: $runType, rawDays: $rawDays, thenArchive: $thenArchive) { runType } }`;
 const PIN = "mutation ($run: String!, $start: Moment, $stop: Moment, $note: String!) { pinRun(run: $run, start: $start, stop: $stop, note: $note) { run } }";
 const UNPIN = "mutation ($run: String!, $start: Moment, $stop: Moment) { unpinRun(run: $run, start: $start, stop: $stop) { run } }";
 const ACTIONS = { DETACH: ["put aside", "warn"], DROP: ["dropped for good", "bad"], ATTACH: ["brought back", "good"], KEEP: ["stays", "idle"], ARCHIVE: ["moved to another home", "warn"] };
@@ -90,9 +91,10 @@ export function open(root, params, me) {
       fields: [
         ...(policy ? [] : [{ name: "runType", label: "A type of run, or a pattern of names", hint: "cosmics, or beam*", required: true }]),
         { name: "days", label: "Days", value: policy?.rawDays ?? "", hint: "Empty: for ever." },
+        { name: "thenArchive", label: "Then move them to", value: policy?.thenArchive ?? "", hint: "s3://bucket/prefix or mongodb://host/db, without a password: whoever applies this has it in EVERYHIT_HOMES. Empty: they are dropped." },
       ],
       action: "Keep them so long",
-      done: async ({ runType = policy?.runType, days }) => ask(SET, { runType, rawDays: days === "" ? null : wholeDays(days) }),
+      done: async ({ runType = policy?.runType, days, thenArchive }) => ask(SET, { runType, rawDays: days === "" ? null : wholeDays(days), thenArchive }),
     });
     if (done) [reading, planned].forEach((each) => each.now());
   }
