@@ -66,8 +66,9 @@ export function eventDisplay(moved) {
       el("p", {}, el("strong", {}, `${seconds(event.tS, 9)} of run ${run.number}`), ` · ${utc(at, { fractions: true })} · ${whole(Number(BigInt(event.tEnd) - BigInt(event.t)) * run.tickNs)} ns long · ${whole(event.nWords)} words · found by ${event.triggers.join(", ")}`, event.continued && " · goes on where a longer one was cut"),
       drawEvent(display, detector),
       el("div", { class: "grid inner" },
-        el("section", { class: "half" }, el("h3", {}, "Made by"), madeBy(lineage, found), el("h3", {}, "Came by"), cameBy(broughtBy)),
+        el("section", { class: "half" }, el("h3", {}, "Made by"), madeBy(lineage, found)),
         el("section", { class: "half" }, el("h3", {}, "Raw words"), rawWords(event, detector))),
+      el("section", {}, el("h3", {}, "Came by"), cameBy(broughtBy)),
       declaration());
   }
 

@@ -5,7 +5,7 @@ import { heatMap } from "../plots/heat_map.js";
 import { seriesPlot } from "../plots/time_series.js";
 import { addressOf, note } from "../view/address.js";
 import { el, fill } from "../view/dom.js";
-import { digits, seconds, toSeconds, whole } from "../view/format.js";
+import { digits, isNumber, seconds, toSeconds, whole } from "../view/format.js";
 import { latest } from "../view/latest.js";
 import { panel } from "../view/panel.js";
 import { pull } from "../view/pull.js";
@@ -216,7 +216,7 @@ export function open(root, params) {
         { name: "", of: (row) => (row.continued ? "goes on where one was cut" : "") }];
     }
     const names = Object.keys(nodes[0]?.values ?? {}).filter((name) => name !== "t");
-    return [when, ...names.map((name) => ({ name, number: typeof nodes[0].values[name] === "number", of: (row) => valueOf(row.values[name]) }))];
+    return [when, ...names.map((name) => ({ name, number: isNumber(nodes[0].values[name]), of: (row) => valueOf(row.values[name]) }))];
   }
 
   async function save() {

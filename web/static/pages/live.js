@@ -48,8 +48,8 @@ export function open(root, params, me) {
   const triggers = panel("Triggers", { aged: true });
   const spans = el("div", { class: "buttons", role: "group", "aria-label": "Range of the history" });
   const history = panel("Hits a second, by link", { aged: true, tools: [spans] });
-  const newest = panel("The newest event", { aged: true, wide: "half" });
-  const places = panel(`Where hits are: the last ${OCCUPANCY_S} s`, { aged: true, wide: "half" });
+  const newest = panel("The newest event", { aged: true, wide: "two-thirds" });
+  const places = panel(`Where hits are: the last ${OCCUPANCY_S} s`, { aged: true, wide: "third" });
   const plot = seriesPlot({ unit: "Hz", label: "Rate of each link over time", x: "seconds of the run", zoomed: zoom, height: 250 });
   history.show(plot.element, el("p", { class: "hint" }, "Drag over the plot to zoom; a button above leads back to the newest data."));
   const left = el("div", { class: "column two-thirds" }, history.element);

@@ -4,7 +4,7 @@ import { ApiError, ask } from "../api/ask.js";
 import { seriesPlot } from "../plots/time_series.js";
 import { inquire } from "../view/dialog.js";
 import { el } from "../view/dom.js";
-import { digits, seconds, toSeconds, whole, withUnit } from "../view/format.js";
+import { digits, isNumber, seconds, toSeconds, whole, withUnit } from "../view/format.js";
 import { latest } from "../view/latest.js";
 import { panel } from "../view/panel.js";
 import { sourceEditor } from "../view/source_editor.js";
@@ -158,6 +158,6 @@ function rowsTable(rows, run) {
   const names = Object.keys(rows[0] ?? {}).filter((name) => name !== "t");
   return table([
     { name: "second of the run", of: (row) => seconds(toSeconds(row.t, run.tickNs), 9) },
-    ...names.map((name) => ({ name, number: typeof rows[0][name] === "number", of: (row) => String(row[name]) })),
+    ...names.map((name) => ({ name, number: isNumber(rows[0][name]), of: (row) => String(row[name]) })),
   ], rows, { caption: "First rows of the dry run", empty: "It finds nothing there." });
 }

@@ -91,7 +91,7 @@ export function open(root, params, me) {
     const facts = [["reads", trigger.reads.join(", ")], ["reach", trigger.reach], ["parameters", named(trigger.params)],
       trigger.uses.length && ["fits detectors with", trigger.uses.join(", ")], trigger.version && ["version", trigger.version],
       trigger.registered && ["registered", utc(trigger.registeredAt)]].filter(Boolean);
-    return one.show(el("p", {}, el("strong", {}, trigger.name), " ", trigger.about),
+    return one.show(el("p", {}, el("strong", {}, trigger.name), " ", aboutOf(trigger.about)),
       el("div", { class: "buttons" },
         may && trigger.kind === "SQL" && el("button", { on: { click: () => look({ edit: trigger.name }) } }, "Edit it, and try it out"),
         may && trigger.registered && el("button", { on: { click: () => turn(trigger) } }, trigger.enabled ? "Switch it off" : "Switch it on")),
@@ -170,4 +170,9 @@ function madeOf(lineage) {
 
 function named(values) {
   return Object.entries(values).map(([name, value]) => `${name} ${value}`).join(", ") || "none";
+}
+
+/** Return what a docstring says, names in code where it marks them. */
+function aboutOf(text) {
+  return text.split("``").map((part, n) => (n % 2 ? el("code", {}, part) : part));
 }

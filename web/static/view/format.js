@@ -73,3 +73,8 @@ export function length(s) {
 export function toSeconds(ticks, tickNs) {
   return ticks === null || ticks === undefined ? null : Number(ticks) * tickNs * 1e-9;
 }
+
+/** Return whether a value is a number, also one of 64 bits, which comes as text. */
+export function isNumber(value) {
+  return typeof value === "number" || (typeof value === "string" && /^-?\d+$/.test(value));
+}
