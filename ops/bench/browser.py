@@ -216,7 +216,7 @@ def opened_often(browser: "Browser", address: str, n: int) -> Iterator[Opened]:
         page.goto(address, wait_until="commit")
         pages.append(page)
     for page in pages:
-        page.wait_for_function(_DRAWN, timeout=120_000)
+        page.wait_for_function(_DRAWN, timeout=600_000)
     yield Opened(pages)
     for page in pages:
         page.context.close()

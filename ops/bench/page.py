@@ -109,15 +109,15 @@ def page(
             feed.fill(n_words // LINKS)
             with feed.going():
                 _wait_for_events(live, n_words)
-                cold = loaded(chromium, served.page, _COLD)
-                covered = n_words // LINKS * _SPACING * 1e-9
+            cold = loaded(chromium, served.page, _COLD)
+            covered = n_words // LINKS * _SPACING * 1e-9
 
-                def two_seconds(k: int) -> str:
-                    begin = k * 0.37 % 1 * max(0.0, covered - 2)
-                    of = f"run={live.run.run_id}&of={TRIGGER}&x=link"
-                    return f"#/events?{of}&from={begin:.3f}+s&to={begin + 2:.3f}+s"
+            def two_seconds(k: int) -> str:
+                begin = k * 0.37 % 1 * max(0.0, covered - 2)
+                of = f"run={live.run.run_id}&of={TRIGGER}&x=link"
+                return f"#/events?{of}&from={begin:.3f}+s&to={begin + 2:.3f}+s"
 
-                to_rows, to_event = clicked(chromium, served.page, two_seconds, _CLICKS)
+            to_rows, to_event = clicked(chromium, served.page, two_seconds, _CLICKS)
             words = live.written.hits
         alone, looked_at = [], []
         us = {"server": os.getpid(), "browser": pid}

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from db.detector import load
+from db.detector.elements import NOWHERE
 from db.errors import SourceError
 
 _MODULE_TOKENS = {1: 4, 2: 4, 3: 4, 4: 12, 5: 13}
@@ -86,7 +87,8 @@ def declaration(geometry: Geometry, name: str, file: str) -> str:
 
     Its hits have the columns ``du``, ``floor``, ``x_m``, ``y_m``, ``z_m``, ``dir_x``, ``dir_y``,
     ``dir_z`` and ``t0_ns`` of their PMT, and ``placed``: False where the file has no such PMT, all
-    others are 0 then.
+    others are 0 then. A display finds PMTs by ``x_mm``, ``y_mm``, ``z_mm``, and by ``view`` those
+    that are not placed.
     """
     n_modules, n_pmts, _ = geometry.pmts.shape
     nowhere = n_modules * n_pmts
@@ -103,6 +105,7 @@ def declaration(geometry: Geometry, name: str, file: str) -> str:
         ),
     ]
     columns = "\n".join(f'{name} = "lookup(spot, pmt_{name})"' for name in _PMT_COLUMNS)
+    axes = "\n".join(f'{axis}_mm = "1000 * {axis}_m"' for axis in "xyz")
     return f"""\
 # Detector {geometry.detector} of KM3NeT as {file} has it{since}:
 # {n_modules} modules with {n_pmts} PMTs. See the built-in km3net for what words mean.
@@ -118,8 +121,12 @@ placed = "spot < {nowhere}"
 du = "lookup(place, module_du)"
 floor = "lookup(place, module_floor)"
 {columns}
+{axes}
+view = "0 if placed else {NOWHERE}"
 
 {base[base.index("[shape]") :].strip()}
+position_mm = ["x_mm", "y_mm", "z_mm"]
+view = "view"
 
 # One value per module, in the order of their ids; one per PMT, a line for each module. The last
 # one is for what is not placed.

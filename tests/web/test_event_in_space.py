@@ -4,10 +4,14 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
+from km3net_testdata import data_path
 from served_page import serving
+
+from readout.source.detx import read_detx
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -109,6 +113,29 @@ def test_modules_stand_in_space_coloured_by_time_and_can_be_turned(store, seen):
         page.keyboard.press("ArrowLeft")  # the event before
         page.wait_for_function("location.hash.includes('t=')")
         assert seen.faults == []
+
+
+def test_modules_of_a_detector_file_are_where_it_puts_them(browser, seen, tmp_path):
+    """A muon that KM3NeT took, found in the hits of its file."""
+    detx = data_path("detx/D_ORCA006_t.A02181836.p.A02181837.r.A02182001.detx")
+    store, declared = str(tmp_path / "store"), str(tmp_path / "orca.toml")
+    everyhit("detector", "detx", detx, "--out", declared)
+    up = ("up", data_path("online/events_sample.root"), "--detector", declared, "--json")
+    everyhit(*up, "--trigger", "muon_3d", "--events", "muon_3d", "--store", store)
+    with serving("api", "--port", "0", "--store", store) as (_, address):
+        drawing = seen.open(address, "Events").locator("svg.event.space")
+        drawing.wait_for()
+        hit, idle = drawing.locator("g").first.locator("circle"), drawing.locator("g path").first
+        n = len(read_detx(Path(detx)).modules)
+        assert 5 <= hit.count() < n
+        assert idle.get_attribute("d").count("M") == n - hit.count()
+        assert seen.faults == []
+
+
+def everyhit(*arguments):
+    subprocess.run(
+        [sys.executable, "-c", "from ops.cli import main; main()", *arguments], check=True
+    )
 
 
 def y_of(marks):

@@ -13,6 +13,7 @@ from km3net_testdata import data_path
 
 from db.catalogue.runs import open_run
 from db.detector import Detector, column_sql, decode, encode, loads
+from db.detector.elements import elements
 from db.engine import Engine
 from db.errors import SourceError
 from db.words.hits_view import create_views, hits_sql
@@ -96,6 +97,12 @@ def test_with_t0_every_l1_hit_has_a_partner_within_the_25_ns_of_the_experiment(
         gap = pl.col("time").diff().over("module")
         nearest.append(hits.select(pl.min_horizontal(gap, gap.shift(-1).over("module")).max()))
     assert 24.99 < pl.concat(nearest).to_series().max() < 25.0 + 1e-6
+
+
+def test_every_pmt_is_an_element_in_its_place(orca: Detector) -> None:
+    found = elements(orca).select("module", "pmt", "x_mm", "y_mm", "z_mm").rows()
+    wanted = [(*key, *(1000 * at for at in row[:3])) for key, row in rows_of(ORCA).items()]
+    assert found == sorted(wanted)
 
 
 @settings(max_examples=25, deadline=None)

@@ -6,6 +6,8 @@ import { shade } from "./colours.js";
 
 const WIDTH = 460;
 const MARGIN = 3;
+/** What declarations give as the view of an element that lies nowhere. */
+export const NOWHERE = 255;
 
 /**
  * Return the elements by what the first of their names says, in that order.

@@ -1,7 +1,7 @@
 /** Draws one event: each view of the detector as a whole, and each chamber by itself. */
 
 import { el, svg } from "../view/dom.js";
-import { box, groupsOf } from "./chambers.js";
+import { box, groupsOf, NOWHERE } from "./chambers.js";
 import { drawSpace } from "./space_drawing.js";
 
 /** Colours that hold on the drawing's own white ground, so that a saved picture looks the same. */
@@ -10,7 +10,6 @@ const WHOLE_W = 440;
 const CHAMBER_W = 820;
 const SHOWN_CELLS = 6;
 const GAP = 34;
-const NOWHERE = 255;
 const MOST_LINES = 40;
 
 /**

@@ -1,6 +1,7 @@
 /** Draws an event in space: modules where they are, coloured by time, to be turned; beside it height over time. */
 
 import { el, fill, svg } from "../view/dom.js";
+import { NOWHERE } from "./chambers.js";
 import { shade } from "./colours.js";
 
 const SPACE_W = 640;
@@ -21,7 +22,7 @@ const MOST_R = 15;
  */
 export function drawSpace(display, detector) {
   const hits = display.event.words.filter((word) => word.hit);
-  const placed = hits.filter(({ positionMm }) => positionMm.length === 3 && positionMm.every(Number.isFinite));
+  const placed = hits.filter(({ positionMm, values }) => positionMm.length === 3 && positionMm.every(Number.isFinite) && values[detector.shape.view] !== NOWHERE);
   const modules = modulesOf(placed, detector.shape);
   const idle = placesOf(detector, modules);
   const times = modules.length ? modules.map((each) => each.tNs) : [0];
