@@ -42,6 +42,16 @@ def tokens_of(sql: str) -> list[Token]:
     return tokens
 
 
+def has_order(sql: str) -> bool:
+    """Return whether a statement, in the engine's spelling, asks for its rows in an order."""
+    depth = 0
+    for token in sqlglot.tokenize(sql, dialect="clickhouse"):
+        depth += (token.token_type in _OPEN) - (token.token_type in _CLOSE)
+        if token.token_type is TokenType.ORDER_BY and depth == 0:
+            return True
+    return sql.startswith("(")  # what is inside may be in any
+
+
 def place_of_word(sql: str, tokens: list[Token], word: str) -> str:
     """Return `` at line L, column C`` of the first token that is the word, or nothing."""
     last = word.rpartition(".")[2].strip('`"').lower()

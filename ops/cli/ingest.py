@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
+from fractions import Fraction
 from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,8 +16,10 @@ from api.fit import check_triggers
 from db import store as storage
 from db.catalogue.annotations import annotate
 from db.catalogue.runs import Run, close_run, name_of_file, open_run, planned_run
+from db.detector import Detector
 from db.engine import Engine
 from db.errors import SourceError, UsageError
+from db.relations.times import UNDATED
 from db.time import duration_ticks, parse_date, parse_moment
 from db.words.gaps import Gap, book_gaps
 from db.words.headers import last_time
@@ -134,6 +137,8 @@ def ingest(
         told: dict[str, Any] = {"events": events.split(",")} if events else {}
         if as_recorded:
             told["recorded"] = [asdict(each) for each in recorded]
+        if named is None and sources[0].started_ns is None:
+            told[UNDATED] = True
         wanted = [*(trigger or []), *(["events"] if events else [])]
         check_triggers(
             at.engine,
@@ -150,7 +155,10 @@ def ingest(
             settings=told,
         )
         annotate(at.engine, new.run_id, annotations, who_asks())
-        origin = 0 if begin.epoch is not None else run_start(declared, begin.words)
+        origin = 0
+        if begin.epoch is None:
+            origin = run_start(declared, begin.words)
+            origin -= 0 if named else _beyond_us(sources[0], declared)
         pauses: list[Pause] = []
         begins = [parse_moment(text, declared.tick, new.started_at) for text in at_ or ()]
         blocks = in_series(watched, declared, origin, begins, after=after, paused=pauses.append)
@@ -251,6 +259,15 @@ def _told(source: Source) -> datetime | None:
     if source.started_ns is None:
         return None
     return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=source.started_ns // 1000)
+
+
+def _beyond_us(source: Source, detector: Detector) -> int:
+    """Return by how many ticks a run starts before its source does.
+
+    Dates of runs are in whole microseconds: else those of its hits would be wrong by the rest.
+    """
+    odd = Fraction((source.started_ns or 0) % 1000) / detector.tick
+    return int(odd) if odd.denominator == 1 else 0
 
 
 def _end(engine: Engine, run: Run) -> datetime:

@@ -7,23 +7,24 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import typer
 from rich.console import Console
 from rich.table import Table
 from sqlglot import exp
 
-from db.catalogue.runs import find_run
+from db.catalogue.runs import Run, find_run
 from db.engine import Engine
-from db.errors import UsageError
-from db.relations.query import fetch_query, fetch_text
+from db.errors import UnknownColumnError, UsageError
+from db.json_text import json_text
+from db.relations.query import bind, columns_of, fetch_query, fetch_text
 from db.relations.relation import Relation
+from db.relations.times import with_times
 from db.user_sql.confine import UserSelect, confined
 from ops.cli import app
 from ops.cli.answer import write_answer
 from ops.cli.described import described
 from ops.cli.dropped import warn_of_dropped
+from ops.cli.opening import columns_of as columns_by_name
 from ops.cli.opening import opened, span_of
 from ops.cli.show import From, RunOption, Store, To, show
 from ops.cli.waiting import shown_while_asked
@@ -59,11 +60,16 @@ def query(
     fmt: FormatOption = None,
     out: Out = None,
     as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
+    bare: Annotated[
+        bool, typer.Option("--bare", help="Only the columns of the SELECT, in its own order.")
+    ] = False,
     store: Store = None,
 ) -> None:
     """Ask a run in SQL: hits, words, rates, and the committed results of triggers by name.
 
-    SHOW TABLES tells what there is, DESCRIBE hits its columns.
+    SHOW TABLES tells what there is, DESCRIBE hits its columns. Beside t, in ticks since the run's
+    start, stand t_s, in seconds, and utc, where it is known when the run began; rows come in order
+    of t unless they are asked for in another.
     """
     fmt = _format_of(fmt, out, as_json=as_json)
     with opened(store) as at:
@@ -82,7 +88,7 @@ def query(
         if said := partial_of(at.engine, names, query.tables):
             typer.echo(said, err=True)
         with shown_while_asked(at.engine):
-            written = written_as(fmt, at.engine, query, names)
+            written = written_as(fmt, at.engine, query, names, found, bare=bare)
     write(written, fmt, out)
 
 
@@ -122,7 +128,7 @@ def events(
         query = confined(at.engine, tree.sql(dialect="clickhouse"), ["events"])
         chosen = Relation(name, found, a, b, lineage, where=selection_over(lineage, where))
         with shown_while_asked(at.engine):
-            written = written_as(fmt, at.engine, query, {"events": chosen})
+            written = written_as(fmt, at.engine, query, {"events": chosen}, found)
     write(written, fmt, out)
 
 
@@ -142,11 +148,27 @@ def _format_of(fmt: Format | None, out: Path | None, *, as_json: bool) -> Format
 
 
 def written_as(
-    fmt: Format, engine: Engine, query: UserSelect, names: Mapping[str, Relation]
+    fmt: Format,
+    engine: Engine,
+    query: UserSelect,
+    names: Mapping[str, Relation],
+    run: Run,
+    *,
+    bare: bool = False,
 ) -> bytes:
-    """Return the result of a checked SELECT over relations, as text or as a file's content."""
+    """Return the result of a checked SELECT over relations, as text or as a file's content.
+
+    Unless it is to be ``bare``, seconds and dates stand beside its ``t``, by which it is ordered.
+    """
+    about = _about(query, names, run)
+    if not bare:
+        query = with_times(query, _columns(engine, query, names), run)
     if fmt in (Format.ARROW, Format.PARQUET):
+        import pyarrow as pa  # these take their time to load
+        import pyarrow.parquet as pq
+
         table, sink = fetch_query(engine, query, names), pa.BufferOutputStream()
+        table = table.replace_schema_metadata(about)
         if fmt is Format.PARQUET:
             pq.write_table(table, sink)
         else:
@@ -160,6 +182,38 @@ def written_as(
     if fmt is Format.CSV:
         lines = [",".join('"' + name.replace('"', '""') + '"' for name, _ in columns), *lines]
     return "".join(f"{line}\n" for line in lines).encode()
+
+
+def _columns(
+    engine: Engine, query: UserSelect, names: Mapping[str, Relation]
+) -> list[tuple[str, str]]:
+    """Return name and type of what a query returns; UsageError says which columns there are."""
+    try:
+        return columns_of(engine, bind(engine, query, names))
+    except UnknownColumnError as fault:
+        known = [
+            f"{name} have t, {', '.join(columns_by_name(each))}"
+            for name, each in names.items()
+            if name in query.tables and name != "gaps"
+        ]
+        raise UsageError("; ".join([str(fault), *known])) from None
+
+
+def _about(query: UserSelect, names: Mapping[str, Relation], run: Run) -> dict[str, str]:
+    """Return what should be known of rows of a run, for a file's metadata."""
+    used = [each for name, each in names.items() if name in query.tables]
+    lineages = {each.name: each.lineage.lineage for each in used if each.lineage is not None}
+    return {
+        "run": str(run.run_id),
+        "name": run.name,
+        "started": run.started_at.isoformat(),
+        "tick_ns": str(run.detector.tick),
+        "units": json_text({"t": "ticks since the run's start", "t_s": "s", "utc": "UTC"}),
+        "detector": run.detector.name,
+        "fingerprint": run.detector.fingerprint,
+        "lineages": json_text(lineages),
+        "query": query.text,
+    }
 
 
 _TEXT = {Format.JSON: "JSONEachRow", Format.CSV: "CSV"}

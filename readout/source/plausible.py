@@ -58,11 +58,12 @@ def doubt(words: Words, detector: Detector) -> Doubt | None:
     return Doubt(f"{reason} lead back or too far ahead", sure)
 
 
-def looks_like(words: Words, detector: Detector) -> str:
+def looks_like(words: Words, detector: Detector | None = None) -> str:
     """Which other declaration, or byte order, these words fit: what to try, or nothing."""
-    if doubt(words.byteswap(), detector) is None:
+    if detector is not None and doubt(words.byteswap(), detector) is None:
         return "they look big-endian: swap their bytes"
-    for other in (load(name) for name in available() if name != detector.name):
+    own = None if detector is None else detector.name
+    for other in (load(name) for name in available() if name != own):
         whole = words[: len(words) // other.words_per_hit * other.words_per_hit]
         if len(whole) and doubt(whole, other) is None:
             return f"they look like {other.name}: try --detector {other.name}"

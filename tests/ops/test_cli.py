@@ -41,7 +41,12 @@ def store(tmp_path_factory):
 def test_rows_of_a_dump_come_out_decoded(store):
     # t by hand: ((orbit - 3387200947) * 3564 + bx - 2922) * 30 + fine - 1
     out = everyhit(
-        "query", "SELECT t, chamber, layer, wire FROM hits ORDER BY t", "--json", "--store", store
+        "query",
+        "SELECT t, chamber, layer, wire FROM hits ORDER BY t",
+        "--bare",
+        "--json",
+        "--store",
+        store,
     )
     rows = [tuple(map(int, json.loads(line).values())) for line in out.splitlines()]
     start = rows[0][0]

@@ -71,7 +71,7 @@ READERS = {
 @pytest.mark.parametrize("what", ["hits", "pairs"])
 def test_each_format_holds_what_a_query_finds(store, tmp_path, what):
     asked = f"SELECT t, chamber, wire FROM {what} WHERE chamber = 2 ORDER BY t, wire"
-    lines = everyhit("query", asked, "--json", "--store", store).splitlines()
+    lines = everyhit("query", asked, "--bare", "--json", "--store", store).splitlines()
     found = [tuple(json.loads(line).values()) for line in lines]
     assert len(found) > 100
     for ending, read in READERS.items():

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from db.errors import SourceError
+from readout.source.plausible import looks_like
 from readout.source.table.compressed import DAMAGE, decompressed
 from readout.source.table.open import kind_of
 
@@ -34,6 +36,8 @@ class Sample:
 def sample_of(path: Path) -> Sample:
     """The first rows of a file. Raises SourceError for one that holds no table."""
     kind = kind_of(path)
+    if kind == "CoMPASS":
+        raise SourceError(f"{path}: records of CoMPASS, which are known: take --detector compass")
     try:
         if kind == "text":
             return _of_text(path)
@@ -52,7 +56,9 @@ def _of_text(path: Path) -> Sample:
     with path.open("rb") as stream:
         start = decompressed(stream).read(_BYTES)
     if b"\0" in start:
-        raise SourceError(f"{path}: this is no text, and no kind of table that is known")
+        words = np.frombuffer(start[: len(start) // 8 * 8], np.uint64)
+        hint = f"; {like}" if (like := looks_like(words)) else ""
+        raise SourceError(f"{path}: this is no text, and no kind of table that is known{hint}")
     whole = start if len(start) < _BYTES else start[: start.rfind(b"\n") + 1]
     lines = whole.decode("utf-8-sig", errors="replace").splitlines()
     comment = next((c for c in _COMMENTS if any(line.startswith(c) for line in lines)), "")

@@ -1,6 +1,7 @@
 """What is guessed of a file reads that file, and says what it was unsure of."""
 
 import csv
+import struct
 
 import h5py
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 import tifffile
 import uproot
 
-from db.detector import decode, loads
+from db.detector import decode, encode, load, loads
 from db.errors import SourceError
 from readout.source.open import open_source
 from readout.source.table.guess import detector_name, guess
@@ -136,6 +137,20 @@ def test_a_file_without_times_is_refused(tmp_path, content, says):
     (tmp_path / "f.csv").write_text(content)
     with pytest.raises(SourceError, match=says):
         guess(tmp_path / "f.csv", "f")
+
+
+def test_files_of_a_known_detector_are_named_by_it(tmp_path):
+    record = struct.pack("<HHHQHI", 0xCAE1, 0, 1, 12345, 7, 0)
+    (tmp_path / "run.BIN").write_bytes(record + record[2:])
+    with pytest.raises(SourceError, match="CoMPASS, which are known: take --detector compass"):
+        guess(tmp_path / "run.BIN", "run")
+    chip = load("timepix3")
+    fields = {each.name: np.zeros(N, int) for each in chip.fields}
+    fields |= {"toa": np.arange(N) * 7, "head": np.full(N, 0xB), "address": np.arange(N)}
+    words = encode(chip, fields)
+    (tmp_path / "chip.raw").write_bytes(words.tobytes())
+    with pytest.raises(SourceError, match="they look like timepix3: try --detector timepix3"):
+        guess(tmp_path / "chip.raw", "chip")
 
 
 def write_frames(path, stack, stamped):
