@@ -11,7 +11,8 @@ from db.detector.words import Words
 from fpga.board.board import Board, Design
 from fpga.control.protocol import answered, read_asked
 from fpga.control.registers import KEEP, REMOVED, SEEN
-from fpga.simulation.compiled import Compiled, build
+from fpga.simulation.compiled import Compiled, build, find_compiler
+from fpga.simulation.interpreted import Interpreted
 
 PACE = 2
 """Clocks from one word to the next, of all links together."""
@@ -20,14 +21,20 @@ PACE = 2
 class SimulatedBoard:
     """A board of a design, from its power-up on; use it in a with statement."""
 
-    def __init__(self, design: Design, library: Path, *, link: int = 0, stream: int = 0) -> None:
-        """``library`` is what ``compile_board`` made of the design; ``link`` and ``stream`` stand
-        in the frames that it sends.
+    def __init__(
+        self, design: Design, library: Path | None, *, link: int = 0, stream: int = 0
+    ) -> None:
+        """``library`` is what ``compile_board`` made of the design, None for Amaranth's simulator;
+        ``link`` and ``stream`` stand in the frames that it sends.
         """
         self.design, self._sources = design, [f"links__{k}" for k in range(design.links)]
-        self._compiled = Compiled(library, self._sources)
-        self._compiled.set("link", link)
-        self._compiled.set("stream", stream)
+        self._simulation = (
+            Compiled(library, self._sources)
+            if library
+            else Interpreted(Board(design), self._sources)
+        )
+        self._simulation.set("link", link)
+        self._simulation.set("stream", stream)
 
     def through(self, links: Sequence[Words], **pauses: float) -> Words:
         """Frames, 8 bytes a number, of what comes on the links at once; then nothing is inside.
@@ -42,7 +49,7 @@ class SimulatedBoard:
 
         The clocks in which nothing would come are left out.
         """
-        when = self._compiled.clock + PACE * np.arange(len(words), dtype=np.uint64)
+        when = self._simulation.clock + PACE * np.arange(len(words), dtype=np.uint64)
         chosen = [np.flatnonzero(link == k) for k in range(self.design.links)]
         given = {name: words[at] for name, at in zip(self._sources, chosen, strict=True)}
         due = {name: when[at] for name, at in zip(self._sources, chosen, strict=True)}
@@ -80,18 +87,18 @@ class SimulatedBoard:
 
     def write(self, address: int, value: int) -> None:
         """Set a register."""
-        self._compiled.set("address", address)
-        self._compiled.set("value", value)
-        self._compiled.set("writes", 1)
-        self._compiled.tick()
-        self._compiled.set("writes", 0)
-        self._compiled.tick(2)
+        self._simulation.set("address", address)
+        self._simulation.set("value", value)
+        self._simulation.set("writes", 1)
+        self._simulation.tick()
+        self._simulation.set("writes", 0)
+        self._simulation.tick(2)
 
     def read(self, address: int) -> int:
         """A register."""
-        self._compiled.set("address", address)
-        self._compiled.tick(3)
-        return self._compiled.get("found")
+        self._simulation.set("address", address)
+        self._simulation.tick(3)
+        return self._simulation.get("found")
 
     def _run(
         self,
@@ -102,7 +109,7 @@ class SimulatedBoard:
         idle, stall = pauses.get("idle", 0.0), pauses.get("stall", 0.0)
         quiet = self.design.linger + 4 * self.design.most_words + 200
         seed = int(pauses.get("seed", 0))
-        return self._compiled.run(given, when, quiet=quiet, idle=idle, stall=stall, seed=seed)
+        return self._simulation.run(given, when, quiet=quiet, idle=idle, stall=stall, seed=seed)
 
     def __enter__(self) -> Self:
         return self
@@ -113,9 +120,9 @@ class SimulatedBoard:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._compiled.close()
+        self._simulation.close()
 
 
-def compile_board(design: Design, folder: Path) -> Path:
-    """The design as a library in a folder. Raises UsageError, SynthesisError."""
-    return build(Board(design), folder)
+def compile_board(design: Design, folder: Path) -> Path | None:
+    """The design as a library in a folder; None without a C++ compiler. Raises SynthesisError."""
+    return build(Board(design), folder) if find_compiler() else None

@@ -9,7 +9,7 @@ from amaranth.lib.fifo import SyncFIFOBuffered
 from amaranth.lib.wiring import In, Out
 
 from fpga.segments.chamber import LAYERS, Chamber, clock_steps
-from fpga.segments.fit import CHOICE_STEPS, LINE_STEPS, Line, choose, line
+from fpga.segments.fit import CHOICE_STEPS, LINE_STEPS, choose, line
 from fpga.segments.model import TIME_BITS
 from fpga.segments.neighbours import STEPS, neighbours, wires_of
 from fpga.segments.pipeline import Pipeline, table
@@ -79,7 +79,7 @@ class Finder(wiring.Component):
             "slope": p.after(slope, CLOCK_STEPS),
             "position": p.after(found.x4, CLOCK_STEPS),
             "quality": quality,
-            **self._clock(p, p.after(came, STAGES - 1 - CLOCK_STEPS), found),
+            **self._clock(p, p.after(came, STAGES - 2 - CLOCK_STEPS), found.t0),
         }
         self._send(m, takes, p.after(valid, STAGES - 1, resets=True), told)
         return m
@@ -102,23 +102,23 @@ class Finder(wiring.Component):
         at_layer, at_wire, is_mine = (p.after(value, TIME_STEPS) for value in own)
         return t, at_layer, at_wire, is_mine
 
-    def _clock(self, p: Pipeline, came: Value, found: Line) -> dict[str, Value]:
-        """The segment's time in the clock's fields, CLOCK_STEPS later."""
+    def _clock(self, p: Pipeline, came: Value, t0: Value) -> dict[str, Value]:
+        """The segment's time in the clock's fields, CLOCK_STEPS + 1 later."""
         steps = clock_steps(self._chamber.detector)
         (lowest, one), (middle, some), (highest, many) = steps.items()
         base, next_base = some // one, many // some
         view = data.View(layout(self._chamber.detector), came)
-        up = -(-(1 << len(found.t0) - 1) // base)
-        from_low = (view[lowest] + found.t0 + (up * base - 1))[: len(found.t0) + 1]
+        up = -(-(1 << len(t0) - 1) // base)
+        from_low = p.register((view[lowest] + t0 + (up * base - 1))[: len(t0) + 1])
         shift = len(from_low) + base.bit_length()
         quotient = p.register((from_low * -(-(1 << shift) // base)).shift_right(shift))
         low = p.register(p.register(from_low) - quotient * base + 1)
-        middle_now = p.register(view[middle]) + quotient - up
+        middle_now = p.after(view[middle], 2) + quotient - up
         under, over = middle_now < 0, middle_now >= next_base
         mid = p.register(
             Mux(under, middle_now + next_base, Mux(over, middle_now - next_base, middle_now))
         )
-        high = p.register(p.register(view[highest]) - under + over)
+        high = p.register(p.after(view[highest], 2) - under + over)
         digits = {lowest: low, middle: mid, highest: high}
         return {name: value[: len(view[name])] for name, value in digits.items()}
 

@@ -11,6 +11,8 @@ from fpga.segments.neighbours import Path
 from fpga.segments.pipeline import Pipeline, scaled, table
 
 JUDGE_STEPS, CHOICE_STEPS, LINE_STEPS = 5, 8, 8
+FAR = Const(1023)
+"""The cost of a pattern that doesn't fit, more than that of any that does."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,7 @@ class Line:
     """A segment, in the units of the model."""
 
     t0: Value
+    """A step before the others."""
     x4: Value
     slope10: Value
 
@@ -40,9 +43,7 @@ def choose(p: Pipeline, chamber: Chamber, paths: Sequence[Path]) -> Choice:
     choices.sort(key=lambda choice: choice[0])
     best = [choice for _, choice in choices]
     for _ in range(CHOICE_STEPS - JUDGE_STEPS):
-        for _ in range(2):
-            pairs = [best[k : k + 2] for k in range(0, len(best), 2)]
-            best = [_better(*pair) if len(pair) == 2 else pair[0] for pair in pairs]
+        best = [_best(best[k : k + 3]) for k in range(0, len(best), 3)]
         best = [
             Choice(*(p.register(value) for value in (b.fits, b.several, b.cost, b.number)))
             for b in best
@@ -76,27 +77,37 @@ def _judged(
         earliest, latest = bounds[pattern.n]
         good = complete & (size <= limit) & (n_t0 <= earliest) & (n_t0 >= latest)
         cost = scaled(size[: limit.bit_length()], chamber.weight(pattern))
-        far = Const((1 << COST_BITS) - 1, COST_BITS)
         choice = Choice(
             p.register(good),
             Const(0, 1),
-            p.register(Mux(good, cost, far)),
+            p.register(Mux(good, cost, FAR)),
             Const(number, range(len(chamber.patterns))),
         )
         found.append((number, choice))
     return found
 
 
-COST_BITS = 10
+def _none(like: Choice) -> Choice:
+    return Choice(Const(0, 1), Const(0, 1), FAR, like.number)
 
 
-def _better(one: Choice, other: Choice) -> Choice:
-    sooner = other.cost < one.cost
+def _best(some: Sequence[Choice]) -> Choice:
+    """The straightest of up to three, of equals the first; all are compared at once."""
+    if len(some) == 1:
+        return some[0]
+    one, two, three = *some, *[_none(some[0])][: 3 - len(some)]
+    second, beats_one, beats_two = (
+        two.cost < one.cost,
+        three.cost < one.cost,
+        three.cost < two.cost,
+    )
+    third = Mux(second, beats_two, beats_one)
+    several = (one.fits & two.fits) | (two.fits & three.fits) | (three.fits & one.fits)
     return Choice(
-        one.fits | other.fits,
-        one.several | other.several | (one.fits & other.fits),
-        Mux(sooner, other.cost, one.cost),
-        Mux(sooner, other.number, one.number),
+        one.fits | two.fits | three.fits,
+        one.several | two.several | three.several | several,
+        Mux(third, three.cost, Mux(second, two.cost, one.cost)),
+        Mux(third, three.number, Mux(second, two.number, one.number)),
     )
 
 
@@ -165,4 +176,4 @@ def line(
     x, slope = p.register(p.register(of_cells) + plain), p.register(in_slope + of_path)
     x4 = p.register(p.after(x, 3) - p.register(t0 * of_sides))
     slope10 = p.register(p.after(slope, 3) - p.register(t0 * of_pattern(across, 6)))
-    return Line(p.after(t0, 2), x4, slope10)
+    return Line(p.register(t0), x4, slope10)

@@ -129,8 +129,8 @@ def simulate(
 ) -> None:
     """Send simulated particles through the simulated board to ``everyhit readout --udp``.
 
-    The board masks and prescales whole channels. Needs a C++ compiler. Ends with what the board
-    counted and the network lost.
+    The board masks and prescales whole channels. Without a C++ compiler it is some hundred times
+    slower. Ends with what the board counted and the network lost.
     """
     declared, address = detector_named(detector), host_and_port(udp)
     at = host_and_port(registers) if registers else ("127.0.0.1", 0)

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+import structlog
 
 from db.catalogue.runs import Run
 from db.detector import Detector, decode
@@ -28,6 +29,8 @@ from ops.demo.telescope import Send
 from readout.control.configuration import Configuration
 from readout.simulator.live import Slice
 
+_log = structlog.get_logger()
+
 PACKETS_AT_ONCE = 64
 PAUSE_S = 0.002
 """Between so many packets, so that the receiver's socket isn't flooded."""
@@ -45,8 +48,8 @@ def simulated_board(
     """A board that looks for segments in ``chambers``, its registers at a UDP address.
 
     It begins with a configuration: its filter is built for the prefilter, masks and prescales are
-    registers. Raises SelectionError for what hardware can't decide, UsageError without a compiler,
-    SynthesisError.
+    registers. Without a C++ compiler it is slow. Raises SelectionError for what hardware can't
+    decide, SynthesisError.
     """
     keep = prefilter_of(detector, configuration.prefilter) if configuration.prefilter else None
     geometries = tuple(chamber_of(detector, number) for number in chambers)
@@ -56,6 +59,10 @@ def simulated_board(
     stream = time.time_ns() // 1000 % 2**32
     with tempfile.TemporaryDirectory(prefix="everyhit-fpga-") as made:
         library = compile_board(design, Path(made))
+        if library is None:
+            _log.warning(
+                "the board is simulated slowly", why="there is no C++ compiler, such as g++"
+            )
         with SimulatedBoard(design, library, link=link, stream=stream) as board:
             for channel, n in chosen.items():
                 board.keep(channel, n)

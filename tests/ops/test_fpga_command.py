@@ -1,5 +1,8 @@
+import json
+import os
+
 import pytest
-from command import run
+from command import everyhit, run
 
 pytest.importorskip("amaranth", reason="the extra fpga isn't installed")
 
@@ -27,3 +30,17 @@ def test_what_cannot_be_built_is_said_in_one_error(arguments, said):
     assert (done.returncode, done.stdout) == (1, "")
     assert said in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_board_is_simulated_without_a_compiler(tmp_path):
+    env = {**os.environ, "PATH": str(tmp_path)}
+    told = everyhit(
+        *("fpga", "simulate", "--udp", "127.0.0.1:9", "--muons", "2000", "--duration", "0.02"),
+        *("--mask", "chamber == 1 and layer == 2", "--json"),
+        env=env,
+    )
+    (counted,) = json.loads(told)
+    came = sum(n for name, n in counted.items() if name.endswith("_in"))
+    removed = sum(n for name, n in counted.items() if name.endswith("_removed"))
+    assert came == counted["sent"] + removed > 300
+    assert removed > 10
