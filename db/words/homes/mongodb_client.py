@@ -27,10 +27,13 @@ OPTIONS: dict[str, Any] = {
     "retryWrites": True,
     "connectTimeoutMS": 3000,
     "serverSelectionTimeoutMS": 5000,
-    "timeoutMS": 30_000,
+    "socketTimeoutMS": 30_000,
     "tz_aware": True,
 }
-"""What is written is on the disks of most members of a replica set before it counts."""
+"""What is written is on the disks of most members of a replica set before it counts.
+
+``timeoutMS`` would stand in for all three limits: who has no server would hear so after 30 s.
+"""
 _REFUSED, _NOT_ALLOWED = 18, 13
 
 
