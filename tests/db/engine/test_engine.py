@@ -165,3 +165,17 @@ def test_a_block_of_any_size_comes_back_as_it_went_in(engine, kept, rows, times)
     assert sorted(map(repr, found.drop("block").to_pylist())) == sorted(
         map(repr, pa.table(columns).to_pylist())
     )
+
+
+def test_a_block_of_millions_of_rows_is_one_part(engine, kept):
+    """Else a process that is killed could leave a half of it."""
+    n = 2_500_000
+    rows = {
+        name: pa.nulls(n, kind).fill_null(0) for name, (kind, _) in KINDS.items() if name == "n"
+    }
+    engine.here.insert(kept, pa.table({"block": pa.repeat(pa.scalar(1, pa.uint32()), n), **rows}))
+    parts = engine.here.fetch(
+        "SELECT rows FROM system.parts WHERE table = 'kept' AND database = currentDatabase()"
+        " AND level = 0"
+    )
+    assert parts["rows"].to_pylist() == [n]
