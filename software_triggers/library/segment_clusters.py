@@ -26,9 +26,11 @@ def segment_clusters(
     t0 - margin <= t < t0 + t_max + margin, the limits rounded outwards to ticks: a hit may belong
     to several. It depends on hits up to t_max_ns + margin_ns and a tick from t.
 
-    Columns, in order of t, then of chamber: t and chamber of the segment time, n_hits, and the
-    lists drift (ticks from t to the hit), layers (1 .. 4) and wires, sorted by time, then by layer
-    and wire. Raises TriggerError for a margin of 2**15 ticks and more.
+    Columns, in order of t, then of chamber: t and chamber of the segment time, n_hits, and the list
+    hits, sorted by time, then by layer and wire: each is drift * 4096 + (layer - 1) * 1024 + wire,
+    drift being the ticks from t to the hit and layer 1 .. 4 (``bitShiftRight(h, 12)`` is the drift,
+    ``bitAnd(bitShiftRight(h, 10), 3) + 1`` the layer, ``bitAnd(h, 1023)`` the wire). Raises
+    TriggerError for a margin of 2**15 ticks and more.
     """
     before, after = ceil(margin_ns / tick_ns), ceil((t_max_ns + margin_ns) / tick_ns)
     if max(before, after) >> 15:
@@ -46,13 +48,10 @@ def segment_clusters(
         int(t.min()) if t.size else 0,
         int(t.max()) if t.size else 0,
     )
-    t0, chamber, start, drift, layers, wires = found
-    lists = {
-        name: pa.LargeListArray.from_arrays(start, values)
-        for name, values in {"drift": drift, "layers": layers, "wires": wires}.items()
-    }
+    t0, chamber, start, hits = found
     n_hits = np.diff(start).astype(np.uint32)
-    return pl.DataFrame({"t": t0, "chamber": chamber, "n_hits": n_hits, **lists})
+    lists = pa.LargeListArray.from_arrays(start, hits)
+    return pl.DataFrame({"t": t0, "chamber": chamber, "n_hits": n_hits, "hits": lists})
 
 
 @kernel()
@@ -67,7 +66,7 @@ def _clusters(
     after: int,
     t_first: int,
     t_last: int,
-) -> tuple[Array, Array, Array, Array, Array, Array]:
+) -> tuple[Array, Array, Array, Array]:
     cell, mark = np.full(t.size, -1, np.int16), np.full(t.size, -1, np.int16)
     for i in range(t.size):
         if segment[i]:
@@ -101,8 +100,7 @@ def _clusters(
         order[n], first[n] = g, low[g]
         start[n + 1] = start[n] + high[g] - low[g]
     times, chambers = np.empty(t0s.size, np.int64), np.empty(t0s.size, np.uint8)
-    drift = np.empty(start[-1], np.int16)
-    layers, wires = np.empty(start[-1], np.uint8), np.empty(start[-1], np.uint16)
+    hits = np.empty(start[-1], np.int32)
     at = begin[:-1].copy()
     for n in range(t0s.size):
         g = order[n]
@@ -110,8 +108,5 @@ def _clusters(
         at[g] += 1
         times[n], chambers[n] = t0 + t_first, groups[g]
         for i in range(start[n + 1] - start[n]):
-            key = keys[first[n] + i]
-            drift[start[n] + i] = (key >> CELL_BITS) - t0
-            layers[start[n] + i] = (key >> WIRE_BITS & 3) + 1
-            wires[start[n] + i] = key & ((1 << WIRE_BITS) - 1)
-    return times, chambers, start, drift, layers, wires
+            hits[start[n] + i] = keys[first[n] + i] - (t0 << CELL_BITS)
+    return times, chambers, start, hits

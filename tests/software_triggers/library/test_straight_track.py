@@ -107,7 +107,7 @@ def test_a_track_is_the_line_through_all_hits_with_one_time() -> None:
         assert track["slope_err"] == pytest.approx(spread[1], rel=1e-6)
         inner = sum(part["chi2"] for part in parts)
         assert track["chi2"] + inner == pytest.approx(left / v**2, abs=1e-5)
-        assert track["angle_rad"] == np.arctan(track["slope"])
+        assert track["angle_rad"] == np.float32(np.arctan(track["slope"]))
         assert track["n_hits"] == len(measured)
         assert track["t0_ns"] == pytest.approx(line[2], abs=1e-6)
         assert track["t0_err_ns"] == pytest.approx(spread[2], rel=1e-6)
