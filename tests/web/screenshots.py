@@ -25,7 +25,7 @@ if __name__ == "__main__":
         browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
         here = address.split("#")[0]
         page = browser.new_page()
-        page.set_default_timeout(60_000)
+        page.set_default_timeout(180_000)
         page.goto(address)
         page.locator("svg.event").wait_for()
         page.wait_for_timeout(1000 * WARM_S)
