@@ -25,6 +25,8 @@ _STARTS = {
     b"PK\x03\x04": ("a zip archive", _UNPACK),
     b"7z\xbc\xaf\x27\x1c": ("a 7z archive", _UNPACK),
 }
+# What its records hold; then the first one's board and channel, both small.
+_COMPASS = re.compile(rb"[\xe0-\xef]\xca.\0[\0-\x3f]\0", re.DOTALL)
 _PRINTABLE = re.compile(rb"[\t\r\n -~]+")
 
 
@@ -33,6 +35,8 @@ def foreign(start: bytes) -> str:
     for magic, (what, hint) in _STARTS.items():
         if start.startswith(magic):
             return f"it looks like {what}: {hint}"
+    if _COMPASS.match(start):
+        return "it looks like a file of CoMPASS: try --detector compass"
     if _PRINTABLE.fullmatch(start):
         return "it looks like text: give --format text if it is a dump"
     return ""

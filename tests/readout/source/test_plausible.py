@@ -139,6 +139,15 @@ def png():
     return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
 
 
+def compass():
+    """Records with waveforms of 500 samples around a baseline."""
+    rng, out = np.random.default_rng(3), [struct.pack("<H", 0xCAE9)]
+    for n in range(40):
+        out.append(struct.pack("<HHQHIBI", 0, n % 2, n * 50_000_000, 900, 0x4000, 1, 500))
+        out.append(rng.integers(8000, 8100, 500).astype("<u2").tobytes())
+    return b"".join(out)
+
+
 WORDS = long_words().tobytes()
 FOREIGN = {
     "bom": (b"\xef\xbb\xbf" + DUMP, "byte-order mark: give --format text"),
@@ -154,6 +163,7 @@ FOREIGN = {
     "lz4": (lz4.frame.compress(WORDS), "lz4"),
     "zstd": (pa.compress(WORDS, "zstd", asbytes=True), "zstd"),
     "big_endian": (long_words().byteswap().tobytes(), "big-endian: swap their bytes"),
+    "compass": (compass(), "CoMPASS: try --detector compass"),
     "png": (png(), "PNG"),
     "python": (Path(__file__).read_bytes(), "looks like text: give --format text"),
     "random": (np.random.default_rng(1).bytes(16_000), "if it is right, give --force"),
@@ -184,7 +194,9 @@ def test_what_is_something_else_is_refused_at_once_in_one_line(tmp_path, kind, d
     assert sorted(taken) == sorted(np.frombuffer(data[: 8 * n], "<u8").tolist())
 
 
-@pytest.mark.parametrize("magic", [b"\x1f\x8b\x08", b"root", b"PAR1", b"TS,CH,A"])
+@pytest.mark.parametrize(
+    "magic", [b"\x1f\x8b\x08", b"root", b"PAR1", b"TS,CH,A", b"\xe1\xca\0\0\1"]
+)
 def test_sound_words_that_begin_like_something_else_are_taken(tmp_path, magic):
     start = int.from_bytes(magic, "little")
     words = long_words(start=start)
