@@ -10,8 +10,9 @@ HEAD_S = 10.0
 """Seconds for the head of a request, from when the connection was made or the last answer given."""
 STALLED_S = 30.0
 """Seconds after which a client that reads nothing of what waits for it is let go."""
-CONNECTIONS = 400
-"""Connections at once. Nobody opens more than are left: he would keep all others out."""
+CONNECTIONS = 800
+"""Connections at once: most systems let a process open 1,024 files. Nobody opens more than are
+left: he would keep all others out. Fifty pages behind one address need some 350."""
 
 
 class _Read:
