@@ -1,6 +1,5 @@
 """A browser without a window, and a telescope that serves it a page."""
 
-import fcntl
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -13,9 +12,6 @@ from ops.bench.browser import chromium
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
-
-PATIENCE_MS = 120_000
-"""What a page must come to, however busy the machine is: no test is of speed."""
 
 
 @pytest.fixture(scope="session")
@@ -53,22 +49,14 @@ class Seen:
 
 
 @pytest.fixture
-def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """No other process of the tests drives a page meanwhile: on two cores they starve each other."""
-    with (tmp_path_factory.getbasetemp().parent / "page.lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-
-
-@pytest.fixture
-def seen(browser: "Browser", alone: None) -> Iterator[Seen]:
+def seen(browser: "Browser") -> Iterator[Seen]:
     """An empty page whose console and requests are watched."""
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     seen = Seen(context.new_page())
     seen.page.on("console", lambda m: m.type == "error" and seen.faults.append(m.text))
     seen.page.on("pageerror", lambda fault: seen.faults.append(str(fault)))
     seen.page.on("request", lambda asked: seen.hosts.add(asked.url.split("/")[2]))
-    seen.page.set_default_timeout(PATIENCE_MS)
+    seen.page.set_default_timeout(30_000)
     yield seen
     context.close()
 

@@ -18,6 +18,7 @@ def lab(browser, servers, tmp_path_factory):
 
 
 def test_a_run_is_started_tried_selected_from_and_stopped(lab, seen):
+    seen.page.set_default_timeout(90_000)
     seen.open(lab.page, "Runs").get_by_text("No run yet. Start one").wait_for()
     start(seen, lab, "beam 1")
 
@@ -67,6 +68,7 @@ def test_a_run_is_started_tried_selected_from_and_stopped(lab, seen):
 
 
 def test_a_range_is_done_again_and_its_run_pinned(lab, seen):
+    seen.page.set_default_timeout(90_000)
     start(seen, lab, "beam 2")
     seen.open(lab.page, "Live").locator("svg.event").wait_for()
     page = seen.open(lab.page, "Reprocess")
@@ -76,7 +78,7 @@ def test_a_range_is_done_again_and_its_run_pinned(lab, seen):
     page.get_by_role("textbox", name="To").blur()
     reprocess(page, {"segments": {"max_chi2": "0.1"}})
     work = page.get_by_role("region", name="Reprocessings").locator("tbody tr").first
-    work.get_by_text("done", exact=True).wait_for(timeout=300_000)
+    work.get_by_text("done", exact=True).wait_for()
     assert "segments max_chi2 0.1" in work.inner_text()
     compared = page.locator("section[aria-label='Two lineages compared']")
     only = compared.locator("dl div", has_text="times only in the one").locator("dd")
@@ -109,7 +111,7 @@ def test_a_readout_that_dies_is_told_and_goes_on(lab, seen):
     before = words_of(page)
     lab.cluster.mend()
     lab.readout.start()
-    page.get_by_text("no readout takes this run").wait_for(state="hidden")
+    page.get_by_text("no readout takes this run").wait_for(state="hidden", timeout=60_000)
     wait_for_more(page, before)
     page.locator(".title .good", has_text="taking data").wait_for()
     stop(seen, lab)
