@@ -81,7 +81,8 @@ def test_a_token_that_expires_while_the_page_is_open(seen, tmp_path):
         here, page = address.split("#")[0], seen.page
         short = token(store, "guest", "shifter", "25s")
         page.goto(f"{here}#token={short}")
-        page.get_by_role("link", name="Runs").click()
+        pages = page.get_by_role("navigation", name="Pages")
+        pages.get_by_role("link", name="Runs").click()
         page.get_by_text("guest, shifter").wait_for()
         page.get_by_label("Search").fill("beam")
         page.get_by_text("No run is like that").wait_for()
