@@ -131,11 +131,11 @@ def watched(browser: "Browser", address: str, view: str, seconds: float, looks: 
     page = browser.new_page(viewport={"width": 1280, "height": 900})
     updates = 0
 
-    def told(answer: Any) -> None:
+    def count_question(answer: Any) -> None:
         nonlocal updates
         updates += "rates(" in (answer.request.post_data or "")
 
-    page.on("response", told)
+    page.on("response", count_question)
     page.goto(address)
     page.wait_for_function(_DRAWN)
     page.goto(f"{address.split('#')[0]}{view}")

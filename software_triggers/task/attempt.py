@@ -153,10 +153,10 @@ def _check_words(engine: Engine, steps: Sequence[Step]) -> None:
         return
     run = steps[0].stage.run
 
-    def there(read: Window) -> bool:
+    def words_stay(read: Window) -> bool:
         return words_are_there(engine, run.run_id, read.a, read.b, run.detector.slice)
 
-    if not there(hull(looked_at)) and not all(there(read) for read in looked_at):
+    if not words_stay(hull(looked_at)) and not all(map(words_stay, looked_at)):
         raise _dropped(run)
 
 
