@@ -13,7 +13,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_ran
 from db.errors import StoreError
 from db.words.chunk import Chunk
 from db.words.gaps import Gap
-from readout.spool.spool import NoRoomError, Spool
+from readout.spool.spool import NoRoomError, Spool, Waiting
 from readout.writer.batch import Batch, Part
 from readout.writer.queue import Delivery, DeliveryQueue
 
@@ -159,9 +159,15 @@ class Writer:
                     f" has {len(self._tasks)}: name the store that it was filled for"
                 )
             at, home = self._spool.batch_of(each.number).recorded_at, each.home % len(self._tasks)
-            maybe = [] if each.tried is None else [each.tried]
-            ask = maybe if each.sure else range(len(self._tasks))
+            ask = self._may_have(each)
             self._tasks.add(Delivery(at, each.index, home, None, each.number, each.tried, ask))
+
+    def _may_have(self, part: Waiting) -> Sequence[int]:
+        """The shards to which an earlier process may have sent a part."""
+        # A power cut forgets that a single shard was tried: see _note_tried.
+        if not part.sure or len(self._tasks) == 1:
+            return range(len(self._tasks))
+        return [] if part.tried is None else [part.tried]
 
     def _append(self, batch: Batch) -> int:
         assert self._spool

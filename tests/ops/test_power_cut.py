@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 from disk import disk
 from elsewhere import elsewhere
+from ticks import NOW, Hit, toy_chunk, toy_run
 
 from db.catalogue.runs import find_run
 from db.results.rows import list_lineages, read_committed
 from db.store import open_store
+from db.words.chunks import read_words, write_chunks
 from ops.chaos.numbered import EVERY, words, write_files
 from ops.demo.front_end import Sender
 from ops.servers.ports import free_port
@@ -112,6 +114,25 @@ def test_what_a_command_has_finished_is_there(own_disk, tmp_path):
     own_disk.restore()
     assert elsewhere(stored, store) == {0: (n, n, n)}
     assert elsewhere(results, store) == list(range(0, n * SPACING, EVERY * SPACING))
+
+
+def write_three_words(store: Path, tried: bool) -> int:
+    """Write the same block as ever, and return how many words the store has then."""
+    with open_store(str(store)) as at:
+        run = toy_run(at.engine)
+        hits = [Hit(t, 0, 1) for t in (1, 2, 3)]
+        chunk = toy_chunk(1, 0, 0, hits, 0, at=1)
+        write_chunks(at.engine, [chunk], run.detector, NOW, tried=tried)
+        return len(read_words(at.engine, 1, 0, 9, 500).words)
+
+
+def test_a_block_whose_answer_was_cut_off_is_stored_once(own_disk):
+    """The store syncs the block, and not its note that it has it."""
+    store = own_disk.path / "store"
+    assert elsewhere(write_three_words, store, False) == 3
+    own_disk.cut_power()
+    own_disk.restore()
+    assert elsewhere(write_three_words, store, True) == 3
 
 
 def test_an_order_that_was_kept_is_known(own_disk):

@@ -1,3 +1,4 @@
+import os
 import threading
 import time
 from collections import Counter, deque
@@ -7,7 +8,7 @@ from tempfile import TemporaryDirectory
 import pytest
 import structlog
 from batches import batch, contents
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from db.errors import StoreError
@@ -37,23 +38,34 @@ class Shard:
         if "fail" in act:
             raise StoreError(f"I {act}")
 
-    def holds(self, part):
-        firsts = {(chunk.link, chunk.seq) for chunk in part.chunks[:1]}
-        return any(firsts & set(rows) for rows in list(self.rows.values()))
+    def forget(self):
+        """Recognise nothing any more, as after a power cut; what is stored is there."""
+        self.rows = {object(): rows for rows in self.rows.values()}
+
+    def holds(self, rows):
+        return any(set(rows[:1]) & set(each) for each in list(self.rows.values()))
 
 
 ACTS = st.sampled_from(["fail", "store and fail", "slowly store", "slowly store and fail"])
 
 
+def in_rows(chunks):
+    return [(chunk.link, chunk.seq) for chunk in chunks]
+
+
 def write_to(shards, step=lambda: None):
     def write(shard, chunks, at, tried):
         step()
-        rows = [(chunk.link, chunk.seq) for chunk in chunks]
-        shards[shard].insert((*rows, at), rows)
+        rows = in_rows(chunks)
+        store(shard, (*rows, at), rows, tried)
 
     def book(shard, gaps, token, tried):
         step()
-        shards[shard].insert(token, [("gap", token, k) for k in range(len(gaps))])
+        store(shard, token, [("gap", token, k) for k in range(len(gaps))], tried)
+
+    def store(shard, key, rows, tried):
+        if not (tried and shards[shard].holds(rows)):
+            shards[shard].insert(key, rows)
 
     return write, book
 
@@ -114,11 +126,27 @@ class KilledError(Exception):
 
 
 class Mortal(Spool):
-    """A spool whose process is killed at a step; nothing that it does later reaches the disk."""
+    """A spool whose process is killed at a step; nothing that it does later reaches the disk.
 
-    def __init__(self, folder, steps):
-        self.steps = steps
+    Where the power is cut at that step, nothing does that was not synced.
+    """
+
+    def __init__(self, folder, steps, power=False):
+        self.steps, self.power = steps, power
         super().__init__(folder)
+
+    def _note(self, number, *args, sync):
+        path = self._files[number].path
+        size = path.stat().st_size
+        super()._note(number, *args, sync=sync)
+        if self.power and not sync:
+            os.truncate(path, size)
+
+    def _remove(self, number):
+        if self.power:
+            self._files.pop(number)
+        else:
+            super()._remove(number)
 
     def step(self):
         self.steps -= 1
@@ -140,11 +168,12 @@ class Mortal(Spool):
         super().note_stored(*args)
 
 
+@example([([[0]], 0)], [[]], [(4, True)], 1, 1)
 @settings(max_examples=40)
 @given(
     st.lists(contents, min_size=1, max_size=5),
     scripts,
-    st.lists(st.integers(0, 25), max_size=4),
+    st.lists(st.tuples(st.integers(0, 25), st.booleans()), max_size=4),
     st.sampled_from([1, 1 << 20]),
     st.integers(1, 3),
 )
@@ -155,15 +184,15 @@ def test_killed_at_any_step_and_started_again_each_chunk_is_stored_once(
     batches = [batch(n, *each, n_shards=len(shards)) for n, each in enumerate(made)]
     options = {"n_shards": len(shards), "at_once": at_once, "most_words": most_words} | FAST
     with TemporaryDirectory() as folder:
-        for steps in [*kills, 10**9]:
-            with Mortal(Path(folder), steps) as spool:
+        for steps, power in [*kills, (10**9, False)]:
+            with Mortal(Path(folder), steps, power) as spool:
                 mark = spool.marks(1).get(0)
                 write, book = write_to(shards, spool.step)
                 writer = Writer(
                     write,
                     book,
                     spool=spool,
-                    holds=lambda shard, part: shards[shard].holds(part),
+                    holds=lambda shard, part: shards[shard].holds(in_rows(part.chunks)),
                     **options,
                 )
                 try:
@@ -175,6 +204,8 @@ def test_killed_at_any_step_and_started_again_each_chunk_is_stored_once(
                     writer._failure = KilledError()
                 for thread in writer._threads:
                     thread.join()
+                for shard in shards if power else []:
+                    shard.forget()
         with Spool(Path(folder)) as spool:
             assert spool.n_waiting == 0
     check(shards, batches)
