@@ -1,6 +1,7 @@
 """Events: what a builder made of candidates, and one of them with all that a display needs."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -28,17 +29,16 @@ from db.catalogue.runs import Run
 from db.detector import decode
 from db.engine import Engine
 from db.errors import UsageError
-from db.results.neighbours import row_after, row_before
+from db.results.neighbours import last_row, row_at, times_beside
 from db.results.pages import RowPage, page_of_rows
 from db.results.rows import Lineage, list_lineages, read_committed
 from db.selection import Node as Selection
 from db.time import WHOLE
 from db.words.headers import heads_in
-from software_triggers.task.names import lineage_of
+from software_triggers.task.names import lineage_among, lineage_of
 
 BUILDER = "events"
 MOST_FOUND = 1000
-Look = Callable[[Engine, Lineage, int, int, Selection | None], int | None]
 Neighbours = Annotated[
     str, strawberry.argument(description="Which events `previous` and `next` lead to.")
 ]
@@ -128,15 +128,29 @@ class ChunkHead:
 
 @strawberry.type(description="All that draws one event.")
 class EventDisplay:
-    """An event, what was found in it, how the detector is drawn."""
+    """An event, what was found in it, how the detector is drawn: each is read when it is asked
+    for."""
 
     builder: strawberry.Private[Lineage]
+    known: strawberry.Private[Sequence[Lineage]]
+    """Of its run."""
     kept: strawberry.Private[Selection | None]
     event: Event
-    found: list[Found] = strawberry.field(
+    _beside: "strawberry.Private[asyncio.Future[tuple[int | None, int | None]] | None]" = None
+
+    @strawberry.field(
         description="Rows of the triggers that the builder reads, and of those that they read."
     )
-    shape: Shape | None = strawberry.field(description="How the elements are drawn.")
+    async def found(self, info: Info) -> list[Found]:
+        run, row = self.event.run, self.event.row
+        times = (int(row["t"]), int(row["t_end"]))
+        return await info.context.ask(
+            _found, info.context.engine, run, _upstream(self.builder, self.known), *times
+        )
+
+    @strawberry.field(description="How the elements are drawn.")
+    def shape(self) -> Shape | None:
+        return shape_of(self.event.run.detector)
 
     @strawberry.field(description="Lineage of the builder that made it.")
     def lineage(self) -> str:
@@ -154,15 +168,19 @@ class EventDisplay:
 
     @strawberry.field(description="Begin of the event before it that was asked for, if any.")
     async def previous(self, info: Info) -> Ticks | None:
-        return await self._beside(info, row_before, int(self.event.row["t"]))
+        return (await self._times_beside(info))[0]
 
     @strawberry.field(description="Begin of the event behind it that was asked for, if any.")
     async def next(self, info: Info) -> Ticks | None:
-        return await self._beside(info, row_after, int(self.event.row["t"]))
+        return (await self._times_beside(info))[1]
 
-    async def _beside(self, info: Info, look: Look, t: int) -> int | None:
-        cell = self.event.run.cell
-        return await info.context.ask(look, info.context.engine, self.builder, cell, t, self.kept)
+    async def _times_beside(self, info: Info) -> tuple[int | None, int | None]:
+        """Return both, from one look for whoever asks for both."""
+        if self._beside is None:
+            cell, t = self.event.run.cell, int(self.event.row["t"])
+            asked = (info.context.engine, self.builder, cell, t, self.kept)
+            self._beside = asyncio.ensure_future(info.context.ask(times_beside, *asked))
+        return await asyncio.shield(self._beside)
 
 
 async def events(
@@ -206,11 +224,13 @@ async def event(
     engine, run = info.context.engine, root.run
 
     def read() -> EventDisplay:
-        builder = _builder(lineage_of(engine, run, trigger, lineage, (t, t + 1)))
-        shown = _display(engine, run, builder, t, condition(builder, where))
-        if shown is None:
+        known = list_lineages(engine, run.run_id)
+        builder = _builder(lineage_among(engine, run, known, trigger, lineage, (t, t + 1)))
+        kept = condition(builder, where)
+        row = row_at(engine, builder, run.cell, t)
+        if row is None:
             raise UsageError(f"run {run.run_id} has no event at {t}: take its t from a list")
-        return shown
+        return EventDisplay(builder=builder, known=known, kept=kept, event=Event(run=run, row=row))
 
     return await info.context.ask(read)
 
@@ -223,17 +243,8 @@ async def event_at(
     lineage: LineageId = None,
 ) -> EventDisplay | None:
     """Read the event that a time lies in, and what was found in it."""
-    engine, run = info.context.engine, root.run
-
-    def read() -> EventDisplay | None:
-        if not list_lineages(engine, run.run_id, trigger):
-            return None
-        builder = _builder(lineage_of(engine, run, trigger, lineage, (t, t + 1)))
-        begin = row_before(engine, builder, run.cell, t + 1)
-        shown = None if begin is None else _display(engine, run, builder, begin, None)
-        return shown if shown is not None and t < int(shown.event.row["t_end"]) else None
-
-    return await info.context.ask(read)
+    shown = await info.context.ask(_last, info.context.engine, root.run, t, trigger, lineage, "")
+    return shown if shown is not None and t < int(shown.event.row["t_end"]) else None
 
 
 async def newest_event(
@@ -244,44 +255,35 @@ async def newest_event(
     where: Where = "",
 ) -> EventDisplay | None:
     """Read the latest event and what was found in it."""
-    engine, run = info.context.engine, root.run
-
-    def read() -> EventDisplay | None:
-        if not list_lineages(engine, run.run_id, trigger):
-            return None
-        builder = _builder(lineage_of(engine, run, trigger, lineage))
-        kept = condition(builder, where)
-        t = row_before(engine, builder, run.cell, WHOLE[1], kept)
-        return None if t is None else _display(engine, run, builder, t, kept)
-
-    return await info.context.ask(read)
+    asked = (root.run, None, trigger, lineage, where)
+    return await info.context.ask(_last, info.context.engine, *asked)
 
 
-def _display(
-    engine: Engine, run: Run, builder: Lineage, t: int, kept: Selection | None
+def _last(
+    engine: Engine, run: Run, t: int | None, trigger: str, lineage: str | None, where: str
 ) -> EventDisplay | None:
-    """Return the event of that begin; None where there is none."""
-    rows = page_of_rows(engine, run, builder, t, t + 1, None, 1).rows
-    if rows.is_empty():
+    """Return the last event that begins up to and including t, or of all; None if there is none."""
+    known = list_lineages(engine, run.run_id)
+    if not any(each.name == trigger for each in known):
         return None
-    row = rows.row(0, named=True)
-    known = {each.lineage: each for each in list_lineages(engine, run.run_id)}
-    found = [
+    span = WHOLE if t is None else (t, t + 1)
+    builder = _builder(lineage_among(engine, run, known, trigger, lineage, span))
+    kept = condition(builder, where)
+    row = last_row(engine, builder, run.cell, t, kept)
+    if row is None:
+        return None
+    return EventDisplay(builder=builder, known=known, kept=kept, event=Event(run=run, row=row))
+
+
+def _found(engine: Engine, run: Run, lineages: Sequence[Lineage], a: int, b: int) -> list[Found]:
+    """Return the rows of lineages with times in [a, b)."""
+    return [
         Found(
             trigger=each.name, lineage=each.lineage, rows=[JSON(v) for v in values_of(each, within)]
         )
-        for each in _upstream(builder, known)
-        for within in [
-            read_committed(engine, each, run.cell, row["t"], row["t_end"]).head(MOST_FOUND)
-        ]
+        for each in lineages
+        for within in [read_committed(engine, each, run.cell, a, b).head(MOST_FOUND)]
     ]
-    return EventDisplay(
-        builder=builder,
-        kept=kept,
-        event=Event(run=run, row=row),
-        found=found,
-        shape=shape_of(run.detector),
-    )
 
 
 def _builder(lineage: Lineage) -> Lineage:
@@ -293,11 +295,12 @@ def _builder(lineage: Lineage) -> Lineage:
     return lineage
 
 
-def _upstream(lineage: Lineage, known: dict[str, Lineage]) -> list[Lineage]:
+def _upstream(lineage: Lineage, known: Sequence[Lineage]) -> list[Lineage]:
     """Return the lineages that one rests on, each once, nearest first."""
+    by_id = {each.lineage: each for each in known}
     found, waiting = dict[str, Lineage](), list(lineage.inputs.values())
     while waiting:
-        each = known.get(waiting.pop(0))
+        each = by_id.get(waiting.pop(0))
         if each is not None and each.lineage not in found:
             found[each.lineage] = each
             waiting += each.inputs.values()

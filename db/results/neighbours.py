@@ -1,47 +1,79 @@
-"""The row before a time and the one behind it, however far: looked for near first."""
+"""A row by its time, and the rows beside it, however far: they are looked for near first."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from db.engine import Engine
-from db.results.rows import Lineage, committed_sql
+from db.results.rows import Lineage, committed_sql, row_hash_sql
 from db.selection import Node, to_sql
 
+Row = dict[str, Any]
 NEAR = 16
 """Windows that are looked at first."""
 WIDER = 8
 """How many times as many are looked at next."""
+_NOWHERE = 2**62
+"""A time that no row has."""
 
 
-def row_before(
-    engine: Engine, lineage: Lineage, cell_ticks: int, t: int, where: Node | None = None
-) -> int | None:
-    """Return the time of the last committed row before t that a selection keeps, in ticks.
+def row_at(engine: Engine, lineage: Lineage, cell_ticks: int, t: int) -> Row | None:
+    """Return the committed row of a time in ticks; None if there is none.
 
-    None if there is none.
+    Of several it is the first in an order of their content, whatever way they were stored.
     """
+    return _row(engine, lineage, cell_ticks, "{t:Int64}", {"t": t})
+
+
+def last_row(
+    engine: Engine,
+    lineage: Lineage,
+    cell_ticks: int,
+    t: int | None = None,
+    where: Node | None = None,
+) -> Row | None:
+    """Return the last committed row that a selection keeps, of times up to and including t ticks.
+
+    None if there is none. Of several of one time it is the same as ``row_at``.
+    """
+    end = None if t is None else t + 1
+    if end is not None:
+        found = _last_row(engine, lineage, cell_ticks, end - NEAR * cell_ticks, end, where)
+        if found is not None:
+            return found
+        end -= NEAR * cell_ticks
     start, stop = _extent(engine, lineage, cell_ticks)
-    end = min(t, stop)
+    end = stop if end is None else min(end, stop)
     for near, far in _ever_wider(cell_ticks, end - start):
-        found = _end(engine, lineage, cell_ticks, end - far, end - near, where, "max")
+        found = _last_row(engine, lineage, cell_ticks, end - far, end - near, where)
         if found is not None:
             return found
     return None
 
 
-def row_after(
+def times_beside(
     engine: Engine, lineage: Lineage, cell_ticks: int, t: int, where: Node | None = None
-) -> int | None:
-    """Return the time of the first committed row behind t that a selection keeps, in ticks.
-
-    None if there is none.
-    """
-    start, stop = _extent(engine, lineage, cell_ticks)
-    begin = max(t + 1, start)
-    for near, far in _ever_wider(cell_ticks, stop - begin):
-        found = _end(engine, lineage, cell_ticks, begin + near, begin + far, where, "min")
-        if found is not None:
-            return found
-    return None
+) -> tuple[int | None, int | None]:
+    """Return the time of the last committed row before t that a selection keeps, and that of the
+    first behind t, in ticks; None where there is none."""
+    near = NEAR * cell_ticks
+    before, after = _beside(engine, lineage, cell_ticks, t, t - near, t + near, where)
+    if before is None or after is None:
+        start, stop = _extent(engine, lineage, cell_ticks)
+        if before is None:
+            end = min(t - near, stop)
+            for close, far in _ever_wider(cell_ticks, end - start):
+                a, b = end - far, end - close
+                before, _ = _beside(engine, lineage, cell_ticks, t, a, b, where)
+                if before is not None:
+                    break
+        if after is None:
+            begin = max(t + near, start)
+            for close, far in _ever_wider(cell_ticks, stop - begin):
+                a, b = begin + close, begin + far
+                _, after = _beside(engine, lineage, cell_ticks, t, a, b, where)
+                if after is not None:
+                    break
+    return before, after
 
 
 def _ever_wider(cell_ticks: int, length: int) -> Iterator[tuple[int, int]]:
@@ -63,13 +95,46 @@ def _extent(engine: Engine, lineage: Lineage, cell_ticks: int) -> tuple[int, int
     return (row["first"] * cell_ticks, row["stop"] * cell_ticks) if row["n"] else (0, 0)
 
 
-def _end(
-    engine: Engine, lineage: Lineage, cell_ticks: int, a: int, b: int, where: Node | None, end: str
-) -> int | None:
+def _beside(
+    engine: Engine, lineage: Lineage, cell_ticks: int, t: int, a: int, b: int, where: Node | None
+) -> tuple[int | None, int | None]:
+    """Return what ``times_beside`` does, of rows with times in [a, b)."""
     committed = committed_sql(lineage, cell_ticks, "{a:Int64}", "{b:Int64}")
-    kept = "true" if where is None else to_sql(where)
     found = engine.fetch(
-        f"SELECT {end}OrNull(t) AS t FROM ({committed}) WHERE {kept}", {"a": a, "b": b}
-    )
-    t = found["t"][0].as_py()
-    return None if t is None else int(t)
+        "SELECT maxOrNullIf(t, t < {t:Int64}) AS before, minOrNullIf(t, t > {t:Int64}) AS after"
+        f" FROM ({committed}) WHERE {_kept(where)}",
+        {"a": a, "b": b, "t": t},
+    ).to_pylist()[0]
+    return found["before"], found["after"]
+
+
+def _last_row(
+    engine: Engine, lineage: Lineage, cell_ticks: int, a: int, b: int, where: Node | None
+) -> Row | None:
+    """Return the last row of [a, b) that a selection keeps: its time is found from one column."""
+    committed = committed_sql(lineage, cell_ticks, "{a:Int64}", "{b:Int64}")
+    last = f"SELECT maxOrNull(t) FROM ({committed}) WHERE {_kept(where)}"
+    t = f"assumeNotNull(ifNull(({last}), {_NOWHERE}))"
+    return _row(engine, lineage, cell_ticks, t, {"a": a, "b": b}, where)
+
+
+def _row(
+    engine: Engine,
+    lineage: Lineage,
+    cell_ticks: int,
+    t: str,
+    given: dict[str, int],
+    where: Node | None = None,
+) -> Row | None:
+    """Return a row of a time, which is SQL of our own."""
+    committed = committed_sql(lineage, cell_ticks, "at", "at + 1")
+    rows = engine.fetch(
+        f"WITH {t} AS at SELECT * FROM ({committed}) WHERE {_kept(where)}"
+        f" ORDER BY {row_hash_sql(lineage.columns)} LIMIT 1",
+        given,
+    ).to_pylist()
+    return rows[0] if rows else None
+
+
+def _kept(where: Node | None) -> str:
+    return "true" if where is None else to_sql(where)

@@ -41,7 +41,19 @@ def lineage_of(
 
     Raises UsageError that names those that have results.
     """
-    found = list_lineages(engine, run.run_id, name)
+    return lineage_among(engine, run, list_lineages(engine, run.run_id), name, lineage, span)
+
+
+def lineage_among(
+    engine: Engine,
+    run: Run,
+    known: Sequence[Lineage],
+    name: str,
+    lineage: str | None = None,
+    span: tuple[int, int] = WHOLE,
+) -> Lineage:
+    """Return the same for whoever has read the run's lineages."""
+    found = [each for each in known if each.name == name]
     if lineage is not None:
         there = [each.lineage for each in found]
         found = [each for each in found if each.lineage == lineage]
@@ -51,10 +63,10 @@ def lineage_of(
                 f" {', '.join(there)}"
             )
     if not found:
-        known = sorted({each.name for each in list_lineages(engine, run.run_id)})
+        names = sorted({each.name for each in known})
         raise UsageError(
             f"trigger {name} has no results in run {run.run_id};"
-            f" those that have: {', '.join(known) or 'none; see everyhit trigger run'}"
+            f" those that have: {', '.join(names) or 'none; see everyhit trigger run'}"
         )
     if len(found) == 1:
         return found[0]

@@ -44,9 +44,15 @@ def test_from_a_bin_to_the_rows_to_the_event_and_its_words(demo, seen, tmp_path)
     assert f"{len(stored):,} rows" == told.inner_text()
     assert stored["chamber"].unique().to_list() == [2]
 
+    asked = []
+    page.on("request", lambda each: asked.append(each.post_data or ""))
     rows.nth(2).focus()
     page.keyboard.press("Enter")
     page.get_by_role("region", name="Chunks of the event").wait_for()
+    first, *later = [each for each in asked if "t: $t" in each]
+    assert "eventAt" in first  # what is drawn is asked for alone
+    assert not re.search("previous|broughtBy", first)
+    assert ["broughtBy" in each for each in later] == [True]
     t = params(page)["t"]
     first = page.locator("section[aria-label='The event'] strong").inner_text()
     page.keyboard.press("ArrowRight")

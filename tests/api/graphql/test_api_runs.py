@@ -1,11 +1,9 @@
 """The catalogue: pages, order, filter, and how many statements a page costs."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from statements import counted
 
 from db.catalogue.run_pages import RunFilter, count_runs, key_of_run, page_of_runs
 from db.catalogue.runs import close_run, list_runs, open_run
@@ -86,26 +84,6 @@ def test_a_key_of_a_run_is_a_place_even_when_the_run_is_gone(engine, catalogue):
     )
     assert middle.run_id not in [r.run_id for r in behind]
     assert all((r.started_at, r.run_id) > (middle.started_at, middle.run_id) for r in behind)
-
-
-@contextmanager
-def counted(app_state) -> Iterator[list[str]]:
-    """Every statement that the API makes meanwhile."""
-    engine, said = app_state.store.engine, []
-
-    class Counting:
-        def __getattr__(self, name):
-            def call(*args, **kwargs):
-                said.append(args[0])
-                return getattr(engine, name)(*args, **kwargs)
-
-            return call
-
-    object.__setattr__(app_state.store, "engine", Counting())
-    try:
-        yield said
-    finally:
-        object.__setattr__(app_state.store, "engine", engine)
 
 
 def test_a_page_of_runs_costs_the_same_statements_whatever_its_length(client, app_state, catalogue):

@@ -1,3 +1,6 @@
+from statements import counted
+
+from api.state import AppState
 from db.catalogue.runs import Run
 from everyhit import Client
 
@@ -6,6 +9,30 @@ LIST = """query ($run: String, $where: String!) { run(which: $run) {
   newestEvent(where: $where) { event { t } previous next } } }"""
 ONE = """query ($run: String, $t: Ticks!, $where: String!) { run(which: $run) {
   event(t: $t, where: $where) { event { t } previous next } } }"""
+
+
+# What the page asks for a row that somebody clicked, and what it asks when that is drawn.
+DRAWN = """query ($run: String, $t: Ticks!) { run(which: $run) { number detector { fingerprint }
+  eventAt(t: $t) { lineage event { t tEnd words { tNs raw values } } found { trigger rows }
+    shape { element } } } }"""
+BESIDE = """query ($run: String, $t: Ticks!) { run(which: $run) {
+  event(t: $t, trigger: "events", where: "") { previous next broughtBy { link seq } } } }"""
+
+
+def test_a_click_on_a_row_costs_few_statements(client: Client, run: Run, app_state: AppState):
+    listed = client.graphql(LIST, {"run": str(run.run_id), "where": ""})["run"]["events"]["edges"]
+    t = listed[len(listed) // 2]["node"]["t"]
+    with counted(app_state) as said:
+        drawn = client.graphql(DRAWN, {"run": str(run.run_id), "t": str(int(t) + 100)})["run"][
+            "eventAt"
+        ]
+    assert drawn["event"]["t"] == t
+    assert len(drawn["found"]) == 3
+    assert len(said) <= 3 + 3  # the run, its lineages, the event; and the rows of each trigger
+    with counted(app_state) as said:
+        beside = client.graphql(BESIDE, {"run": str(run.run_id), "t": t})["run"]["event"]
+    assert int(beside["previous"]) < int(t) < int(beside["next"])
+    assert len(said) <= 3 + 2
 
 
 def test_events_lead_to_those_beside_them_that_meet_the_same_selection(client: Client, run: Run):

@@ -12,14 +12,17 @@ import { savePng, saveSvg } from "../view/save.js";
 import { table } from "../view/table.js";
 
 const FIELDS = `lineage event { t tEnd tS continued triggers nWords words { t tNs link raw hit values positionMm } }
-  found { trigger lineage rows } shape { kind element positionMm sizeMm view }
-  broughtBy { link seq tFirst tLast words corrupt checksum recordedAt dropped }`;
+  found { trigger lineage rows } shape { kind element positionMm sizeMm view }`;
 const RUN = "number startedAt tickNs detector { name fingerprint }";
-const EVENT = `query ($run: String, $t: Ticks!, $of: String!, $lineage: String, $where: String!) { run(which: $run) { ${RUN}
-  event(t: $t, trigger: $of, lineage: $lineage, where: $where) { ${FIELDS} previous next } } }`;
-const AROUND = `query ($run: String, $t: Ticks!) { run(which: $run) { ${RUN} eventAt(t: $t) { ${FIELDS} previous next } } }`;
+const GIVEN = "$run: String, $t: Ticks!, $of: String!, $lineage: String, $where: String!";
+const ONE = "event(t: $t, trigger: $of, lineage: $lineage, where: $where)";
+const EVENT = `query (${GIVEN}) { run(which: $run) { ${RUN} ${ONE} { ${FIELDS} } } }`;
+const AROUND = `query ($run: String, $t: Ticks!) { run(which: $run) { ${RUN} eventAt(t: $t) { ${FIELDS} } } }`;
 const NEWEST = `query ($run: String, $of: String!, $lineage: String, $where: String!) { run(which: $run) { ${RUN}
-  newestEvent(trigger: $of, lineage: $lineage, where: $where) { ${FIELDS} previous next } } }`;
+  newestEvent(trigger: $of, lineage: $lineage, where: $where) { ${FIELDS} } } }`;
+/** What is asked when the event is drawn already. */
+const BESIDE = `query (${GIVEN}) { run(which: $run) { ${ONE} { previous next
+  broughtBy { link seq tFirst tLast words corrupt checksum recordedAt dropped } } } }`;
 const SOURCE = "query ($run: String) { run(which: $run) { detector { source } } }";
 
 /**
@@ -31,6 +34,7 @@ export function eventDisplay(moved) {
   const behind = el("button", { class: "small", disabled: true, on: { click: () => go("next") } }, "Behind →");
   const svgs = el("button", { class: "small", hidden: true, on: { click: () => saveSvg(...drawn()) } }, "SVG");
   const pngs = el("button", { class: "small", hidden: true, on: { click: () => savePng(...drawn()) } }, "PNG");
+  const chunks = el("div");
   const box = panel("The event", { tools: [before, behind, svgs, pngs] });
   const ending = new AbortController();
   let display = null;
@@ -47,20 +51,26 @@ export function eventDisplay(moved) {
       : await ask(AROUND, { run: view.run, t: view.t }, signal);
     run = found?.run ?? null;
     display = run ? (run.event ?? run.eventAt ?? run.newestEvent ?? null) : null;
-    before.disabled = !display?.previous;
-    behind.disabled = !display?.next;
     svgs.hidden = pngs.hidden = !display;
     if (!display) {
+      before.disabled = behind.disabled = true;
       const why = !builds && view.t !== null ? "No event contains this row: none of its triggers' rows make events, or events were not built here."
         : builds ? "No event is like that: select less, or wait for one. Events are made where the trigger “events” runs on the run."
         : "Choose a row, and the event around it is drawn here.";
       return box.show(el("p", { class: "empty" }, why));
     }
-    return draw(await detectorOf(run, signal));
+    draw(await detectorOf(run, signal));
+    const whose = builds ? { of: view.of, where: view.where } : { of: "events", where: "" };
+    const beside = (await ask(BESIDE, { run: asked.run, t: display.event.t, lineage: display.lineage, ...whose }, signal)).run.event;
+    Object.assign(display, beside);
+    before.disabled = !beside.previous;
+    behind.disabled = !beside.next;
+    fill(chunks, cameBy(beside.broughtBy));
   }
 
   function draw(detector) {
-    const { event, found, broughtBy, lineage } = display;
+    const { event, found, lineage } = display;
+    fill(chunks, el("p", { class: "hint" }, "…"));
     const at = new Date(new Date(run.startedAt).getTime() + event.tS * 1000);
     box.show(
       el("p", {}, el("strong", {}, `${seconds(event.tS, 9)} of run ${run.number}`), ` · ${utc(at, { fractions: true })} · ${whole(Number(BigInt(event.tEnd) - BigInt(event.t)) * run.tickNs)} ns long · ${whole(event.nWords)} words · found by ${event.triggers.join(", ")}`, event.continued && " · goes on where a longer one was cut"),
@@ -68,7 +78,7 @@ export function eventDisplay(moved) {
       el("div", { class: "grid inner" },
         el("section", { class: "half" }, el("h3", {}, "Made by"), madeBy(lineage, found)),
         el("section", { class: "half" }, el("h3", {}, "Raw words"), rawWords(event, detector))),
-      el("section", {}, el("h3", {}, "Came by"), cameBy(broughtBy)),
+      el("section", {}, el("h3", {}, "Came by"), chunks),
       declaration());
   }
 

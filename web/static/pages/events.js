@@ -59,6 +59,8 @@ export function open(root, params) {
   let drawnNames = [];
   let rows = [];
   let lastPage = null;
+  let round = 0;
+  const number = el("p", { class: "hint", role: "status" });
   const reads = {
     time: latest(readTime, over.fail),
     histogram: latest(readHistogram, counted.fail),
@@ -138,18 +140,24 @@ export function open(root, params) {
     }
   }
 
-  function refresh() {
-    reads.time();
-    reads.histogram();
-    reads.rows();
+  /** Show the rows, and then the rest: rows are there soonest, and what is asked at once waits for each other. */
+  async function refresh() {
+    const own = ++round;
+    number.textContent = "…";
+    await reads.rows();
+    if (own !== round) return;
     shown.show(view, builds());
+    reads.histogram();
+    reads.time();
   }
 
   async function readTime(signal) {
-    const found = await histogramOf(view, "t", { bins: TIME_BINS }, signal);
+    const found = await histogramOf(view, "t", { bins: TIME_BINS, told: true }, signal);
     const width = (found.high - found.low) / found.counts.length;
     times.set([view.of], [found.counts.map((_, n) => toSeconds(found.low + n * width, known.tickNs)), found.counts]);
     asked.fail(found.partial);
+    const all = found.counts.reduce((sum, each) => sum + each, 0);
+    number.textContent = `${whole(all)} ${all === 1 ? "row" : "rows"}`;
   }
 
   async function readHistogram(signal) {
@@ -199,7 +207,7 @@ export function open(root, params) {
     if (!page || view.of === "hits") return;
     const nodes = rows.map(({ node }) => node);
     const scroll = listed.element.querySelector(".scroll")?.scrollTop ?? 0;
-    listed.show(el("p", { class: "hint", role: "status" }, `${whole(page.totalCount)} ${page.totalCount === 1 ? "row" : "rows"}${page.partial ? `; ${page.partial}` : ""}`),
+    listed.show(number,
       table(columnsOf(nodes), nodes, {
         caption: `Rows of ${view.of}`, pick: (row) => { look({ t: row.t }); shown.element.scrollIntoView({ block: "nearest", behavior: "smooth" }); }, picked: (row) => row.t === view.t,
         empty: "No row is like that: select less, or another range.",
@@ -247,6 +255,7 @@ export function open(root, params) {
   }
 
   return () => {
+    round++;
     Object.values(reads).forEach((read) => read.stop());
     waiting.stop();
     shown.stop();

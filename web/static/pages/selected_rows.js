@@ -4,16 +4,16 @@ import { ask } from "../api/ask.js";
 
 const GIVEN = "$run: String, $of: String!, $lineage: String, $start: Moment, $stop: Moment, $where: String!";
 const ROWS = "of: $of, lineage: $lineage, start: $start, stop: $stop, where: $where";
-const HISTOGRAM = `query (${GIVEN}, $column: String!, $bins: Int!, $low: Float, $high: Float) { run(which: $run) {
-  histogram(${ROWS}, column: $column, bins: $bins, low: $low, high: $high) { low high counts below above partial } } }`;
+const HISTOGRAM = `query (${GIVEN}, $column: String!, $bins: Int!, $low: Float, $high: Float, $told: Boolean = false) { run(which: $run) {
+  histogram(${ROWS}, column: $column, bins: $bins, low: $low, high: $high) { low high counts partial @include(if: $told) } } }`;
 const PLANE = `query (${GIVEN}, $x: String!, $y: String!, $xBins: Int!, $yBins: Int!, $xLow: Float, $xHigh: Float, $yLow: Float, $yHigh: Float) { run(which: $run) {
-  histogram2d(${ROWS}, x: $x, y: $y, xBins: $xBins, yBins: $yBins, xLow: $xLow, xHigh: $xHigh, yLow: $yLow, yHigh: $yHigh) { x { low high bins } y { low high bins } counts outside partial } } }`;
+  histogram2d(${ROWS}, x: $x, y: $y, xBins: $xBins, yBins: $yBins, xLow: $xLow, xHigh: $xHigh, yLow: $yLow, yHigh: $yHigh) { x { low high bins } y { low high bins } counts } } }`;
 const CANDIDATES = `query ($run: String, $of: String!, $lineage: String, $start: Moment, $stop: Moment, $where: String!, $after: String) { run(which: $run) {
   candidates(trigger: $of, lineage: $lineage, start: $start, stop: $stop, where: $where, first: 100, after: $after) {
-    totalCount partial pageInfo { hasNextPage endCursor } edges { node { t tS values } } } } }`;
+    pageInfo { hasNextPage endCursor } edges { node { t tS values } } } } }`;
 const EVENTS = `query ($run: String, $of: String!, $lineage: String, $start: Moment, $stop: Moment, $where: String!, $after: String) { run(which: $run) {
   events(trigger: $of, lineage: $lineage, start: $start, stop: $stop, where: $where, first: 100, after: $after) {
-    totalCount partial pageInfo { hasNextPage endCursor } edges { node { t tS nWords continued triggers } } } } }`;
+    pageInfo { hasNextPage endCursor } edges { node { t tS nWords continued triggers } } } } }`;
 const CHECK = `query ($run: String, $of: String!, $lineage: String, $where: String!) { run(which: $run) {
   selection(of: $of, lineage: $lineage, where: $where) { problem start stop columns } } }`;
 const FEW_VALUES = 200;
@@ -32,11 +32,11 @@ export function given({ run, of, lineage, from, to, where }) {
  * Return the histogram of a column; whole numbers of few values have a bin each.
  * @param {View} view
  * @param {string} column
- * @param {{bins?: number, whole?: boolean, low?: number|null, high?: number|null}} axis ends that are null are those of the values
+ * @param {{bins?: number, whole?: boolean, low?: number|null, high?: number|null, told?: boolean}} axis ends that are null are those of the values; `told`: with the sentence that says for which part the trigger was not run
  * @param {AbortSignal} [signal]
  */
-export async function histogramOf(view, column, { bins = 100, whole = false, low = null, high = null } = {}, signal = undefined) {
-  const asked = { ...given(view), column, low, high };
+export async function histogramOf(view, column, { bins = 100, whole = false, low = null, high = null, told = false } = {}, signal = undefined) {
+  const asked = { ...given(view), column, low, high, told };
   const first = (await ask(HISTOGRAM, { ...asked, bins }, signal)).run.histogram;
   const values = first.high - first.low + 1;
   if (!whole || values > FEW_VALUES) return first;
