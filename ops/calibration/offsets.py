@@ -1,5 +1,7 @@
 """Clocks and places of chambers, measured from tracks."""
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -30,6 +32,8 @@ ALIGNMENT: Names = {
     "chamber_slope": ("slope", "slope_err"),
 }
 """Of each table, what an ``Offset`` calls its value and its error."""
+HEIGHT: Names = {"chamber_z_mm": ("z_mm", "z_err_mm")}
+"""Where chambers lie, which not every declaration keeps in a table."""
 CONSTANTS = ("v_drift_um_per_ns", "cell_height_mm")
 
 
@@ -44,15 +48,19 @@ def measure_t0(of: Stored) -> Measured:
 def measure_alignment(of: Stored) -> Measured:
     """Return by how much chambers lie further along x, and are turned, as tracks tell it.
 
-    Raises UsageError where there are too few of them.
+    Where the declaration has a table ``chamber_z_mm``, that is measured, too. Raises UsageError
+    where there are too few tracks.
     """
-    return _measured(of, ALIGNMENT, 0, "segments' x off tracks (mm)")
+    names = ALIGNMENT | {n: of_z for n, of_z in HEIGHT.items() if n in of.run.detector.tables}
+    return _measured(of, names, 0, "segments' x off tracks (mm)")
 
 
 def _measured(of: Stored, names: Names, shown: int, label: str) -> Measured:
     check_declared(of.run, constants=CONSTANTS, tables=[*T0, *ALIGNMENT])
     found = _passages(of)
     each, after = offsets(found, declared_alignment(of.run.detector.tables))
+    height = dict(enumerate(of.run.detector.tables.get("chamber_z_mm", ())))
+    each = [replace(one, z_mm=height.get(one.chamber, 0.0) + one.z_mm) for one in each]
     good = [one for one in each if one.segments >= FEWEST]
     if not good:
         most = max((one.segments for one in each), default=0)

@@ -26,7 +26,10 @@ USES_SEGMENTS = (
 
 @dataclass(frozen=True)
 class Offset:
-    """By how much a chamber is off, in the sense of ``Alignment``; errors of 0 where it is held."""
+    """By how much a chamber is off, in the sense of ``Alignment``; errors of 0 where it is held.
+
+    ``z_mm`` is how much further along z it lies than its segments say.
+    """
 
     chamber: int
     view: int
@@ -37,6 +40,8 @@ class Offset:
     x_err_mm: float
     slope: float
     slope_err: float
+    z_mm: float
+    z_err_mm: float
 
 
 @dataclass(frozen=True)
@@ -48,6 +53,8 @@ class Passages:
     chamber: Array
     view: Array
     z_mm: Array
+    slope: Array
+    """The track's"""
     off: Array
     """How far a segment's x (mm), slope and time (ns) lie from the track's, (n, 3)"""
     weight: Array
@@ -75,10 +82,9 @@ def passages(
     """
     moved, _ = aligned(segments.filter(quality="HIGHQ"), alignment, tick_ns)
     moved = moved.unique(["told_t", "chamber"], keep="none")
-    names = {"t": "track_t", "t0_ns": "track_ns", "slope": "track_slope"}
     rows = (
         tracks.select(USES_TRACKS)
-        .rename(names)
+        .rename({"t": "track_t", "t0_ns": "track_ns", "slope": "track_slope"})
         .with_row_index("track")
         .explode("chambers", "segment_t")
         .join(moved, left_on=["chambers", "segment_t"], right_on=["chamber", "told_t"])
@@ -97,8 +103,9 @@ def passages(
     packed = packed / rows["resolution_ns"].to_numpy()[:, None] ** 2
     weight = packed[:, [[0, 1, 2], [1, 3, 4], [2, 4, 5]]]
     track = _numbered(rows["track"].to_numpy())
-    chamber, view, z_mm = (rows[name].to_numpy() for name in ("chambers", "view", "z_mm"))
-    return Passages(track, chamber, view, z_mm, off, weight)
+    names = ("chambers", "view", "z_mm", "track_slope")
+    chamber, view, z_mm, slope = (rows[name].to_numpy() for name in names)
+    return Passages(track, chamber, view, z_mm, slope, off, weight)
 
 
 def joined(parts: list[Passages]) -> Passages:
@@ -123,7 +130,7 @@ def offsets(found: Passages, known: Alignment) -> tuple[list[Offset], Passages]:
 
     All lines of tracks and all offsets of a view are fitted at once, and tracks far from the fit
     left out. What the chambers of a view have in common can't be seen in it: where the lowest and
-    the highest lie in x, and the clock of the lowest, are held as they are ``known`` by the
+    the highest lie in x and z, and the clock of the lowest, are held as they are ``known`` by the
     alignment with which the passages were made. Chambers alone in their view are not measured.
     """
     measured, left = list[Offset](), found.off.copy()
@@ -133,28 +140,30 @@ def offsets(found: Passages, known: Alignment) -> tuple[list[Offset], Passages]:
         chambers, place = np.unique(own.chamber, return_inverse=True)
         z_mm = np.array([own.z_mm[place == k].mean() for k in range(len(chambers))])
         lowest, highest = z_mm.argmin(), z_mm.argmax()
-        free = np.ones((len(chambers), 3), np.bool_)
-        free[[lowest, highest], 0] = free[lowest, 2] = False
+        free = np.ones((len(chambers), 4), np.bool_)
+        free[[[lowest], [highest]], [0, 3]] = free[lowest, 2] = False
         moved, error, kept = _settled(own, place, free)
-        left[rows] -= moved[place]
+        left[rows] -= _seen(own, moved[place])
         segments = np.bincount(place[kept], minlength=len(chambers))
         for k, chamber in enumerate(chambers.tolist()):
             t0_ns, x_mm, slope = (
                 values[chamber] if chamber < len(values) else 0.0
                 for values in (known.t0_ns, known.x_mm, known.slope)
             )
+            moved_z = moved[k, 3], error[k, 3]
             t0_ns, x_mm, slope = t0_ns + moved[k, 2], x_mm - moved[k, 0], slope - moved[k, 1]
-            pairs = (t0_ns, error[k, 2], x_mm, error[k, 0], slope, error[k, 1])
+            pairs = (t0_ns, error[k, 2], x_mm, error[k, 0], slope, error[k, 1], *moved_z)
             measured.append(Offset(chamber, view, int(segments[k]), *map(float, pairs)))
     return sorted(measured, key=lambda each: each.chamber), replace(found, off=left)
 
 
 def _settled(own: Passages, place: Array, free: Array) -> tuple[Array, Array, Array]:
-    # What is added to x, slope and time of each chamber (c, 3), its error, and which rows served.
+    # What is added to x, slope and time of each chamber, and how much further along z it lies
+    # (c, 4), its error, and which rows served.
     moved, kept = np.zeros(free.shape), np.ones(len(place), np.bool_)
     for _ in range(ROUNDS):
         moved, error = _solved(own.of(kept), place[kept], free)
-        per_degree = _chi2(replace(own, off=own.off - moved[place]))
+        per_degree = _chi2(replace(own, off=own.off - _seen(own, moved[place])))
         kept = (per_degree <= CUT * np.median(per_degree))[_numbered(own.track)]
     return moved, error * np.sqrt(np.median(per_degree) / MEDIAN), kept
 
@@ -163,17 +172,17 @@ def _solved(own: Passages, place: Array, free: Array) -> tuple[Array, Array]:
     # Least squares with a line and a time of its own for each track, which are eliminated first.
     track, own_line, pull = _lines(own)
     inverse = np.linalg.inv(own_line)
-    size = free.size
-    crossed = np.zeros((len(inverse), len(free), 3, 3))  # of each track: chamber, its 3, line's 3
-    np.add.at(crossed, (track, place), own.weight @ _line(own.z_mm))
+    size, effect = free.size, _effect(own)
+    weighed = effect.transpose(0, 2, 1) @ own.weight
+    crossed = np.zeros((len(inverse), len(free), 4, 3))  # of each track: chamber, its 4, line's 3
+    np.add.at(crossed, (track, place), weighed @ _line(own.z_mm))
     by_line = crossed.reshape(-1, size, 3)
-    normal = np.zeros((len(free), 3, len(free), 3))
-    chamber = np.arange(len(free))
-    for k in chamber:
-        normal[k, :, k, :] = own.weight[place == k].sum(axis=0)
+    normal = np.zeros((len(free), 4, len(free), 4))
+    for k in range(len(free)):
+        normal[k, :, k, :] = (weighed[place == k] @ effect[place == k]).sum(axis=0)
     in_lines = np.einsum("kia,kab,kjb->ij", by_line, inverse, by_line, optimize=True)
-    right = np.zeros((len(free), 3))
-    np.add.at(right, place, np.einsum("nij,nj->ni", own.weight, own.off))
+    right = np.zeros((len(free), 4))
+    np.add.at(right, place, np.einsum("nij,nj->ni", weighed, own.off))
     right = right.ravel() - np.einsum("kia,kab,kb->i", by_line, inverse, pull, optimize=True)
     which = free.ravel()
     covariance = np.linalg.pinv((normal.reshape(size, size) - in_lines)[np.ix_(which, which)])
@@ -181,6 +190,19 @@ def _solved(own: Passages, place: Array, free: Array) -> tuple[Array, Array]:
     moved[which] = covariance @ right[which]
     error[which] = np.sqrt(np.diagonal(covariance))
     return moved.reshape(free.shape), error.reshape(free.shape)
+
+
+def _effect(own: Passages) -> Array:
+    # What a chamber's four do to x, slope and time of a segment, (n, 3, 4): a muon is at another x
+    # where the chamber lies further along z.
+    effect = np.tile(np.eye(3, 4), (len(own.slope), 1, 1))
+    effect[:, 0, 3] = own.slope
+    return effect
+
+
+def _seen(own: Passages, moved: Array) -> Array:
+    # x, slope and time (n, 3) that segments are off by what their chambers are, (n, 4).
+    return (_effect(own) @ moved[:, :, None])[:, :, 0]
 
 
 def _lines(own: Passages) -> tuple[Array, Array, Array]:

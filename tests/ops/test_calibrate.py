@@ -17,6 +17,8 @@ WRONG = {
     "chamber_slope": [0.0, 0.0, 0.004, -0.003],
 }
 
+HEIGHTS = [219.8, 977.3, 1035.6, 1819.8]
+
 
 def calibrations(store):
     """How many calibrations the run keeps, and what resolutions its chambers have by now."""
@@ -65,6 +67,8 @@ def test_what_is_wrongly_declared_of_chambers_is_measured_and_mended(tmp_path):
     assert tables["chamber_t0_ns"] == pytest.approx([0, 0, 0, 0], abs=0.1)
     assert tables["chamber_x_mm"] == pytest.approx([0, 0, 0, 0], abs=0.01)
     assert tables["chamber_slope"] == pytest.approx([0, 0, 0, 0], abs=2e-4)
+    assert tables["chamber_z_mm"] == pytest.approx(HEIGHTS, abs=0.5)
+    assert tables["chamber_z_mm"][2] != HEIGHTS[2], "only between others is a height measured"
     assert whole_tracks(at) > 2 * before
 
 

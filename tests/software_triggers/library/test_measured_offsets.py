@@ -15,6 +15,8 @@ from software_triggers.library.measured_offsets import Offset, from_lines, joine
 from software_triggers.library.straight_track import EXACT, TRACK, tracks
 
 OFF = {"t0_ns": (0, 7, -5, 0), "x_mm": (0, 1.5, 0, 0), "tilt": (0.002, 0.004, -0.003, 0)}
+LOW_MM = (0.0, 2.0, 0.0, 0.0)
+"""How much lower than chambers are the declaration says that they are."""
 PIECES = 7
 
 
@@ -26,6 +28,12 @@ def measured(muons: Muons, found: pl.DataFrame, known: Alignment) -> list[Offset
     return offsets(joined(parts), known)[0]
 
 
+def lower(found: pl.DataFrame, by_mm: list[float]) -> pl.DataFrame:
+    """Segments as a declaration would place them that has chambers lower by so much."""
+    low = pl.Series(by_mm)[found["chamber"].cast(pl.Int64)]
+    return found.with_columns(pl.col("z_mm") - low)
+
+
 def alignment_of(each: list[Offset]) -> Alignment:
     return Alignment(*([getattr(o, name) for o in each] for name in ("t0_ns", "x_mm", "slope")))
 
@@ -35,17 +43,21 @@ def test_chambers_that_are_off_are_found_to_be_and_tracks_are_whole_again(name) 
     width = SETS[name].resolution_ns
     muons = muons_through(np.random.default_rng(4), 4000, replace(SETS[name], **OFF))
     found = segments(muons.hits, **CONSTANTS, resolution_ns=width)
-    known = Alignment()
+    known, low_mm = Alignment(), list(LOW_MM)
     for _ in range(5):
-        each = measured(muons, found, known)
+        each = measured(muons, lower(found, low_mm), known)
         known = alignment_of(each)
+        for o in each:
+            low_mm[o.chamber] -= o.z_mm
     assert [o.chamber for o in each] == [0, 1, 2]  # the fourth is alone in its view
     # Flight is longer than in the view alone, by what angles the other view has: up to 0.2 ns.
     assert [o.t0_ns for o in each] == pytest.approx([0, 7, -5], abs=0.25)
     assert [o.x_mm for o in each] == pytest.approx([0, 1.5, 0], abs=0.02)
     for o, true in zip(each, OFF["tilt"], strict=False):
         assert abs(o.slope - true) < 4 * o.slope_err < 0.001
-    figures = judge_tracks(muons, tracks(found, **TRACKING, alignment=known))
+    assert low_mm == pytest.approx([0, 0, 0, 0], abs=0.1)
+    assert each[1].z_err_mm < 0.05
+    figures = judge_tracks(muons, tracks(lower(found, low_mm), **TRACKING, alignment=known))
     assert figures["tracks_of_44"] > 0.98
     assert all(0.9 < figures[f"track_pull_{n}"] < 1.1 for n in ("t0", "slope")), figures
 
@@ -70,6 +82,8 @@ def test_errors_are_those_of_the_number_of_segments() -> None:
         each = measured(muons, segments(muons.hits, **CONSTANTS, resolution_ns=3.0), Alignment())
         pulls += [o.slope / o.slope_err for o in each]
         pulls += [o.x_mm / o.x_err_mm for o in each if o.x_err_mm]
+        pulls += [o.z_mm / o.z_err_mm for o in each if o.z_err_mm]
+        assert [o.z_err_mm == 0 for o in each] == [True, False, True]
         held = [(o.t0_err_ns == 0, o.x_err_mm == 0) for o in each]
         assert held == [(True, True), (False, False), (False, True)]
     assert 0.75 < np.sqrt(np.mean(np.square(pulls))) < 1.3
