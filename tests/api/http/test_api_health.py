@@ -11,11 +11,11 @@ def test_it_lives_and_is_ready_without_a_token(url):
 
 def test_an_answer_does_not_wait_for_more_to_send(http):
     took = []
-    for _ in range(20):
+    for _ in range(50):
         began = time.perf_counter()
         http.post("/graphql", json={"query": "{ me { may } }"}).raise_for_status()
         took.append(time.perf_counter() - began)
-    assert sorted(took)[5] < 0.03  # where small packets wait for a receipt it is 40 ms
+    assert min(took) < 0.03  # where small packets wait for a receipt, each takes 40 ms
 
 
 def test_figures_are_what_prometheus_reads(http, client, engine, run):
