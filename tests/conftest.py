@@ -36,16 +36,48 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("engine", kinds, indirect=True, scope="session")
 
 
-_SERVERS = {"servers", "shards_engine", "server_engine", "cluster", "object_store", "mongodb"}
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Give a process whole files, in their order, and one process all pages.
+
+    What a file's tests share is made once. Two browsers, or a telescope that goes on for a browser
+    elsewhere, would leave no time to a page.
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.split("::")[0]
+            return "pages" if file.startswith("tests/web/") else file
+
+    config.option.loadscopereorder = False
+    return ByFile(config, log)
+
+
+_SERVERS = {
+    "servers",
+    "shards_engine",
+    "server_engine",
+    "cluster",
+    "object_store",
+    "mongodb",
+    "redis",
+}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what starts servers, and what is quick. Tests of ``ops`` start processes: all are slow."""
+    """Mark what starts servers, and what is quick. Tests of ``ops`` start processes: all are slow.
+
+    Those of pages come first: they are the longest piece of work for one process.
+    """
+    items.sort(key=lambda item: "web" not in item.path.relative_to(Path(__file__).parent).parts)
     for item in items:
         if "ops" in item.path.relative_to(Path(__file__).parent).parts:
             item.add_marker("slow")
         kind = getattr(item, "callspec", None) and item.callspec.params.get("engine")
-        if kind == "shards" or _SERVERS & set(getattr(item, "fixturenames", ())):
+        marks = {mark.name for mark in item.iter_markers()}
+        asked = marks | set(getattr(item, "fixturenames", ())) | {f"{kind}_engine"}
+        if asked & _SERVERS | marks & {"s3"}:
             item.add_marker("servers")
         elif not item.get_closest_marker("slow"):
             item.add_marker("quick")

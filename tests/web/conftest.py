@@ -61,9 +61,9 @@ def seen(browser: "Browser") -> Iterator[Seen]:
     context.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of the page of a telescope that takes data."""
+    """The address of the page of a telescope that takes data; it would go on for other files."""
     store = tmp_path_factory.mktemp("telescope")
     with serving("demo", "--muons", "300", "--json", "--store", str(store)) as (_, address):
         yield address
