@@ -6,6 +6,7 @@ from contextlib import suppress
 from datetime import timedelta
 
 from starlette.requests import HTTPConnection
+from starlette.websockets import WebSocketDisconnected as SocketClosed
 from strawberry.asgi import ASGIWebSocketAdapter
 from strawberry.exceptions import ConnectionRejectionError
 from strawberry.fastapi import GraphQLRouter
@@ -34,7 +35,7 @@ class _Socket(ASGIWebSocketAdapter):
 
     async def send_json(self, message: Mapping[str, object]) -> None:
         """Send a message; to one who is gone, nothing: whoever reads from him ends it all."""
-        with suppress(WebSocketDisconnected):
+        with suppress(WebSocketDisconnected, SocketClosed):
             await super().send_json(message)
 
 

@@ -90,7 +90,7 @@ export function open(root, params) {
     const names = [...new Set(known.lineages.map((each) => each.trigger))].sort();
     ofs.fill([...new Set([...names, view.of, "hits"])].map((each) => [each, each]), view.of);
     const own = known.lineages.filter((each) => each.trigger === view.of);
-    lineages.fill([["", own.length ? "what was run last" : "–"], ...own.map((each) => [each.lineage, each.lineage])], view.lineage ?? "");
+    lineages.fill([["", own.length ? "what ran last" : "–"], ...own.map((each) => [each.lineage, each.lineage])], view.lineage ?? "");
     const columns = numbers();
     if (!columns.includes(view.x)) view.x = ["n_words", "slope", "x_mm", "channel", "tot"].find((each) => columns.includes(each)) ?? columns.find((each) => each !== "t") ?? "t";
     if (!columns.includes(view.y)) view.y = "";

@@ -37,7 +37,7 @@ export function open(root, params, me) {
   const may = (act) => me.may.includes(act);
   const text = el("input", { type: "search", placeholder: "name, note or detector", on: { input: typed } });
   text.value = view.text;
-  const where = el("input", { class: "code", spellcheck: "false", placeholder: "beam_energy_GeV > 20 and 'calibration' in tags", on: { change: () => look({ where: where.value.trim() }) } });
+  const where = el("input", { class: "code", spellcheck: "false", placeholder: "beam_GeV > 20 and cooled", on: { change: () => look({ where: where.value.trim() }) } });
   where.value = view.where;
   const state = el("select", { on: { change: () => look({ state: state.value }) } },
     [["", "all"], ["OPEN", "taking data"], ["CLOSED", "closed"]].map(([value, name]) => el("option", { value, selected: value === view.state }, name)));

@@ -136,10 +136,11 @@ export function open(root, params, me) {
   function drawPlan(steps) {
     const goes = steps.filter((step) => step.action !== "KEEP");
     const sum = (of, name) => of.reduce((total, step) => total + Number(step[name]), 0);
-    const told = goes.length ? `${whole(sum(goes, "words"))} words (${bytes(sum(goes, "bytes"))}) in ${whole(goes.length)} hours go; ` : "Nothing goes now; ";
+    const told = goes.length ? `${whole(sum(goes, "words"))} words (${bytes(sum(goes, "bytes"))}) in ${whole(goes.length)} hours go` : "Nothing goes now";
     const kept = steps.filter((step) => step.action === "KEEP");
+    const stay = kept.length ? `; ${whole(sum(kept, "words"))} words (${bytes(sum(kept, "bytes"))}) stay` : "";
     const shown = byDay({ all: steps, goes, stays: kept }[view.show]);
-    plan.show(el("p", { role: "status" }, `${told}${whole(sum(kept, "words"))} words (${bytes(sum(kept, "bytes"))}) stay.`), table([
+    plan.show(el("p", { role: "status" }, `${told}${stay}.`), table([
       { name: "day, UTC", of: (each) => each.day },
       { name: "shard", number: true, of: (each) => each.shard },
       { name: "hours", number: true, of: (each) => whole(each.hours) },

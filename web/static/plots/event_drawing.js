@@ -6,10 +6,10 @@ import { drawSpace } from "./space_drawing.js";
 
 /** Colours that hold on the drawing's own white ground, so that a saved picture looks the same. */
 const INK = { hit: "#9cc3f5", other: "#f0a63a", circle: "#0b4f8a", segment: "#c8102e", track: "#7a21dd", cell: "#b9c2cf", text: "#1b2430" };
-const WHOLE_W = 440;
-const CHAMBER_W = 820;
+const WHOLE_W = 320;
+const CHAMBER_W = 640;
 const SHOWN_CELLS = 6;
-const GAP = 34;
+const GAP = 24;
 const MOST_LINES = 40;
 
 /**
