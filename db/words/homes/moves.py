@@ -6,7 +6,7 @@ done again from the start: what was put already is put once.
 """
 
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -61,12 +61,10 @@ def move_words(
         while stroke != Moved():
             stroke = Moved()
             number, began = new_number(), time.time()
-            hours: set[int] = set()
             try:
                 for block in left:
                     put = _put(engine, shard.here, run, home, block)
                     note_moved(shard.here, number, [each.payload for each in block])
-                    hours.update(each.payload.hour for each in block)
                     stroke += put
                     progress(moved + stroke)
                     if time.time() > began + _STROKE_S:
@@ -76,7 +74,7 @@ def move_words(
                         f"{home.address} took too long with words of run {run.run_id}: do it again"
                     )
                 if stroke.chunks:
-                    _name_home(shard.here, run, number, hours, home.address, "[]")
+                    _name_home(shard.here, run, number, home.address, "[]")
             finally:
                 forget_fetched(shard, number)
             moved += stroke
@@ -121,8 +119,7 @@ def bring_back(
                     f" WHERE fetch = {number}"
                 )
                 source = f"joinGet('{here.database}.{table}', 'words', link, seq)"
-                hours = {each.payload.hour for each in away[start:stop]}
-                _name_home(here, run, number, hours, "", source)
+                _name_home(here, run, number, "", source)
             finally:
                 here.execute(f"DROP TABLE IF EXISTS {table} SYNC")
                 forget_fetched(here, number)
@@ -209,23 +206,15 @@ def _words(engine: Engine, here: Engine, run: Run, block: list[Away]) -> list[Wo
     return [found[each.payload] for each in block]
 
 
-def _name_home(
-    here: Engine, run: Run, number: int, hours: Collection[int], address: str, words: str
-) -> None:
-    """Let the headers that were noted under a number name a home, and their words be so.
-
-    They are of these hours: the engine makes a new version of every part that it looks at, which of
-    a store of years are many.
-    """
-    for hour in sorted(hours):
-        here.execute(
-            f"ALTER TABLE chunks UPDATE words = {words}, home = {{home:String}}"
-            f" IN PARTITION ID '{hour * 3600}'"
-            " WHERE run_id = {run:UInt32} AND (link, seq) IN"
-            f" (SELECT link, seq FROM fetched_chunks WHERE fetch = {number})"
-            " SETTINGS mutations_sync = 2, allow_nondeterministic_mutations = 1",
-            {"home": address, "run": run.run_id},
-        )
+def _name_home(here: Engine, run: Run, number: int, address: str, words: str) -> None:
+    """Let the headers that were noted under a number name a home, and their words be so."""
+    here.execute(
+        f"ALTER TABLE chunks UPDATE words = {words}, home = {{home:String}}"
+        " WHERE run_id = {run:UInt32} AND (link, seq) IN"
+        f" (SELECT link, seq FROM fetched_chunks WHERE fetch = {number})"
+        " SETTINGS mutations_sync = 2, allow_nondeterministic_mutations = 1",
+        {"home": address, "run": run.run_id},
+    )
 
 
 def _check(here: Engine, run: Run) -> None:
