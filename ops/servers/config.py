@@ -3,6 +3,8 @@
 from pathlib import Path
 from xml.sax.saxutils import escape
 
+# Two threads, but room for many tasks: a change of more parts than there is room for would go on by
+# and by, with pauses that grow.
 _SERVER = """<clickhouse>
   <logger><level>warning</level><log>{folder}/log</log><errorlog>{folder}/errors</errorlog></logger>
   <listen_host>127.0.0.1</listen_host>
@@ -17,6 +19,7 @@ _SERVER = """<clickhouse>
   <mark_cache_size>67108864</mark_cache_size>
   <uncompressed_cache_size>0</uncompressed_cache_size>
   <background_pool_size>2</background_pool_size>
+  <background_merges_mutations_concurrency_ratio>8</background_merges_mutations_concurrency_ratio>
   <background_schedule_pool_size>8</background_schedule_pool_size>
   <default_profile>default</default_profile>
   <default_database>default</default_database>
