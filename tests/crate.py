@@ -5,6 +5,7 @@ import threading
 import time
 from contextlib import contextmanager
 
+from redis import Redis
 from toy import TOY, toy_words
 
 from db.catalogue.heartbeat import beating
@@ -97,6 +98,14 @@ def _nothing():
 
 def names(redis):
     return [each["readout"] for each in living_readouts(redis.url)]
+
+
+def forget(redis):
+    """Let no readout count as living that has ended: the next test would ask it."""
+    client = Redis.from_url(redis.url)
+    for name in client.scan_iter("everyhit-readout-*"):
+        client.delete(name)
+    client.close()
 
 
 def wait_until(true, wait_s=60):

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 import polars as pl
 import pytest
 import structlog
-from crate import Crate, names, wait_until
+from crate import Crate, forget
 
 from api.http.app import create_app
 from api.http.serve import served
@@ -84,7 +84,7 @@ def test_a_shifter_steers_a_run_and_everybody_sees_it(engine, redis, tokens, tmp
                 viewer.graphql('{ order(id: "nix") { kind } }')
         audited = read_audit(engine, 50).filter(pl.col("who") == "a shifter")
         assert {"startRun", "configureRun", "stopRun"} <= set(audited["action"])
-    wait_until(lambda: not names(redis))
+    forget(redis)
 
 
 def test_a_process_without_redis_says_so(client):

@@ -8,7 +8,7 @@ from itertools import count
 import pytest
 import redis as client
 import structlog
-from crate import Crate, names, wait_until
+from crate import Crate, forget, names, wait_until
 from toy import TOY
 
 from db.catalogue.configurations import list_configured
@@ -43,7 +43,7 @@ def redis(tmp_path_factory):
 def crate(engine, redis, tmp_path):
     with Crate(engine, redis, tmp_path, f"crate {next(_names)}").on() as crate:
         yield crate
-    wait_until(lambda: not names(redis))
+    forget(redis)
 
 
 @pytest.fixture
