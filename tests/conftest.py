@@ -36,6 +36,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("engine", kinds, indirect=True, scope="session")
 
 
+_PAGES = ("tests/web/", "tests/ops/bench/test_bench_page.py")
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """Give a process whole files, in their order, and one process all pages.
@@ -48,7 +51,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     class ByFile(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
             file = nodeid.split("::")[0]
-            return "pages" if file.startswith("tests/web/") else file
+            return "pages" if file.startswith(_PAGES) else file
 
     config.option.loadscopereorder = False
     return ByFile(config, log)
@@ -130,12 +133,28 @@ def engine(request: pytest.FixtureRequest) -> Engine:
     return request.getfixturevalue(f"{kind}_engine")
 
 
+_engines: list[Engine] = []
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _words_go() -> Iterator[None]:
+    """Drop the words of a file's runs behind it: what looks at all words takes longer with each."""
+    yield
+    if _ended():  # they start again before the next test
+        return
+    for engine in _engines:
+        for shard in engine.shards:
+            shard.here.execute("TRUNCATE TABLE chunks")
+
+
 @pytest.fixture(scope="session")
 def chdb_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     """The engine in this process, on a folder of its own."""
     engine = ChdbEngine(tmp_path_factory.mktemp("store"))
     migrate(engine)
+    _engines.append(engine)
     yield engine
+    _engines.remove(engine)
     engine.close()
 
 
@@ -160,7 +179,9 @@ def shards_engine(servers: list[ClickHouse]) -> Iterator[Engine]:
     address = parse_address(url(servers))
     create_schema(address)
     engine = connect(address)
+    _engines.append(engine)
     yield engine
+    _engines.remove(engine)
     engine.close()
 
 
@@ -170,7 +191,9 @@ def server_engine(servers: list[ClickHouse]) -> Iterator[Engine]:
     address = parse_address(url(servers[:1], "alone"))
     create_schema(address)
     engine = connect(address)
+    _engines.append(engine)
     yield engine
+    _engines.remove(engine)
     engine.close()
 
 
