@@ -23,6 +23,8 @@ from subscriptions import ask, opened
 
 from api.graphql.schema import schema
 
+pytestmark = pytest.mark.slow
+
 NASTY = [
     "'",
     "' OR 1=1 --",

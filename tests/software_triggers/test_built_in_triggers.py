@@ -23,6 +23,8 @@ from software_triggers.library.events import event_builder
 from software_triggers.registry import known_triggers
 from software_triggers.task.bind import bind
 
+pytestmark = pytest.mark.slow
+
 # Long events, so that chains of candidates are cut.
 BUILDER = event_builder(
     ("tracks", "coincidence"), before="100 us", after="200 us", max_length="350 us"

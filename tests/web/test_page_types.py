@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow  # starts TypeScript's compiler
+
 WEB = Path(__file__).parents[2] / "web"
 
 

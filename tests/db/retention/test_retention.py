@@ -17,6 +17,8 @@ from software_triggers.running.threads import run_stages
 from software_triggers.task.bind import bind
 from software_triggers.task.process import process
 
+pytestmark = pytest.mark.slow
+
 
 def test_all_but_the_words_reads_the_same_when_they_are_gone_for_good(engine, folder):
     bench = finished_bench(engine, folder)

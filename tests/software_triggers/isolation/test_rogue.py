@@ -15,6 +15,8 @@ from software_triggers.registry import load_file
 from software_triggers.running.threads import run_stages
 from software_triggers.task import failing
 
+pytestmark = pytest.mark.slow  # each window has a process of its own
+
 ROGUE = Path(__file__).with_name("rogue.py")
 MADE = [Hit(t, 0, 9 if t == 550 else 1) for t in range(0, 1000, 50)]
 BAD = 5

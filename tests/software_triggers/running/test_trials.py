@@ -11,6 +11,8 @@ from db.time import WHOLE
 from software_triggers.running.trials import try_out
 from software_triggers.trigger import sql_trigger, trigger
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def run(engine):
