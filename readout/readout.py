@@ -21,7 +21,7 @@ from readout.link.unwrap import Anomaly
 from readout.link.wraps import tell_of_wraps
 from readout.source.block import Block, Place
 from readout.spool.spool import Spool
-from readout.writer.batch import BLOCK_WORDS, LARGE_BLOCK_WORDS, Batch, in_parts
+from readout.writer.batch import BLOCK_WORDS, LARGE_BLOCK_WORDS, Batch, Counted, in_parts
 from readout.writer.recovery import book_damage, check_spool, runs_of_spool
 from readout.writer.shard_sink import ShardSink
 from readout.writer.writer import Writer, Written
@@ -93,6 +93,8 @@ class Readout:
         )
         self._booking = Booking(self.run.run_id)
         marks = dict(self.spool.marks(self.run.run_id)) if self.spool else {}
+        self._counted = self.spool.counted(self.run.run_id) if self.spool else None
+        self._safe_count = self._counted
         self._links = Links(
             self.engine,
             self.run,
@@ -216,9 +218,13 @@ class Readout:
         since the run's start; None before the link's first words."""
         return self._links.place(link, time)
 
-    def book(self, gaps: Iterable[Gap]) -> None:
-        """Book what others removed, or lost, with the next cut."""
+    def book(self, gaps: Iterable[Gap], counted: Counted | None = None) -> None:
+        """Book what others removed, or lost, with the next cut.
+
+        ``counted`` is where the counters stand that told so: the spool keeps it with the gaps.
+        """
         self._booking.gaps += gaps
+        self._counted = counted or self._counted
 
     def beat(self, passed: Mapping[int, int] = _NONE, gaps: Sequence[Gap] = ()) -> None:
         """Commit words that were held back long enough; call it when a source is silent.
@@ -287,10 +293,12 @@ class Readout:
                 return
         self._put_at = self.clock()
         gaps, marks = self._booking.take(), self._links.at_cut()
-        if chunks or gaps:
+        counted = self._counted
+        if chunks or gaps or (self.spool and counted != self._safe_count):
             parts = in_parts(chunks, gaps, self._to_store.home)
-            now = datetime.now(UTC)
-            self._writer.put(Batch(self.run.run_id, self.run.started_at, now, parts, marks))
+            now, run = datetime.now(UTC), self.run
+            self._writer.put(Batch(run.run_id, run.started_at, now, parts, marks, counted))
+            self._safe_count = counted
         self._putting = False
         if self.spool:
             self.safe({link: mark.place for link, mark in marks.items()})

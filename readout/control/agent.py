@@ -6,7 +6,7 @@ need not keep them: what a front-end held back from before a run's start is not 
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
@@ -18,6 +18,7 @@ from db.catalogue.runs import Run, find_run
 from db.detector import Detector
 from db.engine import Engine
 from db.errors import EveryhitError, StoreError, UsageError
+from db.words.gaps import Gap
 from db.words.shards import catalogue
 from fpga.control.bus import BoardError
 from readout.control.board import AWAY_S, POLL_S, ControlledBoard, share_of
@@ -100,7 +101,7 @@ class ReadoutAgent:
         assert run
         if self.board:
             told = standing.steps[-1].configuration if standing.steps else {}
-            self.board.begin(configuration_of(told))
+            self.board.begin(configuration_of(told), self.spool.counted(run.run_id))
         self.to_store.detectors[run.run_id] = run.detector
         readout = Readout(
             self.engine,
@@ -121,6 +122,8 @@ class ReadoutAgent:
         second = round(1e9 / self.detector.tick)
         self.silence = Silence(run.run_id, second, dead_s=self.dead_s)
         self.taking = readout
+        if self.board:
+            self._book((), readout)
         self.begun(run)
 
     def begin_alone(
@@ -257,7 +260,7 @@ class ReadoutAgent:
         if self.board:
             if order.from_t is not None:
                 raise UsageError("a board obeys at once: name no time from which it is to hold")
-            self.taking.book(self.board.obey(configuration, order.run_id, self._place))
+            self._book(self.board.obey(configuration, order.run_id, self._place), self.taking)
             from_t = max(from_t, self.board.judged.b if self.board.judged else 0)
         # First on the disk: killed in between, this readout goes on with what it answers.
         self._keep(self.standing.with_step(order, from_t))
@@ -280,13 +283,23 @@ class ReadoutAgent:
         assert self.board and self.taking
         return self.taking.place(self.board.link, time)
 
+    def _book(self, gaps: Iterable[Gap], readout: Readout) -> None:
+        """Book what the board removed, and keep where its counters stand: at once, so that a
+        process that goes on after this one was killed neither counts it again nor misses any."""
+        assert self.board
+        readout.book(gaps, self.board.counted)
+        readout.flush()
+
     def _look(self, readout: Readout) -> None:
-        """Book what the board has removed of late."""
+        """Book what the board has removed of late, once its link's words tell the time."""
         if self.board is None or time.monotonic() < self._look_at:
+            return
+        if self.board.link not in readout.newest:
             return
         pause = POLL_S
         try:
-            readout.book(self.board.look(readout.run.run_id, self._place))
+            found = self.board.look(readout.run.run_id, self._place)
+            readout.book(found, self.board.counted)
         except BoardError as fault:  # its counters go on: what they count is booked later
             _log.warning("what the board removed is not known yet", why=str(fault))
             pause = AWAY_S
@@ -297,7 +310,8 @@ class ReadoutAgent:
         tick, silent = readout.next_tick(), ""
         if self.board:
             try:
-                readout.book(self.board.end(readout.run.run_id, self._place))
+                found = self.board.end(readout.run.run_id, self._place)
+                readout.book(found, self.board.counted)
             except BoardError as fault:
                 silent = f"{fault} What it removed last is not booked. "
                 _log.warning("the board was left as it is", why=str(fault))

@@ -19,6 +19,7 @@ from fpga.control.registers import FILTER, KEEP, REMOVED, Registers
 from fpga.selection.constants import prefilter_of
 from readout.control.configuration import Configuration, Prescale
 from readout.control.rules import Rule, prescale_rule
+from readout.writer.batch import Counted
 
 POLL_S, AWAY_S = 0.5, 30.0
 """Seconds between two looks at the counters, at least, and after one that found nobody: words wait
@@ -128,14 +129,29 @@ class ControlledBoard:
             self._known = self.bus.registers()
         return self._known
 
-    def begin(self, configuration: Configuration) -> None:
-        """Let all pass but what a run's first configuration says, and count from here on."""
+    @property
+    def counted(self) -> Counted:
+        """Where its counters stood when what they count was handed out last."""
+        return Counted(dict(self._counted), self.judged.a if self.judged else 0)
+
+    def begin(self, configuration: Configuration, counted: Counted | None = None) -> None:
+        """Let all pass but what a run's configuration says, and count from here on.
+
+        A run that goes on counts from where an earlier process had ``counted``: what the board
+        removed since then is found by the next look. One that was switched on anew counts from 0.
+        """
         self._known = None  # it may be another one by now
         self.share, self._doubted, self._counted, self.judged = Share(), None, {}, None
         self._found = []
+        if counted and counted.at:
+            held = self.bus.read(list(counted.at))
+            anew = any(n < before for n, before in zip(held, counted.at.values(), strict=True))
+            self._counted = dict.fromkeys(counted.at, 0) if anew else dict(counted.at)
+            self.judged = Judged(counted.judged, counted.judged + 1)
         all_open = dict.fromkeys(range(self.registers.links * self.registers.channels), _OPEN)
         share = share_of(self.detector, self.registers, configuration)
-        self._count(self._addresses(share))
+        known = self._counted
+        self._count({at: rule for at, rule in self._addresses(share).items() if at not in known})
         self._write({**all_open, **share.keep}, share)
         self.share = share
 

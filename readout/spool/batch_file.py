@@ -4,8 +4,8 @@ All numbers are little-endian. A file begins with 24 bytes: the magic ``EHSPOOL\
 this format (u32), the number of frames (u32), CRC32 of these two (u64). Then come the frames: kind
 (u32), CRC32 (u32) of kind, length and body, length (u64), body. The first frame is the head, as
 JSON: the run's number and start, recorded_at, the parts' home shards and chunks without their
-words and, for each link, its mark. The others are the parts, each an Arrow stream (see
-``part_bytes``).
+words, for each link its mark and, with a board, where its counters stood. The others are the
+parts, each an Arrow stream (see ``part_bytes``).
 
 What happens to a part is noted behind the frames, in records of 24 bytes that are frames too: kind
 "tried" (its body: number of the part, number of the shard, u32 each) is there before a part is
@@ -26,7 +26,7 @@ import numpy as np
 from db.errors import StoreError
 from db.words.chunk import Chunk
 from readout.spool.part_bytes import bytes_part, part_bytes
-from readout.writer.batch import Batch, Mark, Part
+from readout.writer.batch import Batch, Counted, Mark, Part
 
 MAGIC, VERSION = b"EHSPOOL\n", 2
 HEAD, PART, TRIED, STORED = 1, 2, 3, 4
@@ -47,6 +47,7 @@ class BatchFile:
     run_started: datetime = _NEVER
     recorded_at: datetime = _NEVER
     marks: dict[int, Mark] = field(default_factory=dict)
+    counted: Counted | None = None
     homes: list[int] = field(default_factory=list)
     outlines: list[list[Chunk]] = field(default_factory=list)
     """Each part's chunks without their words: what is known of a part that is damaged."""
@@ -91,6 +92,7 @@ def write_file(path: Path, batch: Batch) -> BatchFile:
         "chunks": [[_outline(chunk) for chunk in part.chunks] for part in batch.parts],
         "homes": [part.home for part in batch.parts],
         "marks": {link: asdict(mark) for link, mark in batch.marks.items()},
+        "counted": batch.counted and asdict(batch.counted),
     }
     bodies: list[bytes | memoryview] = [json.dumps(head).encode(), *map(part_bytes, batch.parts)]
     kinds = [HEAD, *[PART] * len(batch.parts)]
@@ -111,6 +113,7 @@ def write_file(path: Path, batch: Batch) -> BatchFile:
         batch.run_started,
         batch.recorded_at,
         dict(batch.marks),
+        batch.counted,
         [part.home for part in batch.parts],
         places=places[1:],
     )
@@ -181,6 +184,9 @@ def _read_head(file: BatchFile, body: bytes) -> None:
     file.homes = head["homes"]
     file.outlines = [[Chunk(**row, words=_NO_WORDS) for row in rows] for rows in head["chunks"]]
     file.marks = {int(link): Mark(**mark) for link, mark in head["marks"].items()}
+    if counted := head.get("counted"):
+        at = {int(address): n for address, n in counted["at"].items()}
+        file.counted = Counted(at, counted["judged"])
 
 
 def _read_notes(file: BatchFile, data: bytes, end: int) -> None:

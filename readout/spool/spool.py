@@ -32,7 +32,7 @@ from readout.spool.batch_file import (
     write_file,
 )
 from readout.spool.folder import sync_folder
-from readout.writer.batch import Batch, Mark, Part
+from readout.writer.batch import Batch, Counted, Mark, Part
 
 _log = structlog.get_logger()
 
@@ -127,6 +127,11 @@ class Spool:
         """Where the links of a run stood at the last cut; empty if the last was another run's."""
         newest = self.newest
         return newest.marks if newest and newest.run_id == run_id else {}
+
+    def counted(self, run_id: int) -> Counted | None:
+        """Where a board's counters stood at the last cut; None if that was another run's."""
+        newest = self.newest
+        return newest.counted if newest and newest.run_id == run_id else None
 
     @property
     def runs(self) -> set[tuple[int, datetime]]:

@@ -34,6 +34,16 @@ class Mark:
         return Place(self.stream, self.words)
 
 
+@dataclass(frozen=True)
+class Counted:
+    """Where a board's counters stood: what it removed before is booked in this batch or earlier."""
+
+    at: Mapping[int, int]
+    """By the counters' addresses."""
+    judged: int = 0
+    """Ticks of the run: all hits before were judged by then."""
+
+
 @dataclass(frozen=True, eq=False)
 class Part:
     """What one insert stores: chunks of one home shard, or gaps."""
@@ -59,6 +69,8 @@ class Batch:
     recorded_at: datetime
     parts: Sequence[Part]
     marks: Mapping[int, Mark] = field(default_factory=dict)
+    counted: Counted | None = None
+    """Of the board behind a link; None without one."""
 
 
 def in_parts(

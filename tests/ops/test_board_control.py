@@ -46,6 +46,11 @@ class Beam:
         self._network = Network(port)
         self.words = []
 
+    def move(self, port):
+        """Send to another port from now on."""
+        self._network.close()
+        self._network = Network(port)
+
     def go(self, n):
         """Send the next n slices of 20 ms."""
         some = [next(self._slices) for _ in range(n)]
@@ -172,6 +177,44 @@ def test_what_a_board_removes_is_booked_and_it_is_open_again_at_the_end(taking):
 
     sent = np.concatenate(beam.words)
     check(lab.store, sent, counted)
+
+
+def test_what_a_board_removes_while_its_readout_is_killed_is_booked(tmp_path, library):
+    lab = Lab(tmp_path)
+    with SimulatedBoard(DESIGN, library) as board, AttendedBoard(board) as attended:
+        where = f"127.0.0.1:{attended.address[1]}=0"
+        options = ("--detector", "drift_tubes_v2", "--udp", "127.0.0.1:0", "--board", where)
+        with lab.up(*options) as up:
+            beam = Beam(attended, up.ports["udp"])
+            lab.said("run", "start", "beam", "--detector", "drift_tubes_v2")
+            lab.said("run", "configure", "beam", "--mask", MASK)
+            beam.go(20)
+            until(lambda: up.words(1) > 0)
+            up.process.kill()
+            up.process.wait()
+        unseen = beam.go(20)
+        with lab.up(*options) as up:
+            beam.move(up.ports["udp"])
+            before = up.words(1)
+            beam.go(20)
+            until(lambda: up.words(1) > before)
+            counted = attended.counted()
+            assert lab.said("run", "stop", "beam")["state"] == "acknowledged"
+            assert {board.kept(channel) for channel in range(1024)} == {1}
+            up.end()
+    words, booked = elsewhere(
+        answers,
+        lab.store,
+        "SELECT count() AS n FROM words",
+        "SELECT cause, a, b, n_lost FROM gaps WHERE n_lost > 0",
+    )
+    removed = counted["link0_removed"] + counted["link1_removed"]
+    masked = booked.filter(cause="mask")
+    assert unseen["link0_removed"] + unseen["link1_removed"] > 200
+    assert removed == masked["n_lost"].sum() > 500
+    longest = masked.filter(n_lost=masked["n_lost"].max())
+    assert (longest["b"] - longest["a"]).item() >= 15 * SLICE  # of the time without a readout
+    assert words["n"].item() + booked["n_lost"].sum() == sum(map(len, beam.words))
 
 
 def answers(store, *questions):

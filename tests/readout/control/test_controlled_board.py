@@ -67,7 +67,9 @@ def words_at(step, random, n=40):
 @settings(max_examples=30)
 @given(
     st.integers(0, 2**32),
-    st.lists(st.none() | st.sampled_from(CONFIGURATIONS), min_size=1, max_size=12),
+    st.lists(
+        st.none() | st.just("kill") | st.sampled_from(CONFIGURATIONS), min_size=1, max_size=12
+    ),
     st.sampled_from([0.0, 0.1, 0.3]),
 )
 def test_all_that_is_removed_is_booked_once(library, seed, steps, failing):
@@ -77,17 +79,24 @@ def test_all_that_is_removed_is_booked_once(library, seed, steps, failing):
         bus.luck = bus_luck
         board = ControlledBoard(TUBES, 6, bus)
         board.begin(Configuration())
+        in_force, kept, in_doubt = Configuration(), board.counted, False
 
         def place(time):
             return time, time
 
-        for number, configuration in enumerate(steps):
+        for number, step in enumerate(steps):
             bus.failing = failing
             try:
-                if configuration is None:
+                if step == "kill" and not in_doubt:
+                    bus.failing, board = 0.0, ControlledBoard(TUBES, 6, bus)
+                    board.begin(in_force, kept)
+                elif step is None or step == "kill":
                     gaps += board.look(1, place)
                 else:
-                    gaps += board.obey(configuration, 1, place)
+                    in_doubt = True
+                    gaps += board.obey(step, 1, place)
+                    in_force = step
+                kept, in_doubt = board.counted, False
             except BoardError:
                 pass  # the next look knows
             attended.through(*words_at(number, random))
@@ -102,6 +111,28 @@ def test_all_that_is_removed_is_booked_once(library, seed, steps, failing):
     assert sum(gap.n_lost for gap in gaps) == removed
     assert {gap.link for gap in gaps} <= {6}
     assert all(0 <= gap.a < gap.b and gap.n_lost and gap.detail for gap in gaps)
+
+
+def test_a_board_that_was_switched_on_anew_counts_from_nothing(library):
+    def place(time):
+        return time, time
+
+    random = np.random.default_rng(5)
+    with SimulatedBoard(DESIGN, library) as simulated, AttendedBoard(simulated) as attended:
+        board = ControlledBoard(TUBES, 0, Bus(attended.address))
+        board.begin(CONFIGURATIONS[1])
+        attended.through(*words_at(0, random, 400))
+        (gap,) = board.look(1, place)
+        counted = board.counted
+        board.bus.close()
+    assert sum(counted.at.values()) == gap.n_lost > 20
+    with SimulatedBoard(DESIGN, library) as simulated, AttendedBoard(simulated) as attended:
+        board = ControlledBoard(TUBES, 0, Bus(attended.address))
+        board.begin(CONFIGURATIONS[1], counted)
+        attended.through(*words_at(1, random))
+        (gap,) = board.look(1, place)
+        assert gap.n_lost == simulated.counted()["link0_removed"] > 0
+        board.bus.close()
 
 
 def test_a_failed_order_is_undone_by_the_next_look(library):
