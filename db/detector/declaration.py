@@ -30,8 +30,12 @@ def load(name_or_path: str | Path, folders: Iterable[Path] = ()) -> Detector:
         places = [folder / f"{name_or_path}.toml" for folder in (*folders, BUILT_IN)]
     path = next((place for place in places if place.is_file()), None)
     if path is None:
-        hint = suggest(Path(name_or_path).stem, available(folders))
-        raise DeclarationError(f"there is no detector {name_or_path}; {hint}")
+        given = Path(name_or_path)
+        if given.suffix != ".toml" and given.exists():
+            raise DeclarationError(f"{given}: a declaration's file ends in .toml")
+        what = "file" if given.suffix == ".toml" else "detector"
+        hint = suggest(given.stem, available(folders))
+        raise DeclarationError(f"there is no {what} {given}; {hint}")
     try:
         source = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

@@ -63,6 +63,8 @@ def guess_detector(
     """Look at a table's first rows and write a declaration to start from."""
     from readout.source.table.guess import detector_name, guess
 
+    if file.is_dir():
+        raise UsageError(f"{file}: a folder; name a file in it")
     if not file.is_file():
         raise UsageError(f"there is no file {file}")
     name = detector_name(out or file)
@@ -166,6 +168,8 @@ def _write(path: Path, text: str) -> None:
             file.write(text)
     except FileExistsError:
         raise UsageError(f"{path} is there already: name another --out, or remove it") from None
+    except OSError as fault:
+        raise UsageError(f"can't write {path}: {fault.strerror}") from None
 
 
 def _plain(number: float) -> str:

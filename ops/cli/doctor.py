@@ -9,8 +9,7 @@ from typing import Annotated
 
 import psutil
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
+from rich.progress import BarColumn, DownloadColumn, TextColumn
 
 from db.catalogue.run_pages import RunFilter, count_runs
 from db.detector import available
@@ -21,6 +20,7 @@ from db.words.damage import check_parts, parts_there
 from ops.cli import app
 from ops.cli.opening import opened
 from ops.cli.show import AsJson, Store, show
+from ops.cli.waiting import progress_bars
 from ops.settings import Settings, settings
 from software_triggers.registry import known_triggers
 
@@ -119,7 +119,7 @@ def _disk(k: int, here: Engine, *, quiet: bool) -> list[dict[str, object]]:
     n_parts = n_bytes = words = 0
     bad = []
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
-    with Progress(*columns, console=Console(stderr=True), disable=quiet, transient=True) as bars:
+    with progress_bars(*columns, quiet=quiet) as bars:
         total = sum(part.bytes for part in parts_there(here))
         bar = bars.add_task(f"shard {k}", total=total)
         for checked in check_parts(here):

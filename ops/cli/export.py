@@ -8,7 +8,6 @@ from typing import IO, Annotated
 
 import pyarrow as pa
 import typer
-from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from api.export.batches import Asked, rows_of
@@ -25,6 +24,7 @@ from ops.cli.dropped import warn_of_dropped
 from ops.cli.opening import opened, span_of
 from ops.cli.options import RunRange, spread
 from ops.cli.show import AsJson, show_json
+from ops.cli.waiting import progress_bars
 
 _ENDINGS = {form.suffix: form for form in FORMATS.values()} | {"hdf5": FORMATS["hdf5"]}
 
@@ -165,4 +165,4 @@ def _whole(part: Path, out: Path) -> Iterator[IO[bytes]]:
 
 def _bar() -> Progress:
     parts = (SpinnerColumn(), TextColumn("{task.fields[rows]} rows"), TimeElapsedColumn())
-    return Progress(*parts, console=Console(stderr=True), transient=True)
+    return progress_bars(*parts)

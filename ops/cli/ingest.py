@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+from rich.progress import BarColumn, DownloadColumn, TextColumn, TransferSpeedColumn
 
 from api.fit import check_triggers
 from db import store as storage
@@ -35,6 +35,7 @@ from ops.cli.runs import results_of
 from ops.cli.show import AsJson, Store, Words, show, show_json
 from ops.cli.sources import Force, Form, Tree
 from ops.cli.triggers import Events, Triggers, progress_of_job
+from ops.cli.waiting import progress_bars
 from ops.plain import visible
 from ops.services.interrupt import interruptible
 from ops.settings import settings
@@ -293,7 +294,7 @@ def _watched(path: Path, source: Source, *, quiet: bool) -> Iterator[Block]:
         DownloadColumn(),
         TransferSpeedColumn(),
     )
-    with Progress(*columns, disable=quiet, transient=True) as bars:
+    with progress_bars(*columns, quiet=quiet) as bars:
         bar = bars.add_task(visible(path.name, keep=""), total=size)
         for block in source.blocks:
             yield block

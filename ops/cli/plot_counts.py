@@ -7,7 +7,7 @@ from typing import Annotated
 import numpy as np
 import polars as pl
 import typer
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
 
 from db.catalogue.runs import Run
 from db.detector.elements import elements
@@ -37,6 +37,7 @@ from ops.cli.opening import columns_of, rows_asked
 from ops.cli.options import RunRange, spread
 from ops.cli.plot import plots
 from ops.cli.show import AsJson, show_json
+from ops.cli.waiting import progress_bars
 from software_triggers.task.names import selection_over
 
 SomeOut = Annotated[
@@ -110,12 +111,8 @@ def time_difference(
             reach = max(MEAN_GAPS * (rows.b - rows.a) // n, 10)
         if reach < 1:
             raise UsageError(f"--within {within}: that is less than a tick")
-        with Progress(
-            TextColumn("counting"),
-            BarColumn(),
-            TimeElapsedColumn(),
-            disable=asked.as_json,
-            transient=True,
+        with progress_bars(
+            TextColumn("counting"), BarColumn(), TimeElapsedColumn(), quiet=asked.as_json
         ) as bar:
             task = bar.add_task("", total=1.0)
 
@@ -220,6 +217,8 @@ def rate(
                 raise UsageError(f"{of} have no column {by}; they have: {known}")
             kept = replace(rows, where=_selection(rows, where) if where else None)
             length = None if bin_ is None else duration_ticks(bin_, asked.run.detector.tick)
+            if length == 0:
+                raise UsageError(f"--bin {bin_}: that is less than a tick")
             counted = picture.count_rows(engine, kept, kept.a, kept.b, by, length)
         gaps = read_gaps(engine, asked.run.run_id)
     if out is not None:

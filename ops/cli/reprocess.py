@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Annotated
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
 from db.catalogue.heartbeat import alive
 from db.catalogue.reprocessings import (
@@ -26,6 +26,7 @@ from ops.cli.outcome import end_with_failures
 from ops.cli.runs import results_of
 from ops.cli.show import AsJson, From, RunOption, Store, To, show, show_json
 from ops.cli.triggers import Params, Triggers
+from ops.cli.waiting import progress_bars
 from ops.services.broker import set_broker
 from ops.services.interrupt import interruptible
 from ops.settings import settings
@@ -173,12 +174,11 @@ def _followed(
     last, looked = find_reprocessing(engine, number), 0.0
     with (
         interruptible() as wish,
-        Progress(
+        progress_bars(
             TextColumn("{task.description}", markup=False),
             *columns,
             TimeRemainingColumn(),
-            disable=quiet,
-            transient=True,
+            quiet=quiet,
         ) as bars,
     ):
         bar = bars.add_task(f"reprocessing {number}", total=None, rate="")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 
 import software_triggers
 from db.catalogue.runs import Run, find_run
@@ -23,6 +23,7 @@ from ops.cli.opening import opened, span_of, wanted_triggers
 from ops.cli.outcome import end_with_failures
 from ops.cli.runs import results_of
 from ops.cli.show import MOST_ROWS, AsJson, From, Limit, RunOption, Store, To, show, show_json
+from ops.cli.waiting import progress_bars
 from ops.plain import visible
 from ops.settings import settings
 from software_triggers.conductor.conductor import Job
@@ -161,7 +162,7 @@ def run_(
     as_json: AsJson = False,
 ) -> None:
     """Run triggers, and all they depend on, over a run or a range of it."""
-    loaded = [t for name in names if name.endswith((".sql", ".py")) for t in load_file(Path(name))]
+    loaded = [trigger for name in names for trigger in _in_file(name)]
     wanted = [name for name in names if not name.endswith((".sql", ".py"))]
     wanted += [trigger.name for trigger in loaded]
     with opened(store) as at:
@@ -184,7 +185,7 @@ def test(
     It is asked again, with hits in another order, and with windows cut in several ways; nothing is
     stored. Ends with 1 if results depend on any of it.
     """
-    loaded = load_file(Path(file)) if file.endswith((".sql", ".py")) else []
+    loaded = _in_file(file)
     names = [trigger.name for trigger in loaded] or [file]
     with opened(store) as at:
         found, known, wanted = _asked(at.engine, loaded, names, run, param or [])
@@ -301,13 +302,12 @@ class progress_of_job:  # noqa: N801 - a context manager
     """Shows a job's progress on the terminal: a bar for stages that hang together."""
 
     def __init__(self, *, quiet: bool) -> None:
-        self._bars = Progress(
+        self._bars = progress_bars(
             TextColumn("{task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
-            disable=quiet,
-            transient=True,
+            quiet=quiet,
         )
         self._tasks: dict[str, int] = {}
 
@@ -329,6 +329,17 @@ class progress_of_job:  # noqa: N801 - a context manager
                 completed=chain.n_done,
                 total=chain.n_done + chain.backlog + len(chain.due),
             )
+
+
+def _in_file(name: str) -> list[Trigger]:
+    """Return the triggers of a file; none for what is no file but a trigger's name."""
+    if name.endswith((".sql", ".py")):
+        if found := load_file(Path(name)):
+            return found
+        raise UsageError(f"{name}: there is no trigger in it; everyhit trigger new writes one")
+    if not name.isidentifier() and Path(name).exists():
+        raise UsageError(f"{name}: a trigger's file ends in .sql or .py")
+    return []
 
 
 def _known(engine: Engine) -> dict[str, Trigger]:

@@ -6,13 +6,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn, TimeElapsedColumn
 
 from db.engine import Engine
 from db.engine.progress import progress_of
 from db.errors import StoreError
 
 _PATIENCE_S, _EVERY_S = 1.0, 0.5
+
+
+def progress_bars(*columns: ProgressColumn, quiet: bool = False) -> Progress:
+    """Return progress bars on standard error, gone at the end; none where it is no terminal."""
+    console = Console(stderr=True)
+    hidden = quiet or not console.is_terminal
+    return Progress(*columns, console=console, disable=hidden, transient=True)
 
 
 @contextmanager

@@ -43,6 +43,8 @@ def read_detx(path: Path) -> Geometry:
         text = path.read_text(encoding="ascii")
     except FileNotFoundError:
         raise SourceError(f"there is no file {path}") from None
+    except IsADirectoryError:
+        raise SourceError(f"{path}: a folder; name a file in it") from None
     except (OSError, UnicodeDecodeError) as error:
         hint = "a .datx is the binary form of it: JConvertDetectorFormat makes a .detx"
         raise SourceError(f"{path}: it is no .detx ({error}); {hint}") from None

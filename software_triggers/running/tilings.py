@@ -12,6 +12,7 @@ from db.engine import Engine
 from db.words.hits_view import create_views
 from db.words.ranges import of_hits
 from software_triggers.running.dry_run import unstored_stage
+from software_triggers.task.bind import sql_columns
 from software_triggers.task.find import compute
 from software_triggers.task.relations import NOTHING, AtHand
 from software_triggers.task.stage import Stage
@@ -60,6 +61,8 @@ def compare_tilings(
     """
     create_views(engine, run.detector)
     stage = unstored_stage(engine, run, trigger, params)
+    if trigger.kind == "sql":
+        sql_columns(engine, stage)  # what it lacks is told by name
     window = next(
         (Window(*part) for part in of_hits(engine, run, a, b, MOST_HITS)), Window(a, a + 1)
     )

@@ -19,6 +19,7 @@ from software_triggers.running.tilings import (
     found_in,
     tilings,
 )
+from software_triggers.task.bind import sql_columns
 from software_triggers.task.relations import AtHand
 from software_triggers.task.stage import Stage
 from software_triggers.trigger import Trigger
@@ -66,6 +67,8 @@ def try_out(
     """
     create_views(engine, run.detector)
     stage = unstored_stage(engine, run, trigger, params)
+    if trigger.kind == "sql":
+        sql_columns(engine, stage)  # what it lacks is told by name
     window = next(
         (Window(*part) for part in of_hits(engine, run, a, b, MOST_HITS)), Window(a, a + 1)
     )

@@ -120,7 +120,7 @@ def _stage(
     )
     stage = Stage(trigger, run, ticks, bare, inputs, files=file_digests(trigger, ticks))
     check_columns(run, trigger, inputs)
-    found = _sql_columns(engine, stage) if trigger.kind == "sql" else _frame_columns(engine, stage)
+    found = sql_columns(engine, stage) if trigger.kind == "sql" else _frame_columns(engine, stage)
     columns = checked(stage, found)
     told = {
         "name": trigger.name,
@@ -140,7 +140,11 @@ def _stage(
     return replace(stage, lineage=lineage, horizon=reach + far)
 
 
-def _sql_columns(engine: Engine, stage: Stage) -> dict[str, str]:
+def sql_columns(engine: Engine, stage: Stage) -> dict[str, str]:
+    """Return names and types of the columns that a trigger in SQL returns.
+
+    Raises TriggerError where the engine can't run it.
+    """
     try:
         found = columns_of(engine, select(engine, stage, Window(0, 0)), stage.params)
     except UnknownColumnError as fault:

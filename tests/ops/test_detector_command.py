@@ -58,6 +58,25 @@ def test_a_new_declaration_works_as_it_is(tmp_path, kind):
     assert "is there already" in everyhit("detector", "new", "mine", "--out", path, code=1)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (("guess", "cosmics.csv", "--out", "no/such.toml"), "can't write no/such.toml: No such"),
+        (("guess", "."), ".: a folder; name a file in it"),
+        (("detx", "."), ".: a folder; name a file in it"),
+        (("new", "mine", "--out", "no/mine.toml"), "can't write no/mine.toml: No such file"),
+        (("show", "mine.toml"), "there is no file mine.toml; there is compass"),
+        (("show", "km3nt"), "there is no detector km3nt; did you mean km3net?"),
+        (("show", "cosmics.csv"), "cosmics.csv: a declaration's file ends in .toml"),
+    ],
+)
+def test_what_cant_be_is_one_line(table, tmp_path, arguments, line):
+    fault = everyhit("detector", *arguments, code=1, cwd=tmp_path)
+    assert fault.startswith(f"everyhit: {line}")
+    assert fault.count("\n") == 1
+    assert list(tmp_path.iterdir()) == [table]
+
+
 def test_a_detx_becomes_a_declaration_of_hits_with_positions(tmp_path):
     path = tmp_path / "sea.toml"
     file = data_path("detx/km3net_offline.detx")

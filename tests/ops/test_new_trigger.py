@@ -57,3 +57,32 @@ def test_what_cant_be_is_one_line_and_changes_nothing(tmp_path, arguments, line)
     assert line in everyhit("trigger", "new", *arguments, code=1, cwd=tmp_path)
     assert list(tmp_path.iterdir()) == [tmp_path / "there.sql"]
     assert (tmp_path / "there.sql").read_text() == "mine"
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("trigger")
+    noise(load("drift_tubes_v2"), 1, 0, 100_000, 3e6).words.tofile(folder / "words")
+    where = folder / "store"
+    everyhit("ingest", folder / "words", "--detector", "drift_tubes_v2", "--store", where)
+    return where
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "line"),
+    [
+        ("none.py", "", "none.py: there is no trigger in it; everyhit trigger new"),
+        ("rows.csv", "t,ch\n", "rows.csv: a trigger's file ends in .sql or .py"),
+        (
+            "odd.sql",
+            "-- trigger: odd\n-- reach: 1 ns\nSELECT t, charge FROM hits\n",
+            "trigger odd: there is no column charge; hits have t, link,",
+        ),
+    ],
+)
+def test_a_file_that_is_no_trigger_of_the_run_is_told_in_a_line(store, tmp_path, name, text, line):
+    (tmp_path / name).write_text(text)
+    for command in (["test"], ["run"], ["run", "--check"]):
+        fault = everyhit("trigger", *command, name, "--store", store, code=1, cwd=tmp_path)
+        assert fault.startswith(f"everyhit: {line}")
+        assert fault.count("\n") == 1

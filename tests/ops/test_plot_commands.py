@@ -164,6 +164,7 @@ def test_rates_by_any_column_are_right_at_the_border(store, hits, tmp_path):
         (("scatter", "adc", "ch", "--json", "--bins", "9000"), "write them as 60x40"),
         (("scatter", "adc", "ch", "--json", "--x-range", "9"), "write low:high"),
         (("rate", "--json", "--bin", "1ns"), "choose a longer --bin"),
+        (("rate", "--json", "--bin", "0s"), "--bin 0s: that is less than a tick"),
         (("rate", "--json", "--by", "colour"), "have no column colour"),
     ],
 )

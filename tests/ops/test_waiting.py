@@ -2,8 +2,9 @@ import io
 import time
 
 from rich.console import Console
+from rich.progress import TextColumn
 
-from ops.cli.waiting import shown_while_asked
+from ops.cli.waiting import progress_bars, shown_while_asked
 
 
 def shown(engine, seconds, *, terminal):
@@ -27,3 +28,9 @@ def test_it_ends_with_what_it_waits_for(engine):
     began = time.monotonic()
     shown(engine, 0.1, terminal=True)
     assert time.monotonic() - began < 1
+
+
+def test_bars_are_nothing_where_there_is_no_terminal(capfd):
+    with progress_bars(TextColumn("counting")) as bars:
+        bars.add_task("", total=1)
+    assert tuple(capfd.readouterr()) == ("", "")
