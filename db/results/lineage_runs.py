@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 
+import polars as pl
 import pyarrow as pa
 
 from db.engine import Engine
@@ -59,7 +60,8 @@ def list_ran(engine: Engine, run_id: int) -> dict[str, list[Ran]]:
         " GROUP BY lineage, a, b",
         {"run": run_id},
     )
-    for row in rows.to_pylist():
+    # pyarrow would load pandas for the times, which takes 0.2 s.
+    for row in pl.DataFrame(pl.from_arrow(rows)).to_dicts():
         found[row.pop("lineage")].append(Ran(**row))
     return found
 

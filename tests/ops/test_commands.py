@@ -93,15 +93,35 @@ def test_a_table_is_checked_without_compiled_functions(tmp_path):
     assert heavy <= {"numpy", "polars", "pyarrow"}
 
 
-@pytest.mark.parametrize("words", [["list"], ["show"]])
-def test_runs_are_listed_with_the_engine_alone(words, tmp_path):
-    declaration, table = tmp_path / "pair.toml", tmp_path / "pair.csv"
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    """A store with a run of two hits, and what a trigger found in it."""
+    folder = tmp_path_factory.mktemp("light")
+    declaration, table, trigger = (folder / f"pair.{end}" for end in ("toml", "csv", "sql"))
     declaration.write_text(TABLE)
     table.write_text("t,ch\n1000,1\n2000,2\n")
-    everyhit("ingest", table, "--detector", declaration, "--store", tmp_path / "store")
-    said, heavy = loaded_by("run", *words, "--store", tmp_path / "store")
+    trigger.write_text("-- trigger: pairs\n-- reach: 1 ns\nSELECT t, channel FROM hits\n")
+    where = folder / "store"
+    everyhit("ingest", table, "--detector", declaration, "--store", where)
+    everyhit("trigger", "run", trigger, "--store", where)
+    return where
+
+
+@pytest.mark.parametrize("words", [["list"], ["show"]])
+def test_runs_are_listed_with_the_engine_alone(words, store):
+    said, heavy = loaded_by("run", *words, "--store", store)
     assert "pair.csv" in said
     assert heavy <= {"numpy", "polars", "pyarrow", "chdb"}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["query", "SELECT count() FROM hits"], ["query", "SELECT t FROM pairs"], ["hist", "channel"]],
+)
+def test_questions_are_answered_with_the_engine_and_a_reader_of_sql(words, store):
+    said, heavy = loaded_by(*words, "--store", store)
+    assert said
+    assert heavy <= {"numpy", "polars", "pyarrow", "chdb", "sqlglot"}
 
 
 def test_the_version_is_told():

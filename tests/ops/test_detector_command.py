@@ -65,7 +65,7 @@ def test_a_new_declaration_works_as_it_is(tmp_path, kind):
         (("guess", "."), ".: a folder; name a file in it"),
         (("detx", "."), ".: a folder; name a file in it"),
         (("new", "mine", "--out", "no/mine.toml"), "can't write no/mine.toml: No such file"),
-        (("show", "mine.toml"), "there is no file mine.toml; there is compass"),
+        (("show", "mine.toml"), "there is no file mine.toml; did you mean km3net?"),
         (("show", "km3nt"), "there is no detector km3nt; did you mean km3net?"),
         (("show", "cosmics.csv"), "cosmics.csv: a declaration's file ends in .toml"),
     ],
