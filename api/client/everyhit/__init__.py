@@ -6,6 +6,7 @@ whole of everyhit says so when it is imported.
 """
 
 from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ _FROM = {
     "to_awkward": "everyhit.ragged",
     "trigger": "software_triggers.trigger",
 }
-_WHOLE = ("api", "db", "software_triggers")
+_OF_THE_WHOLE = ("everyhit.local", "software_triggers.trigger")
 
 
 def __getattr__(name: str) -> object:
@@ -46,8 +47,8 @@ def __getattr__(name: str) -> object:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     try:
         found = getattr(import_module(_FROM[name]), name)
-    except ModuleNotFoundError as fault:
-        if (fault.name or "").partition(".")[0] not in _WHOLE:
+    except ModuleNotFoundError:
+        if _FROM[name] not in _OF_THE_WHOLE or find_spec("software_triggers") is not None:
             raise
         raise ImportError(
             f"everyhit.{name} needs the whole of everyhit; the client is installed alone:"
