@@ -91,15 +91,22 @@ class Outcome:
 
 
 def page(
-    store: Store, n_words: int, seconds: float, pages: int, rounds: int, phase_s: float
+    store: Store,
+    n_words: int,
+    seconds: float,
+    pace: float,
+    pages: int,
+    rounds: int,
+    phase_s: float,
 ) -> Outcome:
     """Look at a store with eight hours of history, then at one with ``n_words`` in a run.
 
-    ``seconds`` go to the history. Then words are taken as fast as they can be, without and with so
+    ``seconds`` go to the history, which is asked for ``pace`` times a second, or as often as the
+    page comes to it. Then words are taken as fast as they can be, without and with so
     many pages open, in so many rounds of two phases of ``phase_s`` each.
     """
     with browser() as (chromium, pid), serving(store) as served:
-        history = _history(store, chromium, served.page, seconds)
+        history = _history(store, chromium, served.page, seconds, pace)
         with TemporaryDirectory(dir=on_disk()) as folder:
             _, triggers = write_files(Path(folder))
             register(store.engine, (triggers / f"{TRIGGER}.sql").read_text())
@@ -131,14 +138,16 @@ def page(
     return Outcome(words, cold, history, to_rows, to_event, Crowd(pages, alone, looked_at))
 
 
-def _history(store: Store, chromium: "Browser", address: str, seconds: float) -> Watched:
+def _history(
+    store: Store, chromium: "Browser", address: str, seconds: float, pace: float
+) -> Watched:
     """Look for so long at a run of eight hours that goes on."""
     slow = loads(DETECTOR.replace('"100 ms"', _SLICE))
     with fed_run(store, slow, {}, name="history") as live:
         feed = Feed(live, HISTORY_S * 10**9 // _HISTORY_WORDS)
         feed.fill(_HISTORY_WORDS)
         with feed.going():
-            return watched(chromium, address, "#/live?span=8+h&pace=10", seconds, _LOOKS)
+            return watched(chromium, address, f"#/live?span=8+h&pace={pace:g}", seconds, _LOOKS)
 
 
 def _phase(

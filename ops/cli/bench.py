@@ -237,6 +237,15 @@ def page(
     seconds: Annotated[
         float, typer.Option("--seconds", min=1, help="For which the history is looked at.")
     ] = 60.0,
+    pace: Annotated[
+        float,
+        typer.Option(
+            "--pace",
+            min=1,
+            max=100,
+            help="Updates of the history a second: 10 are shown; more make hours pass sooner.",
+        ),
+    ] = 10.0,
     pages: Annotated[int, typer.Option("--pages", min=1, help="Open at once.")] = 50,
     rounds: Annotated[
         int, typer.Option("--rounds", min=1, help="Pairs of a phase without and one with pages.")
@@ -253,7 +262,7 @@ def page(
     from ops.bench.page import print_outcome as print_page
 
     with _room(store) as at:
-        print_page(run_page(at, hits, seconds, pages, rounds, phase), as_json=as_json)
+        print_page(run_page(at, hits, seconds, pace, pages, rounds, phase), as_json=as_json)
 
 
 @bench.command()

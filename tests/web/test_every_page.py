@@ -1,4 +1,5 @@
 import pytest
+from barriers import barriers
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -14,9 +15,6 @@ PAGES = {
 
 
 def test_nobody_is_shut_out_by_how_a_page_is_made(demo, seen):
-    """axe's rules, in light and dark: contrast, names of what one presses, order of headings."""
-    from axe_playwright_python.sync_playwright import Axe  # not needed to collect the tests
-
     page = seen.page
     page.goto(demo)
     page.locator("svg.event").wait_for()
@@ -24,13 +22,7 @@ def test_nobody_is_shut_out_by_how_a_page_is_made(demo, seen):
     for name, sign in PAGES.items():
         page.goto(f"{here}#/{name}")
         page.locator(sign).first.wait_for()
-        for scheme in ("light", "dark"):
-            page.emulate_media(color_scheme=scheme)
-            found += [
-                (name, scheme, each["id"], each["nodes"][0]["html"])
-                for each in Axe().run(page).response["violations"]
-                if each["impact"] in ("serious", "critical")
-            ]
+        found += barriers(page)
     assert found == []
     assert seen.faults == []
     assert seen.hosts == {here.split("/")[2]}

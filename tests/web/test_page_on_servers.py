@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from barriers import barriers
 from cluster import served_cluster
 from test_page_recovers import wait_for_more, words_of
 from test_reprocess_page import reprocess
@@ -28,6 +29,7 @@ def test_a_run_is_started_tried_selected_from_and_stopped(lab, seen):
     wait_for_more(page, words_of(page))
     page.locator("svg.event").wait_for()
     page.locator(".chamber .cell").first.wait_for()
+    assert barriers(page) == []
 
     page = seen.open(lab.page, "Triggers")
     page.get_by_role("button", name="Write a trigger").click()
@@ -58,9 +60,11 @@ def test_a_run_is_started_tried_selected_from_and_stopped(lab, seen):
     page.keyboard.press("Enter")
     page.get_by_role("region", name="Chunks of the event").wait_for()
     assert "0x" in page.get_by_role("region", name="Raw words").inner_text()
+    assert barriers(page) == []
 
     page = seen.open(lab.page, "Store")
     page.get_by_role("region", name="What lies on shard 1").wait_for()
+    assert barriers(page) == []
 
     stop(seen, lab)
     assert seen.faults == []

@@ -20,7 +20,7 @@ def test_each_figure_is_there():
     done = subprocess.run(
         [
             *(sys.executable, "-c", "from ops.cli import main; main()", "bench", "page", "--json"),
-            *("--hits", "2000000", "--seconds", "3", "--pages", "2", "--rounds", "1", "--phase", "2"),
+            *("--hits", "2000000", "--seconds", "3", "--pace", "100", "--pages", "2", "--rounds", "1", "--phase", "2"),
         ],
         capture_output=True, text=True, timeout=500,
     )  # fmt: skip

@@ -19,7 +19,7 @@ export const title = "Live";
 
 const SPANS = { "1 min": 60, "10 min": 600, "1 h": 3600, "8 h": 28800, all: null };
 const FAST_MS = 1000;
-const MOST_PACE = 10;
+const MOST_PACE = 100;
 const SLOW_MS = 2000;
 const OCCUPANCY_S = 10;
 /** Of a run without new words for so long it is said that it stands still. */
