@@ -133,28 +133,12 @@ def engine(request: pytest.FixtureRequest) -> Engine:
     return request.getfixturevalue(f"{kind}_engine")
 
 
-_engines: list[Engine] = []
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _words_go() -> Iterator[None]:
-    """Drop the words of a file's runs behind it: what looks at all words takes longer with each."""
-    yield
-    if _ended():  # they start again before the next test
-        return
-    for engine in _engines:
-        for shard in engine.shards:
-            shard.here.execute("TRUNCATE TABLE chunks")
-
-
 @pytest.fixture(scope="session")
 def chdb_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     """The engine in this process, on a folder of its own."""
     engine = ChdbEngine(tmp_path_factory.mktemp("store"))
     migrate(engine)
-    _engines.append(engine)
     yield engine
-    _engines.remove(engine)
     engine.close()
 
 
@@ -179,9 +163,7 @@ def shards_engine(servers: list[ClickHouse]) -> Iterator[Engine]:
     address = parse_address(url(servers))
     create_schema(address)
     engine = connect(address)
-    _engines.append(engine)
     yield engine
-    _engines.remove(engine)
     engine.close()
 
 
@@ -191,9 +173,7 @@ def server_engine(servers: list[ClickHouse]) -> Iterator[Engine]:
     address = parse_address(url(servers[:1], "alone"))
     create_schema(address)
     engine = connect(address)
-    _engines.append(engine)
     yield engine
-    _engines.remove(engine)
     engine.close()
 
 

@@ -29,11 +29,6 @@ CONDITIONS = Conditions(muon_rate_hz=400)
 SECONDS = 0.6
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _words_go() -> None:
-    """Keep the words of runs: files share one."""
-
-
 @pytest.fixture(scope="session")
 def run(engine: Engine) -> Run:
     """A closed run with hits of all chambers, segments, tracks, coincidences and events.
