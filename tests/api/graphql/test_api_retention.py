@@ -27,7 +27,7 @@ def old_run(engine):
         hits = [Hit(10 * k, k % 3, k % 4) for k in range(30 * (n + 1))]
         write_by_shard(engine, toy_chunks(run.run_id, hits), TOY, OLD)
         made.append(run)
-    write_by_shard(engine, toy_chunks(made[0].run_id, [Hit(5000, 0, 0)], 9), TOY, OLD + DAY)
+    write_by_shard(engine, toy_chunks(made[0].run_id, [Hit(5000, 3, 0)]), TOY, OLD + DAY)
     return made[0]
 
 
