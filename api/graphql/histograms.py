@@ -23,6 +23,13 @@ _NUMBER = re.compile(r"(Nullable\()?(U?Int|Float)\d+\)?")
 Of = Annotated[str, strawberry.argument(description="hits, or a trigger's name.")]
 Low = Annotated[float | None, strawberry.argument(description="Default: the smallest value.")]
 High = Annotated[float | None, strawberry.argument(description="Default: the largest value.")]
+Whole = Annotated[
+    bool,
+    strawberry.argument(
+        description="Whether whole numbers without low and high get as many values in each bin,"
+        " of which there may be less then."
+    ),
+]
 Bins2d = Annotated[int, strawberry.argument(description=f"Up to {MOST_BINS_2D}.")]
 
 
@@ -76,14 +83,16 @@ async def histogram(
     bins: Annotated[int, strawberry.argument(description=f"Up to {MOST_BINS}.")] = 100,
     low: Low = None,
     high: High = None,
+    whole: Whole = False,
 ) -> Histogram:
     """Count a column's values in the database."""
     _check_bins("bins", bins, MOST_BINS)
 
     def count() -> Histogram:
         rows, lacks = _rows(root, info, of, lineage, start, stop, where, (column,))
+        seconds = info.context.seconds
         counted = count_in_bins(
-            info.context.engine, rows, column, bins, low, high, info.context.seconds
+            info.context.engine, rows, column, bins, low, high, seconds, whole=whole
         )
         return Histogram(
             low=counted.low,

@@ -77,17 +77,24 @@ def histogram(
     low: float | None,
     high: float | None,
     seconds: float,
+    *,
+    whole: bool = False,
 ) -> Histogram:
     """Return the histogram of a column of a relation's rows, made within so many seconds.
 
-    Without ``low`` or ``high`` the smallest and the largest value are the limits. Values that are
-    not finite, or NULL, are left out. The caller has made sure that the column is one of numbers.
+    Without ``low`` or ``high`` the smallest and the largest value are the limits; ``whole`` numbers
+    without both get as many values in each of up to n bins. Values that are not finite, or NULL,
+    are left out. The caller has made sure that the column is one of numbers.
     """
-    return with_words(
-        engine,
-        {"": replace(rows, columns=(column,))},
-        lambda of: count_values(engine, select_of(engine, of[""]), column, n, low, high, seconds),
-    )
+
+    def count(of: Mapping[str, Relation]) -> Histogram:
+        select = select_of(engine, of[""])
+        free = whole and low is None and high is None
+        if free and _is_whole(dict(columns_of(engine, select))[column]):
+            return _count_whole(engine, select, column, n, seconds)
+        return count_values(engine, select, column, n, low, high, seconds)
+
+    return with_words(engine, {"": replace(rows, columns=(column,))}, count)
 
 
 def histogram_of(
@@ -114,18 +121,24 @@ def histogram_of(
         raise UsageError("a histogram counts one value: give one expression")
     if not kind.removeprefix("Nullable(").startswith(_NUMBERS):
         raise UsageError(f"{kind} can't be counted in bins: give an expression that is a number")
-    whole = kind.removeprefix("Nullable(").startswith(("Int", "UInt"))
 
     def count(names: Mapping[str, Relation]) -> Histogram:
         select = bind(engine, query, names)
-        if not (whole and low is None and high is None):
-            return count_values(engine, select, column, n, low, high, seconds)
-        m, least, greatest = whole_bins(*_ends(engine, _finite(select, column), seconds), n)
-        return replace(
-            count_values(engine, select, column, m, least, greatest, seconds), whole=True
-        )
+        if _is_whole(kind) and low is None and high is None:
+            return _count_whole(engine, select, column, n, seconds)
+        return count_values(engine, select, column, n, low, high, seconds)
 
     return with_words(engine, {name: relations[name]}, count)
+
+
+def _is_whole(kind: str) -> bool:
+    return kind.removeprefix("Nullable(").startswith(("Int", "UInt"))
+
+
+def _count_whole(engine: Engine, select: str, column: str, n: int, seconds: float) -> Histogram:
+    """Return the histogram of whole numbers: as many of them in each of up to n bins."""
+    m, least, greatest = whole_bins(*_ends(engine, _finite(select, column), seconds), n)
+    return replace(count_values(engine, select, column, m, least, greatest, seconds), whole=True)
 
 
 def whole_bins(least: float, greatest: float, n: int) -> tuple[int, float, float]:

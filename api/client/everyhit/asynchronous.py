@@ -147,7 +147,8 @@ class AsyncClient:
         """Return counts of a column's values, made in the database.
 
         ``of`` is hits, or a trigger's name. Without ``run`` it is the newest; without ``low`` and
-        ``high`` the bins go from the smallest value to the largest.
+        ``high`` the bins go from the smallest value to the largest, and those of whole numbers, of
+        which there may be less then, have as many values each.
         """
         return await self._do(
             histogram_asks.histogram(column, run, of, start, stop, where, bins, low, high)

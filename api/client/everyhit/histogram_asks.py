@@ -24,7 +24,7 @@ def histogram(
     ask = graphql(
         "query($r: String, $c: String!, $of: String!, $a: Moment, $b: Moment, $w: String!,"
         " $n: Int!, $l: Float, $h: Float) { run(which: $r) { number histogram(column: $c, of: $of,"
-        " start: $a, stop: $b, where: $w, bins: $n, low: $l, high: $h)"
+        " start: $a, stop: $b, where: $w, bins: $n, low: $l, high: $h, whole: true)"
         " { low high counts below above partial } } }",
         {"r": named(run), "c": column, "of": of, "w": where, "n": bins, "l": low, "h": high}
         | _range(start, stop),

@@ -22,6 +22,20 @@ def test_a_histogram_counts_what_the_hits_say(client, run):
     assert (narrow.below, narrow.above) == ((wires < 5).sum(), (wires > 8).sum())
 
 
+@pytest.mark.parametrize("bins", [3, 5, 100])
+def test_bins_of_whole_numbers_have_as_many_each(client, run, bins):
+    of = client.histogram("wire", run.run_id, bins=bins)
+    edges = np.array(of.axes[0].edges)
+    assert len(of.values()) <= bins
+    assert set(edges % 1) == {0.5}
+    assert len(set(np.diff(edges))) == 1
+    wires = client.hits(run.run_id, columns=["wire"])["wire"].to_numpy()
+    assert of.values().tolist() == np.histogram(wires, edges)[0].tolist()
+    assert of.values().sum() == len(wires)
+    places = client.histogram("x_mm", run.run_id, bins=bins)
+    assert len(places.values()) == bins, "places are no whole numbers"
+
+
 def test_pairs_lie_along_x_and_y(client, run):
     of = client.histogram2d(
         "wire",
