@@ -57,6 +57,10 @@ class Engine(Protocol):
         another is written."""
 
     @property
+    def keeps_tokens(self) -> bool:
+        """Whether it knows after a kill which blocks it was sent; see ``db.engine.once``."""
+
+    @property
     def here(self) -> "Engine":
         """This shard alone: reads and writes what lies on it."""
 

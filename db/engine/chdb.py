@@ -46,6 +46,7 @@ class ChdbEngine:
         self.database = DATABASE
         self.shards = (self,)
         self.inserts_at_once = 1
+        self.keeps_tokens = False
         self.here = self
         self._access = TemporaryDirectory(prefix="everyhit-")
         config = write_configuration(Path(self._access.name), DATABASE)

@@ -65,6 +65,7 @@ class RemoteEngine:
         self.redis = door.redis
         self.shards = (self,)
         self.inserts_at_once = 1
+        self.keeps_tokens = False
         self.here = self
         self.reader = RemoteReader(self)
 

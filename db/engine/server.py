@@ -61,6 +61,8 @@ class ClickHouseEngine:
         """The same shard alone: reads and writes what lies on it."""
         self.shards: Sequence[ClickHouseEngine] = (self,)
         """The store from the point of view of each shard."""
+        self.keeps_tokens = True
+        """A killed server knows what it was sent; only a power cut takes that."""
         self.inserts_at_once = 2
         """Inserts into a shard that are worth having under way."""
         self.reader = ReaderAccount(self)

@@ -52,6 +52,11 @@ class TracedEngine:
         return [TracedEngine(shard, self._tracer) for shard in self._engine.shards]
 
     @property
+    def keeps_tokens(self) -> bool:
+        """Whether the engine knows after a kill which blocks it was sent."""
+        return self._engine.keeps_tokens
+
+    @property
     def inserts_at_once(self) -> int:
         """How many inserts into a shard are worth having under way."""
         return self._engine.inserts_at_once

@@ -14,9 +14,12 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator["Browser"]:
-    """The system's chromium; tests skip where there is none, but not where one is demanded."""
+    """The system's chromium; tests skip where there is none, but not where one is demanded.
+
+    It ends with a file: its event loop would stand in the way of tests that bring their own.
+    """
     found = chromium()
     if found is None:
         told = "no chromium here: 'make browser' installs it; EVERYHIT_CHROMIUM names another"

@@ -61,8 +61,11 @@ def test_gaps_that_the_store_knows_and_has_not_got_are_booked_once(unmerged, ser
         assert read_gaps(engine, run.run_id)["n_lost"].to_list() == [0, 2]
 
 
-def test_a_block_that_is_never_seen_is_told():
+@pytest.mark.parametrize("knows", [True, False])
+def test_a_block_that_is_never_seen_is_told(knows):
     class Blind:
+        keeps_tokens = knows
+
         def insert(self, table, rows, token):
             tokens.append(token)
 
