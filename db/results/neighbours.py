@@ -55,24 +55,28 @@ def times_beside(
 ) -> tuple[int | None, int | None]:
     """Return the time of the last committed row before t that a selection keeps, and that of the
     first behind t, in ticks; None where there is none."""
+
+    def within(a: int, b: int) -> tuple[int | None, int | None]:
+        return _beside(engine, lineage, cell_ticks, t, a, b, where)
+
     near = NEAR * cell_ticks
-    before, after = _beside(engine, lineage, cell_ticks, t, t - near, t + near, where)
-    if before is None or after is None:
-        start, stop = _extent(engine, lineage, cell_ticks)
-        if before is None:
-            end = min(t - near, stop)
-            for close, far in _ever_wider(cell_ticks, end - start):
-                a, b = end - far, end - close
-                before, _ = _beside(engine, lineage, cell_ticks, t, a, b, where)
-                if before is not None:
-                    break
-        if after is None:
-            begin = max(t + near, start)
-            for close, far in _ever_wider(cell_ticks, stop - begin):
-                a, b = begin + close, begin + far
-                _, after = _beside(engine, lineage, cell_ticks, t, a, b, where)
-                if after is not None:
-                    break
+    before, after = within(t - near, t + near)
+    if before is not None and after is not None:
+        return before, after
+    start, stop = _extent(engine, lineage, cell_ticks)
+    if before is None:
+        end = min(t - near, stop)
+        looks = (
+            within(end - far, end - close)[0] for close, far in _ever_wider(cell_ticks, end - start)
+        )
+        before = next((found for found in looks if found is not None), None)
+    if after is None:
+        begin = max(t + near, start)
+        looks = (
+            within(begin + close, begin + far)[1]
+            for close, far in _ever_wider(cell_ticks, stop - begin)
+        )
+        after = next((found for found in looks if found is not None), None)
     return before, after
 
 

@@ -58,14 +58,21 @@ class Beam:
         return send(TUBES, some, self.board, self._network)
 
 
+def behind(port):
+    """Options of a process whose link 0 comes from the board with registers at a port."""
+    board = f"127.0.0.1:{port}=0"
+    return ("--detector", "drift_tubes_v2", "--udp", "127.0.0.1:0", "--board", board)
+
+
 @pytest.fixture
 def taking(tmp_path, library):
     lab = Lab(tmp_path)
-    with SimulatedBoard(DESIGN, library) as board, AttendedBoard(board) as attended:
-        where = f"127.0.0.1:{attended.address[1]}=0"
-        options = ("--detector", "drift_tubes_v2", "--udp", "127.0.0.1:0", "--board", where)
-        with lab.up(*options) as up:
-            yield lab, up, board, Beam(attended, up.ports["udp"])
+    with (
+        SimulatedBoard(DESIGN, library) as board,
+        AttendedBoard(board) as attended,
+        lab.up(*behind(attended.address[1])) as up,
+    ):
+        yield lab, up, board, Beam(attended, up.ports["udp"])
 
 
 RINGING, SLICE = 200, TUBES.slice // 5
@@ -142,11 +149,10 @@ def test_a_run_does_not_begin_behind_a_board_that_is_silent(tmp_path):
     lab = Lab(tmp_path)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
         silent.bind(("127.0.0.1", 0))
-        where = f"127.0.0.1:{silent.getsockname()[1]}=0"
-        options = ("--detector", "drift_tubes_v2", "--udp", "127.0.0.1:0", "--board", where)
-        with lab.up(*options) as up:
+        port = silent.getsockname()[1]
+        with lab.up(*behind(port)) as up:
             line = lab.said("run", "start", "beam", "--detector", "drift_tubes_v2", code=1)
-            assert f"the board at {where[:-2]} does not answer: is it on" in line
+            assert f"the board at 127.0.0.1:{port} does not answer: is it on" in line
             up.end()
 
 
@@ -182,8 +188,7 @@ def test_what_a_board_removes_is_booked_and_it_is_open_again_at_the_end(taking):
 def test_what_a_board_removes_while_its_readout_is_killed_is_booked(tmp_path, library):
     lab = Lab(tmp_path)
     with SimulatedBoard(DESIGN, library) as board, AttendedBoard(board) as attended:
-        where = f"127.0.0.1:{attended.address[1]}=0"
-        options = ("--detector", "drift_tubes_v2", "--udp", "127.0.0.1:0", "--board", where)
+        options = behind(attended.address[1])
         with lab.up(*options) as up:
             beam = Beam(attended, up.ports["udp"])
             lab.said("run", "start", "beam", "--detector", "drift_tubes_v2")

@@ -16,7 +16,6 @@ from command import EVERYHIT, everyhit, run
 from km3net_testdata import data_path
 
 from readout.source.km3net import start_utc_ns
-from readout.spool.spool import Spool
 
 WIDE = {**os.environ, "COLUMNS": "250"}
 ROWS = """\
@@ -412,25 +411,3 @@ def test_names_reach_no_terminal_raw(tmp_path):
     ):
         assert all(line.isprintable() for line in text.splitlines()), text
     assert "\\x1b]0;title" in everyhit("run", "list", "--store", tmp_path / "store", env=WIDE)
-
-
-def test_what_a_store_keeps_is_for_its_owner_alone(tmp_path):
-    """Also of a store that an older version made for all to read."""
-    store = tmp_path / "store"
-    for old in (False, True):
-        if old:
-            store.chmod(0o755)
-            (store / "engine").chmod(0o755)
-        line = ["retention", "set", "default", "--raw", "30d", "--store", store]
-        subprocess.run([*EVERYHIT, *line], check=True, capture_output=True, umask=0)
-        open_to_others = [p for p in (store / "engine", store) if p.stat().st_mode & 0o077]
-        assert open_to_others == ([store] if old else [])
-
-
-def test_a_spool_is_for_its_owner_alone(tmp_path):
-    before = os.umask(0)
-    try:
-        with Spool(tmp_path / "spool"):
-            assert (tmp_path / "spool").stat().st_mode & 0o077 == 0
-    finally:
-        os.umask(before)
