@@ -385,29 +385,3 @@ def test_rows_beside_the_hits_are_seen_by_every_command(tmp_path):
     ).values()
     assert int(counted) == 2
     assert len(everyhit("events", "--json", "--store", new).splitlines()) == 1
-
-
-def test_names_reach_no_terminal_raw(tmp_path):
-    """Those of files are made printable, those that are given are refused, old ones are shown."""
-    odd = tmp_path / "\x1b[31mrows\n.txt"
-    odd.write_text(ROWS)
-    at = ("--detector", "drift_tubes_v2", "--store", tmp_path / "store")
-    everyhit("ingest", odd, *at)
-    said = everyhit("ingest", odd, *at, "--run", "a\x1b[2Jb", code=1)
-    assert len(said.splitlines()) == 1
-    assert "is no name of a run" in said
-    older = (
-        "import sys; from db.store import open_store; from db.catalogue.runs import *\n"
-        "with open_store(sys.argv[1]) as at:\n"
-        "    amend_run(at.engine, find_run(at.engine), name='old\\x1b]0;title\\x07\\none')"
-    )
-    subprocess.run([sys.executable, "-c", older, tmp_path / "store"], check=True)
-    for text in (
-        said,
-        everyhit("run", "list", "--store", tmp_path / "store"),
-        everyhit("run", "show", "1", "--store", tmp_path / "store"),
-        everyhit("run", "show", "no\x1bsuch", "--store", tmp_path / "store", code=1),
-        everyhit("query", "SELECT char(27, 7) AS x FROM hits", "--store", tmp_path / "store"),
-    ):
-        assert all(line.isprintable() for line in text.splitlines()), text
-    assert "\\x1b]0;title" in everyhit("run", "list", "--store", tmp_path / "store", env=WIDE)

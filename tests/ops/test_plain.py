@@ -3,10 +3,13 @@
 import io
 import json
 import os
+import subprocess
+import sys
 from contextlib import redirect_stdout
 from datetime import UTC, datetime
 
 import pytest
+from command import everyhit
 from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
@@ -110,3 +113,33 @@ def test_a_dollar_in_a_name_begins_no_formula():
     figure = Figure()
     figure.suptitle(title(Run(1, r"$\frac$ [/7]", "open", TELESCOPE, datetime.now(UTC), 1)))
     figure.savefig(io.BytesIO(), format="svg")
+
+
+def test_names_reach_no_terminal_raw(tmp_path):
+    """Those of files are made printable, those that are given are refused, old ones are shown."""
+    odd = tmp_path / "\x1b[31mrows\n.txt"
+    odd.write_text(
+        "HEAD,FPGA,TDC_CHANNEL,ORBIT_CNT,BX_COUNTER,TDC_MEAS\n2,0,75,3387200947,2922,2\n"
+    )
+    at = ("--detector", "drift_tubes_v2", "--store", tmp_path / "store")
+    everyhit("ingest", odd, *at)
+    said = everyhit("ingest", odd, *at, "--run", "a\x1b[2Jb", code=1)
+    assert len(said.splitlines()) == 1
+    assert "is no name of a run" in said
+    older = (
+        "import sys; from db.store import open_store; from db.catalogue.runs import *\n"
+        "with open_store(sys.argv[1]) as at:\n"
+        "    amend_run(at.engine, find_run(at.engine), name='old\\x1b]0;title\\x07\\none')"
+    )
+    subprocess.run([sys.executable, "-c", older, tmp_path / "store"], check=True)
+    for text in (
+        said,
+        everyhit("run", "list", "--store", tmp_path / "store"),
+        everyhit("run", "show", "1", "--store", tmp_path / "store"),
+        everyhit("run", "show", "no\x1bsuch", "--store", tmp_path / "store", code=1),
+        everyhit("query", "SELECT char(27, 7) AS x FROM hits", "--store", tmp_path / "store"),
+    ):
+        assert all(line.isprintable() for line in text.splitlines()), text
+    assert "\\x1b]0;title" in everyhit(
+        "run", "list", "--store", tmp_path / "store", env={**os.environ, "COLUMNS": "250"}
+    )
